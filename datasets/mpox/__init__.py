@@ -1,0 +1,1 @@
+"""The TFDS dataset `mpox`."""

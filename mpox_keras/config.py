@@ -1,0 +1,189 @@
+"""The one schema of a config file, with its defaults."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pydantic
+import yaml
+from pydantic import Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ConfigError(ValueError):
+    """A config value or key is wrong; the message names it, what was expected and the nearest right key."""
+
+
+class _Section(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
+
+
+class ModelConfig(_Section):
+    """Arguments of `mpox_keras.FastMpoxNet`."""
+
+    weights: str | None = "imagenet"
+    image_size: Annotated[int, Field(ge=32, multiple_of=32)] = 224
+    fusion: bool = True
+    auxiliary_heads: bool = True
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+
+
+class DataConfig(_Section):
+    """Classes and how photos are split; the split keeps groups together and class shares alike."""
+
+    classes: Annotated[list[str], Field(min_length=2)] = ["mpox", "chickenpox", "measles", "normal"]
+    validation_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    folds: Annotated[int, Field(ge=2)] = 5
+
+
+class AugmentationConfig(_Section):
+    """Changes made to training photos; see `mpox_keras.data.augmentation`."""
+
+    crop_area: Annotated[list[Share], Field(min_length=2, max_length=2)] = [0.35, 1.0]
+    crop_aspect: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)] = [0.75, 1.3333]
+    flips: bool = True
+    brightness: Share = 0.2
+    contrast: Share = 0.2
+    saturation: Share = 0.2
+    white_balance: Share = 0.1
+    mixup: Annotated[float, Field(ge=0)] = 0.2
+
+    @pydantic.field_validator("crop_area", "crop_aspect")
+    @classmethod
+    def _ascending(cls, value):
+        if value[0] > value[1] or value[0] <= 0:
+            raise ValueError("expected [smallest, largest], both over 0")
+        return value
+
+
+class TrainingConfig(_Section):
+    """The optimisation: AdamW, cosine schedule with warm-up, moving average of weights."""
+
+    epochs: Annotated[int, Field(ge=1)] = 30
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    warmup_epochs: Annotated[float, Field(ge=0)] = 2
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    auxiliary_weights: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=3, max_length=3)] = [
+        0.1,
+        0.2,
+        0.3,
+    ]
+    class_weights: Literal["balanced", "none"] = "balanced"
+    average_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.98
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    threads: Annotated[int, Field(ge=1)] | None = None
+    tensorboard: bool = False
+
+
+class Config(_Section):
+    """A whole experiment: `configs/*.yaml`.
+
+    Example:
+        >>> Config().training.epochs
+        30
+        >>> load_config("configs/fast_mpoxnet.yaml", ["training.epochs=2"]).training.epochs
+        2
+    """
+
+    seed: Annotated[int, Field(ge=0)] = 0
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    training: TrainingConfig = TrainingConfig()
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read and check a config file.
+
+    Args:
+        path: YAML file; keys left out keep their defaults.
+        overrides: `section.key=value` texts, each value in YAML, that win over the file.
+
+    Raises:
+        ConfigError: the file can't be read, or a key or value is wrong.
+    """
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"the config {path} can't be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the config {path} is no YAML: {error}") from None
+    return parse_config({} if values is None else values, overrides, origin=str(path))
+
+
+def parse_config(values: object, overrides: Sequence[str] = (), origin: str = "the config") -> Config:
+    """Check nested config values; `origin` is what error messages call them.
+
+    Raises:
+        ConfigError: a key or value is wrong.
+    """
+    if not isinstance(values, dict):
+        raise ConfigError(f"{origin} must hold keys and values, not a {type(values).__name__}.")
+    for text in overrides:
+        values = _override(values, text)
+    try:
+        return Config.model_validate(values)
+    except pydantic.ValidationError as error:
+        raise ConfigError("\n".join(f"{origin}: {_explain(problem)}" for problem in error.errors())) from None
+
+
+def dump_config(config: Config) -> str:
+    """The config as YAML with every key, which `load_config` reads back to an equal config."""
+    return yaml.safe_dump(config.model_dump(), sort_keys=False)
+
+
+def _override(values, text):
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"cannot read the override {text!r}; expected section.key=value, like training.epochs=10.")
+    try:
+        value = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"the value of the override {text!r} is no YAML: {error}") from None
+    *sections, last = key.split(".")
+    result = dict(values)
+    inner = result
+    for section in sections:
+        below = inner.get(section)
+        if below is not None and not isinstance(below, dict):
+            raise ConfigError(f"the override {text!r} goes below {section}, which holds a value.")
+        inner[section] = inner = dict(below or {})
+    inner[last] = value
+    return result
+
+
+def _explain(problem):
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, all_keys(), n=1, cutoff=0.5) or _same_last_part(location[-1])
+        hint = f" Did you mean {near[0]}?" if near else f" Known keys: {', '.join(all_keys())}."
+        return f"unknown key {key}.{hint}"
+    # YAML 1.1 reads 2e-3 as text: the commonest wrong type deserves its own words.
+    if isinstance(problem["input"], str) and problem["type"].startswith("float"):
+        return f"{key} = {problem['input']!r} is text, expected a number. In YAML write 0.002 or 2.0e-3, not 2e-3."
+    return f"{key} = {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}."
+
+
+def _same_last_part(name):
+    names = {key.rsplit(".", 1)[-1]: key for key in all_keys()}
+    return [names[near] for near in difflib.get_close_matches(name, names, n=1)]
+
+
+def all_keys() -> list[str]:
+    """Every key a config may hold, as `section.key`."""
+    keys = []
+    for name, field in Config.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, pydantic.BaseModel):
+            keys += [f"{name}.{inner}" for inner in section.model_fields]
+        else:
+            keys.append(name)
+    return keys

@@ -1,0 +1,128 @@
+"""Training batches: photos drawn, augmented and mixed, the same in every run with the same seed.
+
+Every random draw is a function of the seed and the step alone. Keras's augmentation layers keep a hidden counter, which a
+run resumed after a crash could not restore, and work photo by photo at several times the cost; here a whole batch is
+cropped, flipped and resized by one operation, and recoloured by one matrix product.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from mpox_keras.config import AugmentationConfig
+
+_GREY = tf.constant([0.299, 0.587, 0.114])  # luma of ITU-R BT.601
+
+
+def training_batches(
+    photos: np.ndarray,
+    targets: np.ndarray,
+    augmentation: AugmentationConfig,
+    batch_size: int,
+    seed: int,
+    first_step: int = 0,
+) -> tf.data.Dataset:
+    """Endless batches of augmented photos; each epoch sees every photo at most once, in an order of its own.
+
+    Args:
+        photos: `(photos, size, size, 3)`, uint8.
+        targets: `(photos, classes)`, one-hot.
+        augmentation: what is changed.
+        batch_size: photos per batch; the rest of an epoch that fills no batch is left out.
+        seed: of the order and of every change.
+        first_step: batch to start with, so that a resumed run sees what an uninterrupted one would.
+
+    Returns:
+        Dataset of `(images, targets)`: `(batch_size, size, size, 3)`, float32, 0 to 255; `(batch_size, classes)`.
+
+    Raises:
+        ValueError: there are fewer photos than `batch_size`.
+    """
+    if len(photos) < batch_size:
+        raise ValueError(
+            f"{len(photos)} training photos do not fill a batch of {batch_size}; lower training.batch_size."
+        )
+    photos, targets = tf.constant(photos), tf.constant(targets, tf.float32)
+    steps_per_epoch = len(photos) // batch_size
+
+    def batch(step):
+        epoch, position = step // steps_per_epoch, step % steps_per_epoch
+        # Negative, so that no epoch's seed is a step's seed.
+        order = tf.random.experimental.stateless_shuffle(tf.range(len(photos)), seed=[seed, -1 - epoch])
+        drawn = order[position * batch_size : (position + 1) * batch_size]
+        return augment(tf.gather(photos, drawn), tf.gather(targets, drawn), augmentation, tf.stack([seed, step]))
+
+    steps = tf.data.Dataset.counter(first_step, dtype=tf.int64)
+    return steps.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+
+def augment(images, targets, augmentation: AugmentationConfig, seed):
+    """Augment a batch: random crop and flips, brightness, contrast, saturation, white balance, mix-up.
+
+    Args:
+        images: `(batch, size, size, 3)`, 0 to 255.
+        targets: `(batch, classes)`.
+        augmentation: what is changed.
+        seed: two whole numbers.
+
+    Returns:
+        Images, float32 and of the same shape, and targets, mixed as the images were. Colours may leave 0 to 255 a
+        little, as the network does not mind.
+    """
+    crop_seed, colour_seed, mixup_seed = tf.unstack(tf.random.split(seed, 3))
+    images = _random_crop(images, augmentation, crop_seed)
+    images = _random_colour(images, augmentation, colour_seed)
+    if augmentation.mixup:
+        images, targets = _mixup(images, targets, augmentation.mixup, mixup_seed)
+    return images, targets
+
+
+def _random_crop(images, augmentation, seed):
+    """Crop of random area and aspect ("Inception" crop, Szegedy et al. 2015), flipped at random, at the old size."""
+    batch, size = tf.shape(images)[0], images.shape[1]
+    draw = tf.random.stateless_uniform((6, batch), seed)
+    area = augmentation.crop_area[0] + draw[0] * (augmentation.crop_area[1] - augmentation.crop_area[0])
+    low, high = np.log(augmentation.crop_aspect)
+    stretch = tf.sqrt(tf.exp(low + draw[1] * (high - low)))
+    height, width = tf.minimum(tf.sqrt(area) / stretch, 1), tf.minimum(tf.sqrt(area) * stretch, 1)
+    top, left = draw[2] * (1 - height), draw[3] * (1 - width)
+    bottom, right = top + height, left + width
+    if augmentation.flips:
+        # crop_and_resize mirrors a box whose ends are swapped.
+        top, bottom = _swap(draw[4] < 0.5, top, bottom)
+        left, right = _swap(draw[5] < 0.5, left, right)
+    boxes = tf.stack([top, left, bottom, right], axis=1)
+    return tf.image.crop_and_resize(images, boxes, tf.range(batch), (size, size))
+
+
+def _swap(condition, first, second):
+    return tf.where(condition, second, first), tf.where(condition, first, second)
+
+
+def _random_colour(images, augmentation, seed):
+    """One affine map of colours per photo: `colour -> colour @ matrix + shift`."""
+    batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
+    draw = tf.random.stateless_uniform((batch, 6), seed, minval=-1.0)
+    brightness = 255 * augmentation.brightness * draw[:, 0, None]
+    contrast = 1 + augmentation.contrast * draw[:, 1, None]
+    saturation = 1 + augmentation.saturation * draw[:, 2, None, None]
+    gains = 1 + augmentation.white_balance * draw[:, 3:6]
+    matrix = saturation * tf.eye(3) + (1 - saturation) * _GREY[:, None]
+    matrix = matrix * (gains * contrast)[:, None, :]
+    shift = 127.5 * (1 - contrast) + brightness
+    flat = tf.reshape(images, (batch, height * width, 3)) @ matrix + shift[:, None, :]
+    return tf.reshape(flat, (batch, height, width, 3))
+
+
+def _mixup(images, targets, alpha, seed):
+    """Blend each photo with its mirror place in the batch (Zhang et al. 2018, arXiv 1710.09412)."""
+    gamma = tf.random.stateless_gamma((2, tf.shape(images)[0]), seed, alpha)
+    share = tf.math.divide_no_nan(gamma[0], gamma[0] + gamma[1])
+    share = tf.maximum(share, 1 - share)
+    images = _blend(images, share[:, None, None, None])
+    return images, _blend(targets, share[:, None])
+
+
+def _blend(values, share):
+    return share * values + (1 - share) * tf.reverse(values, [0])

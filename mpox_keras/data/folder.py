@@ -1,0 +1,198 @@
+"""Labelled photos: a folder with one folder per class, and the tables that may lie beside the photos."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+CLASSES = ("mpox", "chickenpox", "measles", "normal")
+"""The class order of every model, table and file of this package."""
+
+METADATA_COLUMNS = ("patient", "stage", "source", "skin_tone")
+"""Columns of `metadata.csv` that are carried along with a photo."""
+
+PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+
+_FOLDER_NAMES = {"monkeypox": "mpox", "monkey pox": "mpox", "m-pox": "mpox", "healthy": "normal"}
+
+
+class DataError(ValueError):
+    """The data given cannot be used as it is; the message says what was found, what was expected and what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Photo:
+    """One labelled photo.
+
+    Attributes:
+        file: path relative to the data folder, with `/` between its parts; the key of every table.
+        source: where the encoded photo is: a path, or its bytes.
+        label: class name.
+        group: photos of one scene or patient share a group; a group never straddles a split.
+        fold: the cross-validation fold given with the data, or None.
+        metadata: `patient`, `stage`, `source`, `skin_tone`, as far as they are recorded.
+    """
+
+    file: str
+    source: Path | bytes
+    label: str
+    group: str
+    fold: int | None = None
+    metadata: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def class_of_folder(name: str) -> str:
+    """Class name meant by a folder name: lower case, with the older names of mpox understood.
+
+    Example:
+        >>> class_of_folder("Monkeypox")
+        'mpox'
+    """
+    name = name.strip().lower().replace("_", " ")
+    return _FOLDER_NAMES.get(name, name)
+
+
+def list_photos(directory: str | Path) -> list[Path]:
+    """Photo files below a folder, by suffix, sorted by path; hidden files and folders are passed over."""
+    directory = Path(directory)
+    return sorted(
+        path
+        for path in directory.rglob("*")
+        if path.suffix.lower() in PHOTO_SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(directory).parts)
+    )
+
+
+def read_table(path: str | Path, required: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Read a CSV table about photos, keyed by its `file` column.
+
+    Raises:
+        DataError: a required column is missing, a file is listed twice, or the text is not UTF-8.
+    """
+    path = Path(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            columns = set(reader.fieldnames or ())
+            rows = list(reader)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text: {error}. Save the table as UTF-8 CSV.") from None
+    missing = {"file", *required} - columns
+    if missing:
+        raise DataError(f"{path} lacks the column {', '.join(sorted(missing))}; it has {', '.join(sorted(columns))}.")
+    table = {}
+    for row in rows:
+        if row["file"] in table:
+            raise DataError(f"{path} lists {row['file']} twice; keep one row per photo.")
+        table[row["file"]] = {key: (value or "").strip() for key, value in row.items() if key}
+    return table
+
+
+def find_groups_file(directory: str | Path) -> Path | None:
+    """The groups table beside the photos: `audit.csv` (made by people) before `groups.csv` (found by matching)."""
+    for name in ("audit.csv", "groups.csv"):
+        path = Path(directory) / name
+        if path.is_file():
+            return path
+    return None
+
+
+def read_folder(
+    directory: str | Path,
+    classes: Sequence[str] = CLASSES,
+    groups: str | Path | None = None,
+) -> list[Photo]:
+    """Read a folder of class folders, with the groups and metadata that lie beside the photos.
+
+    Args:
+        directory: holds one folder per class (`Monkeypox` and the like are understood as `mpox`).
+        classes: the class names allowed.
+        groups: table with the columns `file`, `group` and, if wanted, `fold` (0, 1, ...) and `drop` (a reason to leave
+            the photo out). By default `audit.csv`, else `groups.csv`, in the folder. Without any of them every photo
+            is a group of its own.
+
+    Returns:
+        The photos, sorted by file, without those whose row says `drop`.
+
+    Raises:
+        DataError: the folder or a table is missing or does not fit, or no photo is found.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise DataError(
+            f"{directory} is not a folder. Expected a folder with one folder per class: {', '.join(classes)}."
+        )
+    class_folders = sorted(p for p in directory.iterdir() if p.is_dir() and not p.name.startswith("."))
+    paths = {p: class_of_folder(p.name) for p in class_folders if list_photos(p)}
+    unknown = [p.name for p, label in paths.items() if label not in classes]
+    if unknown:
+        raise DataError(
+            f"{directory} has photos in folders that name no class: {', '.join(unknown)}. "
+            f"Expected: {', '.join(classes)}. Rename or remove them, or name your classes in the config (data.classes)."
+        )
+    if not paths:
+        found = ", ".join(p.name for p in class_folders) or "no folder at all"
+        raise DataError(
+            f"{directory} holds no photos in class folders (found: {found}). "
+            f"Expected {directory}/{classes[0]}/photo.jpg and so on for {', '.join(classes)}."
+        )
+    photos = [
+        Photo(file=path.relative_to(directory).as_posix(), source=path, label=label, group="")
+        for folder, label in paths.items()
+        for path in list_photos(folder)
+    ]
+    return apply_tables(photos, directory, groups)
+
+
+def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | Path | None = None) -> list[Photo]:
+    """Add to photos what the tables beside them say: group, fold and `metadata.csv`.
+
+    Args:
+        photos: as found; a group, fold or metadata that they have already stays where the tables are silent.
+        directory: where the tables are looked for.
+        groups: as in `read_folder`.
+
+    Returns:
+        The photos, sorted by file, without those whose row says `drop`. A photo without any group is its own.
+
+    Raises:
+        DataError: a table does not fit the photos, or drops them all.
+    """
+    directory = Path(directory)
+    groups = Path(groups) if groups else find_groups_file(directory)
+    group_rows = read_table(groups, ["group"]) if groups else {}
+    metadata_path = directory / "metadata.csv"
+    metadata_rows = read_table(metadata_path, []) if metadata_path.is_file() else {}
+    kept = []
+    for photo in photos:
+        row = group_rows.get(photo.file, {})
+        if groups and not row:
+            raise DataError(
+                f"{groups} has no row for {photo.file}. Add the row, or make the table anew: mpox-keras data check {directory}"
+            )
+        if row.get("drop"):
+            continue
+        fold = _fold_number(row.get("fold"), photo.file, groups)
+        recorded = metadata_rows.get(photo.file, {})
+        kept.append(
+            dataclasses.replace(
+                photo,
+                group=row.get("group") or photo.group or photo.file,
+                fold=photo.fold if fold is None else fold,
+                metadata={**photo.metadata, **{c: recorded[c] for c in METADATA_COLUMNS if recorded.get(c)}},
+            )
+        )
+    if not kept:
+        raise DataError(f"{groups} drops every photo of {directory}; nothing is left.")
+    return sorted(kept, key=lambda photo: photo.file)
+
+
+def _fold_number(text: str | None, file: str, table: Path | None) -> int | None:
+    if not text:
+        return None
+    if not text.isdigit():
+        raise DataError(f"{table} gives fold {text!r} for {file}; expected a whole number from 0, or nothing.")
+    return int(text)

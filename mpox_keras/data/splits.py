@@ -1,0 +1,75 @@
+"""Splits that keep groups together and class shares alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mpox_keras.data.folder import DataError, Photo
+
+
+def assign_folds(photos: Sequence[Photo], folds: int, seed: int) -> np.ndarray:
+    """Fold number of each photo: as given with the data, else stratified by class with groups kept together.
+
+    Args:
+        photos: labelled photos.
+        folds: how many folds to make; those given with the data win.
+        seed: of the shuffling.
+
+    Returns:
+        `(photos,)`, whole numbers from 0.
+
+    Raises:
+        DataError: only some photos have a fold, a given fold splits a group, or a class has fewer groups than folds.
+    """
+    given = [photo.fold for photo in photos]
+    if any(fold is not None for fold in given):
+        _check_given_folds(photos)
+        return np.array(given)
+
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    labels = np.array([photo.label for photo in photos])
+    groups = np.array([photo.group for photo in photos])
+    for label in sorted(set(labels)):
+        found = len(set(groups[labels == label]))
+        if found < folds:
+            raise DataError(
+                f"{label} has {found} groups of photos, too few for {folds} folds. Add photos or lower the number of folds."
+            )
+    assigned = np.empty(len(photos), int)
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    for fold, (_, held_out) in enumerate(splitter.split(labels, labels, groups)):
+        assigned[held_out] = fold
+    return assigned
+
+
+def split_off_validation(photos: Sequence[Photo], fraction: float, seed: int) -> tuple[list[Photo], list[Photo]]:
+    """Training and validation photos; about `fraction` of the photos, in whole groups, go to validation.
+
+    Raises:
+        DataError: a class has too few groups to be on both sides.
+
+    Example:
+        >>> training, validation = split_off_validation(photos, 0.2, seed=0)
+    """
+    if not fraction:
+        return list(photos), []
+    unfolded = [Photo(p.file, p.source, p.label, p.group) for p in photos]
+    held_out = assign_folds(unfolded, max(2, round(1 / fraction)), seed) == 0
+    training = [photo for photo, out in zip(photos, held_out, strict=True) if not out]
+    validation = [photo for photo, out in zip(photos, held_out, strict=True) if out]
+    return training, validation
+
+
+def _check_given_folds(photos):
+    fold_of_group = {}
+    for photo in photos:
+        if photo.fold is None:
+            raise DataError(f"{photo.file} has no fold while other photos have one; give every photo a fold, or none.")
+        if fold_of_group.setdefault(photo.group, photo.fold) != photo.fold:
+            raise DataError(
+                f"group {photo.group} straddles folds {fold_of_group[photo.group]} and {photo.fold} ({photo.file}): "
+                "photos of one scene or patient would be on both sides of a split."
+            )

@@ -1,0 +1,99 @@
+"""What happens after every epoch: a line of progress, a row in the log, a checkpoint."""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+
+import click
+import keras
+
+from mpox_keras.files import replacing
+
+
+class EpochLog(keras.callbacks.Callback):
+    """Prints a line per epoch with the time left, and keeps all epochs in a CSV file.
+
+    Args:
+        path: the CSV file; when a run is resumed, rows from its first epoch on are made anew.
+        epochs: how many there will be.
+    """
+
+    def __init__(self, path: Path, epochs: int):
+        super().__init__()
+        self.path = path
+        self.epochs = epochs
+        self.rows = []
+
+    def on_train_begin(self, logs=None):
+        if self.path.is_file():
+            with self.path.open(newline="") as stream:
+                self.rows = list(csv.DictReader(stream))
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.rows = self.rows[:epoch]
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = time.perf_counter() - self.start
+        learning_rate = float(self.model.optimizer.learning_rate)
+        self.rows.append({"epoch": epoch + 1, "seconds": seconds, "learning_rate": learning_rate, **(logs or {})})
+        with replacing(self.path) as temporary, temporary.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, self.rows[-1])
+            writer.writeheader()
+            writer.writerows(self.rows)
+        left = sum(float(row["seconds"]) for row in self.rows) / len(self.rows) * (self.epochs - epoch - 1)
+        shown = [f"loss {logs['loss']:.3f}", f"accuracy {logs['diagnosis_accuracy']:.3f}"]
+        if "val_diagnosis_accuracy" in logs:
+            shown.append(f"validation accuracy {logs['val_diagnosis_accuracy']:.3f}")
+        click.echo(f"epoch {epoch + 1}/{self.epochs}  {'  '.join(shown)}  {_duration(left)} left", err=True)
+
+
+def _duration(seconds):
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """After every epoch saves network, optimizer and moving average in one file, from which `resume` goes on.
+
+    Keras's BackupAndRestore keeps the epoch in a second file, which a crash between the two can set apart from the weights.
+    Dropout's random state, which Keras saves nowhere, is made a function of the seed and the epoch.
+
+    Args:
+        path: ends in `.weights.h5`.
+        seed: of the dropout.
+    """
+
+    def __init__(self, path: Path, seed: int):
+        super().__init__()
+        self.path = path
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        dropouts = [layer for layer in self.model.layers if isinstance(layer, keras.layers.Dropout) and layer.rate]
+        for index, layer in enumerate(dropouts):
+            # The second number counts the draws; an epoch has far fewer than 2^16.
+            layer.seed_generator.state.assign([self.seed * len(dropouts) + index, epoch << 16])
+
+    def on_epoch_end(self, epoch, logs=None):
+        with replacing(self.path) as temporary:
+            self.model.save_weights(temporary)
+
+
+def resume(model: keras.Model, checkpoint: Path, steps_per_epoch: int) -> int:
+    """Load a checkpoint if there is one.
+
+    Args:
+        model: compiled, as it was when the checkpoint was made.
+        checkpoint: file of `Checkpoint`.
+        steps_per_epoch: training steps in an epoch.
+
+    Returns:
+        Number of epochs already done.
+    """
+    if not checkpoint.is_file():
+        return 0
+    model.optimizer.build(model.trainable_variables)
+    model.load_weights(checkpoint)
+    return int(model.optimizer.iterations) // steps_per_epoch

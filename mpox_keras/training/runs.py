@@ -1,0 +1,116 @@
+"""Run folders: everything needed to repeat a run, and to go on with it."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import hashlib
+import io
+import json
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import tensorflow as tf
+
+from mpox_keras._version import __version__
+from mpox_keras.config import Config, dump_config
+from mpox_keras.data.folder import Photo
+from mpox_keras.files import replacing
+
+
+class RunError(RuntimeError):
+    """A run folder cannot be used for this run; the message says why and what to do."""
+
+
+def open_run(folder: str | Path, config: Config, photos: Sequence[Photo]) -> Path:
+    """Make a run folder, or return to one that was made for the same config and photos.
+
+    Writes `config.yaml`, `data.csv` (file, label, group, fold and SHA-256 of every photo) and `environment.json`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        RunError: the folder belongs to another run, or can't be written.
+    """
+    folder = Path(folder)
+    texts = {"config.yaml": dump_config(config), "data.csv": _data_table(photos)}
+    try:
+        for name, text in texts.items():
+            path = folder / name
+            if not path.is_file():
+                with replacing(path) as temporary:
+                    temporary.write_text(text, encoding="utf-8")
+            elif (before := path.read_text(encoding="utf-8")) != text:
+                raise RunError(
+                    f"{folder} holds a run with another {name}: {_first_difference(before, text)}. "
+                    "Give another folder with --out, or remove this one."
+                )
+        with replacing(folder / "environment.json") as temporary:
+            temporary.write_text(json.dumps(environment(), indent=2))
+    except OSError as error:
+        raise RunError(f"the run folder {folder} can't be written: {error.strerror}.") from None
+    return folder
+
+
+def set_threads(threads: int | None) -> None:
+    """Bound the threads of TensorFlow's operators; None leaves its choice, one per core.
+
+    Raises:
+        RunError: TensorFlow already runs with another number.
+    """
+    if threads is None:
+        return
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    except RuntimeError:
+        raise RunError(f"training.threads={threads} comes too late: TensorFlow already runs in this process.") from None
+
+
+def environment() -> dict:
+    """Versions, processor and threads: what may change a result in its last digits."""
+    packages = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn")
+    return {
+        "mpox-keras": __version__,
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
+    }
+
+
+def _processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
+
+
+def _data_table(photos):
+    rows = [["file", "label", "group", "fold", "sha256"]]
+    for photo in photos:
+        content = photo.source if isinstance(photo.source, bytes) else photo.source.read_bytes()
+        fold = "" if photo.fold is None else photo.fold
+        rows.append([photo.file, photo.label, photo.group, fold, hashlib.sha256(content).hexdigest()])
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows(rows)
+    return stream.getvalue()
+
+
+def _first_difference(before, after):
+    changed = list(difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))[3:5]
+    return " against ".join(repr(line[1:].strip()) for line in changed)
+
+
+def training_seconds(folder: str | Path) -> float:
+    """Seconds spent in the epochs of a run, from its `log.csv`; those of an interrupted run are added up."""
+    with (Path(folder) / "log.csv").open(newline="") as stream:
+        return round(sum(float(row["seconds"]) for row in csv.DictReader(stream)), 1)
