@@ -11,10 +11,12 @@ import pydantic
 import yaml
 from pydantic import Field
 
+from mpox_keras.errors import MpoxKerasError
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class ConfigError(ValueError):
+class ConfigError(MpoxKerasError, ValueError):
     """A config value or key is wrong; the message names it, what was expected and the nearest right key."""
 
 

@@ -1,1 +1,17 @@
+"""Photos in, training batches out."""
 
+from mpox_keras.data.folder import CLASSES, DataError, Photo, read_folder
+from mpox_keras.data.photos import PhotoError, decode_photo, resize_photo
+from mpox_keras.data.sources import read_grouped_photos, read_photos
+
+__all__ = [
+    "CLASSES",
+    "DataError",
+    "Photo",
+    "PhotoError",
+    "decode_photo",
+    "read_folder",
+    "read_grouped_photos",
+    "read_photos",
+    "resize_photo",
+]

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from mpox_keras.config import AugmentationConfig
 
-_GREY = tf.constant([0.299, 0.587, 0.114])  # luma of ITU-R BT.601
+_GREY = np.array([0.299, 0.587, 0.114], "float32")  # luma of ITU-R BT.601
 
 
 def training_batches(

@@ -11,9 +11,9 @@ Whole-image hashes miss crops and zooms, so photos are compared in three steps:
    doi 10.1109/TPAMI.2008.113), and the pixels are compared window by window over the whole overlap. Keypoints alone
    would link photos by a logo, caption or border that many share, and by the common shape of faces and hands.
 
-`KEYPOINTS`, `NEIGHBOURS`, `MAX_DISTANCE_RATIO`, `MIN_VOTES`, `MIN_INLIERS` and `MIN_CORRELATION` were chosen by hand on
-the photos of MSID, the ones that `tools/measure_duplicates.py` measures on: expect somewhat worse figures elsewhere.
-Two photographs of one patient from different sides are not found; only people or a list of patients can tell.
+All thresholds were chosen by hand on the photos of MSID, the ones that `tools/measure_duplicates.py` measures on:
+expect somewhat worse figures elsewhere. Two different photographs of one patient are rarely found, and copies of a
+photo that is plain nearly all over are not; only people or a list of patients can tell.
 """
 
 from __future__ import annotations
@@ -36,10 +36,12 @@ MAX_DISTANCE_RATIO = 0.95
 # whose farthest neighbour is as near as its nearest.
 COPY_DISTANCE = 0.05
 MIN_VOTES = 4
-MIN_INLIERS = 4
+MIN_INLIERS = 5
 MIN_CORRELATION = 0.7
 MIN_OVERLAP_PIXELS = 400
-NEAR_IDENTICAL_OVERLAP = 0.75
+# Below this share of the overlap, what matches may be a small logo on plain ground.
+MIN_TEXTURED_SHARE = 0.2
+NEAR_IDENTICAL_OVERLAP = 0.7
 
 Progress = Callable[[str, int, int], None]
 """Called as `progress(step, done, total)`."""
@@ -76,7 +78,12 @@ class ScenePair:
 @dataclasses.dataclass(frozen=True)
 class _Keypoints:
     places: np.ndarray  # (keypoints, 4): x, y, size, angle in degrees
-    descriptors: np.ndarray  # (keypoints, 128) float32, unit length
+    sift: np.ndarray  # (keypoints, 128) uint8: a quarter of the memory of what is made of them
+
+    def root_sift(self) -> np.ndarray:
+        """`(keypoints, 128)` float32 of unit length."""
+        descriptors = self.sift.astype(np.float32)
+        return np.sqrt(descriptors / (descriptors.sum(axis=1, keepdims=True) + 1e-7))
 
 
 def to_comparison_copy(photo: np.ndarray) -> np.ndarray:
@@ -161,9 +168,9 @@ def _detect_keypoints(photo: np.ndarray) -> _Keypoints:
     sift = _import_cv2().SIFT_create(nfeatures=KEYPOINTS, contrastThreshold=0.006, edgeThreshold=15)
     points, descriptors = sift.detectAndCompute(photo, None)
     if not points:
-        return _Keypoints(np.zeros((0, 4), np.float32), np.zeros((0, 128), np.float32))
+        return _Keypoints(np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8))
     places = np.array([(*point.pt, point.size, point.angle) for point in points], np.float32)
-    return _Keypoints(places, np.sqrt(descriptors / (descriptors.sum(axis=1, keepdims=True) + 1e-7)))
+    return _Keypoints(places, descriptors.astype(np.uint8))
 
 
 def _vote(photos, keypoints, progress) -> Iterator[tuple[int, int, int, int]]:
@@ -175,13 +182,13 @@ def _vote(photos, keypoints, progress) -> Iterator[tuple[int, int, int, int]]:
         return
     places = np.concatenate([item.places for item in indexed])
     cv2.setRNGSeed(0)
-    index = cv2.flann_Index(np.concatenate([item.descriptors for item in indexed]), {"algorithm": 1, "trees": 4})
+    index = cv2.flann_Index(np.concatenate([item.root_sift() for item in indexed]), {"algorithm": 1, "trees": 4})
     neighbours = min(NEIGHBOURS, len(owner))
     for query, variants in enumerate(keypoints):
         for variant, item in enumerate(variants):
             if not len(item.places):
                 continue
-            found, distance = index.knnSearch(item.descriptors, neighbours, params={"checks": 64})
+            found, distance = index.knnSearch(item.root_sift(), neighbours, params={"checks": 64})
             near = (distance < MAX_DISTANCE_RATIO**2 * distance[:, -1:]) | (distance < COPY_DISTANCE)
             near &= owner[found] != query
             rows, _ = np.nonzero(near)
@@ -211,14 +218,9 @@ def _count_votes(places, other_places, others, size) -> dict[int, int]:
         width = max(size) / 4 * np.maximum(2.0 ** (scale_bin - _SCALE_BINS // 2), 0.5)
         x_bin = (np.floor(x / width + x_shift).astype(int) + _SHIFT_BINS // 2).clip(0, _SHIFT_BINS - 1)
         y_bin = (np.floor(y / width + y_shift).astype(int) + _SHIFT_BINS // 2).clip(0, _SHIFT_BINS - 1)
-        bins = others
-        for part, count in (
-            (scale_bin, _SCALE_BINS),
-            (turn_bin, _TURN_BINS),
-            (x_bin, _SHIFT_BINS),
-            (y_bin, _SHIFT_BINS),
-        ):
-            bins = bins * count + part
+        bins = (
+            ((others * _SCALE_BINS + scale_bin) * _TURN_BINS + turn_bin) * _SHIFT_BINS**2 + x_bin * _SHIFT_BINS + y_bin
+        )
         bins, counts = np.unique(bins, return_counts=True)
         agreed = counts >= MIN_VOTES
         owners = bins[agreed] // (_SCALE_BINS * _TURN_BINS * _SHIFT_BINS**2)
@@ -264,7 +266,7 @@ def _compare(first, first_keypoints, second, second_keypoints) -> tuple[int, flo
 def _fit_transform(first: _Keypoints, second: _Keypoints) -> tuple[np.ndarray, int] | None:
     if min(len(first.places), len(second.places)) < MIN_INLIERS:
         return None
-    similarity = first.descriptors @ second.descriptors.T
+    similarity = first.root_sift() @ second.root_sift().T
     rows = np.arange(len(similarity))
     nearest = similarity.argmax(axis=1)
     mutual = similarity.argmax(axis=0)[nearest] == rows
@@ -306,8 +308,8 @@ def _correlate(fine, coarse, transform) -> tuple[float, float]:
     variance_a, variance_b, covariance = local_mean(a * a), local_mean(b * b), local_mean(a * b)
     # Two flat areas look alike whatever they show, so they say nothing.
     textured = (inside > 0) & (np.maximum(variance_a, variance_b) > 9)
-    if textured.sum() < 100:
+    if textured.sum() < MIN_TEXTURED_SHARE * area:
         return 0.0, 0.0
     # The 4 keeps the noise of encoders from counting as texture.
     correlation = covariance[textured] / np.sqrt(variance_a[textured] * variance_b[textured] + 4)
-    return float(correlation.mean()), min(overlap, 1.0)
+    return float(correlation.mean()), min(float(overlap), 1.0)

@@ -7,6 +7,8 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from mpox_keras.errors import MpoxKerasError
+
 CLASSES = ("mpox", "chickenpox", "measles", "normal")
 """The class order of every model, table and file of this package."""
 
@@ -18,7 +20,7 @@ PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".ti
 _FOLDER_NAMES = {"monkeypox": "mpox", "monkey pox": "mpox", "m-pox": "mpox", "healthy": "normal"}
 
 
-class DataError(ValueError):
+class DataError(MpoxKerasError, ValueError):
     """The data given cannot be used as it is; the message says what was found, what was expected and what to do."""
 
 

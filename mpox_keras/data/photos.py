@@ -8,6 +8,8 @@ import os
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from mpox_keras.errors import MpoxKerasError
+
 MAX_PIXELS = 50_000_000
 """Photos with more pixels are refused before they are decoded."""
 
@@ -29,7 +31,7 @@ _TURN_BY_ORIENTATION = {
 }
 
 
-class PhotoError(ValueError):
+class PhotoError(MpoxKerasError, ValueError):
     """A photo that cannot be read; the message names the file and says why."""
 
 

@@ -16,12 +16,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
+
+from mpox_keras.errors import MpoxKerasError, require
+from mpox_keras.files import replacing
 
 UNITS = {2: 4, 3: 8, 4: 4}
 """Stage number -> units, of ShuffleNetV2 at every width."""
@@ -49,7 +51,7 @@ SOURCES = {
 _CONVERTER_VERSION = 1  # part of the cached file's name: raise it when the converted form changes
 
 
-class PretrainedWeightsError(RuntimeError):
+class PretrainedWeightsError(MpoxKerasError, RuntimeError):
     """Pretrained weights can't be had or don't fit; the message says what to do."""
 
 
@@ -100,7 +102,8 @@ def load_pretrained_backbone(weights: str | os.PathLike) -> PretrainedBackbone:
     state = read_state_dict(path)
     arrays, _ = convert_state_dict(state)
     input_range = IMAGENET_RANGE if _is_torchvision(state) else UNIT_RANGE
-    _write_npz(converted, {**arrays, "input_scale": input_range[0], "input_offset": input_range[1]})
+    with replacing(converted) as temporary:
+        np.savez(temporary, **arrays, input_scale=input_range[0], input_offset=input_range[1])
     return PretrainedBackbone(arrays, input_range, sha256)
 
 
@@ -145,14 +148,10 @@ def read_state_dict(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Read a PyTorch state dict as arrays, without running any code that the file may hold.
 
     Raises:
-        PretrainedWeightsError: PyTorch is not installed, or the file is no state dict.
+        MissingExtraError: PyTorch is not installed.
+        PretrainedWeightsError: the file is no state dict.
     """
-    try:
-        import torch
-    except ImportError:
-        raise PretrainedWeightsError(
-            f'converting {path} needs PyTorch, once: pip install "mpox-keras[convert]".'
-        ) from None
+    torch = require("torch", "convert", f"converting {path}, once,")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return {name: tensor.numpy() for name, tensor in state.items()}
@@ -304,9 +303,3 @@ def _positions(ours, theirs, theirs_of):
     position = {channel: index for index, channel in enumerate(theirs)}
     return np.array([position[theirs_of[channel]] for channel in ours])
 
-
-def _write_npz(path, arrays):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as stream:
-        np.savez(stream, **arrays)
-    os.replace(stream.name, path)

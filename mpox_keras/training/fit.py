@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from mpox_keras.classifier import MODEL_FILE, write_metadata
 from mpox_keras.config import Config
 from mpox_keras.data.augmentation import training_batches
+from mpox_keras.data.folder import Photo
+from mpox_keras.data.loading import load_photos
+from mpox_keras.data.splits import split_off_validation
+from mpox_keras.errors import require
 from mpox_keras.files import replacing
-from mpox_keras.models import FastMpoxNet
+from mpox_keras.evaluation.metrics import evaluate_predictions
+from mpox_keras.models import FastMpoxNet, deploy
 from mpox_keras.training.callbacks import Checkpoint, EpochLog, resume
+from mpox_keras.training.runs import environment, open_run
 
-MODEL_FILE = "model.keras"
 
 
 def train(
@@ -78,6 +85,51 @@ def train(
         model.save(temporary, include_optimizer=False)
     checkpoint.unlink()
     return model
+
+
+def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> dict | None:
+    """Train on labelled photos and write all that is needed to use, judge and repeat the result.
+
+    Args:
+        config: the experiment; `data.validation_fraction` of the photos, in whole groups, is left out and judged.
+        photos: labelled photos with their groups.
+        folder: the run folder; gets `model.keras`, `metadata.json` and what `open_run` and `train` write.
+
+    Returns:
+        Figures of the validation photos (`evaluate_predictions`), None if nothing was left out.
+
+    Raises:
+        DataError: a class has too few groups to be split.
+        PhotoError: a photo can't be read.
+        RunError: the folder belongs to another run.
+    """
+    training, validation = split_off_validation(photos, config.data.validation_fraction, config.seed)
+    folder = open_run(folder, config, photos)
+    classes = config.data.classes
+    arrays = [
+        (load_photos(part, config.model.image_size), np.array([classes.index(photo.label) for photo in part]))
+        for part in (training, validation)
+        if part
+    ]
+    model = train(config, *arrays[0], folder, validation=arrays[1] if validation else None)
+    results = None
+    if validation:
+        pixels, labels = arrays[1]
+        probabilities = deploy(model).predict(pixels, verbose=0)["probabilities"]
+        results = evaluate_predictions(labels, probabilities, classes)
+    write_metadata(
+        folder,
+        {
+            "classes": classes,
+            "image_size": config.model.image_size,
+            "value_range": [0, 255],
+            "temperature": 1.0,
+            "training_photos": {name: sum(photo.label == name for photo in training) for name in classes},
+            "validation": results,
+            "environment": environment(),
+        },
+    )
+    return results
 
 
 def build_model(config: Config) -> keras.Model:
@@ -160,8 +212,5 @@ def _validation_batches(validation, model, one_hot):
 
 
 def _tensorboard(folder):
-    try:
-        import tensorboard  # noqa: F401 - tf.summary needs it
-    except ImportError:
-        raise ImportError('training.tensorboard needs TensorBoard: pip install "mpox-keras[logs]".') from None
+    require("tensorboard", "logs", "training.tensorboard")
     return keras.callbacks.TensorBoard(folder / "tensorboard")

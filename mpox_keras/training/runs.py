@@ -18,10 +18,11 @@ import tensorflow as tf
 from mpox_keras._version import __version__
 from mpox_keras.config import Config, dump_config
 from mpox_keras.data.folder import Photo
+from mpox_keras.errors import MpoxKerasError
 from mpox_keras.files import replacing
 
 
-class RunError(RuntimeError):
+class RunError(MpoxKerasError, RuntimeError):
     """A run folder cannot be used for this run; the message says why and what to do."""
 
 

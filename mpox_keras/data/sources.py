@@ -1,0 +1,81 @@
+"""Labelled photos from a folder or from a dataset built with TFDS."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from mpox_keras.data.folder import (
+    METADATA_COLUMNS,
+    DataError,
+    Photo,
+    find_groups_file,
+    read_folder,
+)
+
+
+def read_photos(data: str | os.PathLike, classes: Sequence[str], groups: str | os.PathLike | None = None) -> list[Photo]:
+    """Read labelled photos.
+
+    Args:
+        data: a folder of class folders, or `mpox/CONFIG` for a dataset built with `tfds build mpox`.
+        classes: the class names allowed.
+        groups: a groups table, for a folder only (see `read_folder`).
+
+    Raises:
+        DataError: there is no such folder or dataset, or it does not fit.
+    """
+    name = str(data)
+    if Path(data).is_dir() or not name.startswith("mpox/"):
+        return read_folder(data, classes, groups)
+    if groups:
+        raise DataError(f"a groups table goes with a folder of photos; {name} has its groups built in.")
+    return _read_tfds(name, classes)
+
+
+def read_grouped_photos(data: str | os.PathLike, classes: Sequence[str], groups: str | os.PathLike | None = None) -> list[Photo]:
+    """Like `read_photos`, and insists that a folder has a groups table, so that a split cannot leak.
+
+    Raises:
+        DataError: as `read_photos`, or there is no groups table.
+    """
+    photos = read_photos(data, classes, groups)
+    if Path(data).is_dir() and not groups and not find_groups_file(data):
+        raise DataError(
+            f"{data} has no groups.csv or audit.csv, so photos of one scene could lie on both sides of a split and flatter "
+            f"the result. Find them with `mpox-keras data check {data}`, or give your own table with --groups."
+        )
+    return photos
+
+
+def _read_tfds(name, classes):
+    import tensorflow_datasets as tfds
+
+    import mpox_keras.datasets  # noqa: F401 - registers the builder
+
+    builder = tfds.builder(name)
+    if not builder.is_prepared():
+        raise DataError(
+            f"{name} is not built in {builder.data_dir}. Build it first: "
+            f"tfds build {name} --imports mpox_keras.datasets --manual_dir DIR"
+        )
+    decoders = {"image": tfds.decode.SkipDecoding()}
+    photos = []
+    labels = builder.info.features["label"]
+    for example in builder.as_dataset(split="train", decoders=decoders).as_numpy_iterator():
+        text = {key: example[key].decode() for key in ("file", "group", *METADATA_COLUMNS)}
+        photos.append(
+            Photo(
+                file=text["file"],
+                source=example["image"],
+                label=labels.int2str(int(example["label"])),
+                group=text["group"],
+                fold=None if example["fold"] < 0 else int(example["fold"]),
+                metadata={column: text[column] for column in METADATA_COLUMNS if text[column]},
+            )
+        )
+    unknown = sorted({photo.label for photo in photos}.difference(classes))
+    if unknown:
+        raise DataError(f"{name} has the classes {', '.join(unknown)}, which are not among {', '.join(classes)}.")
+    return sorted(photos, key=lambda photo: photo.file)
