@@ -23,6 +23,7 @@ PRESETS_FOLDER = Path(__file__).parent / "models" / "presets"
 DEFAULT_PRESET = "fast_mpoxnet_msid"
 MODEL_FILE = "model.keras"
 METADATA_FILE = "metadata.json"
+DISCLAIMER = "Screening aid for research, not a diagnosis."
 
 
 class ClassifierError(MpoxKerasError, ValueError):
@@ -141,8 +142,7 @@ def load_classifier(source: str | os.PathLike = DEFAULT_PRESET) -> Classifier:
         raise ClassifierError(f"{metadata_path} is damaged ({error!r}). Copy or make the folder again.") from None
     if file_sha256(model_path) != expected:
         raise ClassifierError(
-            f"{model_path} is not the file that {metadata_path} describes: its SHA-256 differs. "
-            "Copy or make the folder again."
+            f"{model_path} is not the file that {metadata_path} describes: its SHA-256 differs. Copy or make the folder again."
         )
     return Classifier(keras.models.load_model(model_path), metadata)
 

@@ -11,10 +11,8 @@ from pathlib import Path
 import click
 
 from mpox_keras._version import __version__
-from mpox_keras.config import load_config
+from mpox_keras.config import load_config, parse_config
 from mpox_keras.errors import MpoxKerasError
-
-_NOTICE = "Screening aid for research, not a diagnosis."
 
 
 class _Commands(click.Group):
@@ -60,7 +58,11 @@ _groups_option = click.option(
     help="Groups table that wins over audit.csv and groups.csv beside the photos.",
 )
 _model_option = click.option(
-    "--model", "source", default="fast_mpoxnet_msid", show_default=True, help="A preset, or the folder of a finished fit."
+    "--model",
+    "source",
+    default="fast_mpoxnet_msid",
+    show_default=True,
+    help="A preset, or the folder of a finished fit.",
 )
 
 
@@ -79,7 +81,7 @@ def fit(config_path, data, groups, out, overrides):
 
     results = fit_photos(config, read_grouped_photos(data, config.data.classes, groups), out)
     if results:
-        from mpox_keras.evaluation.report import format_summary
+        from mpox_keras.evaluation import format_summary
 
         click.echo(format_summary(results))
     click.echo(f"trained network: {out}")
@@ -89,21 +91,145 @@ def fit(config_path, data, groups, out, overrides):
 @_config_option
 @_data_option
 @_groups_option
-@click.option(
-    "--out", default=Path("runs/crossval"), show_default=True, type=click.Path(path_type=Path), help="Run folder."
-)
+@click.option("--out", default=Path("runs/crossval"), show_default=True, type=click.Path(path_type=Path), help="Run folder.")
 @_set_option
 def crossval(config_path, data, groups, out, overrides):
     """Train and judge one network per fold; groups never straddle folds."""
     config = load_config(config_path, overrides)
     _start_tensorflow(config.training.threads)
     from mpox_keras.data import read_grouped_photos
-    from mpox_keras.evaluation.report import format_summary
+    from mpox_keras.evaluation import format_summary
     from mpox_keras.training.crossval import cross_validate
 
     results = cross_validate(config, read_grouped_photos(data, config.data.classes, groups), out)
     click.echo(format_summary(results))
     click.echo(f"results: {out}")
+
+
+@main.command()
+@_model_option
+@_data_option
+@_groups_option
+@click.option("--out", default=Path("runs/evaluate"), show_default=True, type=click.Path(path_type=Path), help="Report folder.")
+def evaluate(source, data, groups, out):
+    """Judge a trained network on labelled photos that it was not trained on."""
+    _start_tensorflow()
+    from mpox_keras.classifier import load_classifier
+    from mpox_keras.data import read_photos
+    from mpox_keras.evaluation import format_summary, judge, write_report
+
+    classifier = load_classifier(source)
+    photos = read_photos(data, classifier.classes, groups)
+    results, labels, probabilities = judge(classifier, photos)
+    report = write_report(
+        out,
+        results,
+        labels,
+        probabilities,
+        title=f"{source} on {data}",
+        protocol=f"{source} judged on the {len(photos)} photos of {data}. Photos it was trained on flatter it.",
+        files=[photo.file for photo in photos],
+    )
+    click.echo(format_summary(results))
+    click.echo(f"report: {report}")
+
+
+@main.command()
+@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
+@_model_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: file, label, probabilities.")
+def predict(photos, source, as_json):
+    """Predict photos: files, folders or globs. Exits with 2 if a photo could not be read."""
+    from mpox_keras.data.folder import expand_photos
+
+    files = expand_photos(photos)
+    _start_tensorflow()
+    from mpox_keras.classifier import DISCLAIMER, load_classifier
+
+    classifier = load_classifier(source)
+    if not as_json:
+        click.echo(DISCLAIMER, err=True)
+        click.echo("  ".join(f"{name:>11}" for name in (*classifier.classes, "answer")) + "  file")
+    unreadable = 0
+    for prediction in classifier.predict(files):
+        unreadable += prediction.error is not None
+        if as_json:
+            record = {"file": prediction.file, "label": prediction.label, "probabilities": prediction.probabilities}
+            click.echo(json.dumps(record | ({"error": prediction.error} if prediction.error else {})))
+        elif prediction.error:
+            click.echo(f"error: {prediction.error}", err=True)
+        else:
+            cells = [f"{value:.3f}" for value in prediction.probabilities.values()]
+            click.echo("  ".join(f"{cell:>11}" for cell in (*cells, prediction.label)) + f"  {prediction.file}")
+    if unreadable:
+        raise MpoxKerasError(f"{unreadable} of the photos could not be read; the others are above.")
+
+
+@main.command()
+@click.option("--config", "config_path", type=click.Path(path_type=Path), help="A YAML file; by default Fast-MpoxNet.")
+@_set_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def summary(config_path, overrides, as_json):
+    """Show the parameters and multiply-adds of a network's deployed form, part by part."""
+    config = load_config(config_path, overrides) if config_path else parse_config({}, overrides)
+    _start_tensorflow()
+    from mpox_keras.evaluation.complexity import format_complexity, measure_complexity
+    from mpox_keras.models import deploy
+    from mpox_keras.training.fit import build_model
+
+    untrained = config.model_copy(update={"model": config.model.model_copy(update={"weights": None})})
+    complexity = measure_complexity(deploy(build_model(untrained)))
+    click.echo(json.dumps(complexity, indent=2) if as_json else format_complexity(complexity))
+
+
+@main.group()
+def data():
+    """Look after folders of labelled photos."""
+
+
+@data.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Where to write the groups table  [default: DIRECTORY/groups.csv]")
+@click.option("--class", "classes", multiple=True, help="A class name; give one per class if they are not the usual four.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(directory, out, classes, as_json):
+    """Find unreadable photos, duplicates, shared scenes and contradictory labels.
+
+    Writes the groups table that keeps photos of one scene on one side of every split.
+    """
+    from mpox_keras.data.check import check_folder
+    from mpox_keras.data.folder import CLASSES
+
+    report = check_folder(directory, classes or CLASSES, progress=_show_progress)
+    out = out or directory / "groups.csv"
+    report.write_groups(out)
+    click.echo(json.dumps(report.to_dict(), indent=2) if as_json else report.to_text())
+    click.echo(f"groups table: {out}", err=True)
+    if (directory / "audit.csv").is_file():
+        click.echo(f"{directory / 'audit.csv'} is there too and wins over groups.csv.", err=True)
+
+
+@main.command()
+@click.option("--data", type=click.Path(path_type=Path), help="A folder of class folders; without it, drawn pictures.")
+@click.option("--out", default=Path("runs/quickstart"), show_default=True, type=click.Path(path_type=Path), help="Folder.")
+@click.option("--open/--no-open", "open_report", default=True, help="Open the report in the browser.")
+def quickstart(data, out, open_report):
+    """Build a dataset, train for a minute, evaluate, predict and show a report.
+
+    Without --data it works on synthetic pictures, which it draws itself.
+    """
+    _start_tensorflow()
+    from mpox_keras.quickstart import run_quickstart
+
+    report = run_quickstart(data, out, echo=click.echo, progress=_show_progress)
+    click.echo(f"report: {report}")
+    if open_report:
+        click.launch(report.resolve().as_uri())
+
+
+def _show_progress(step, done, total):
+    if sys.stderr.isatty() or done == total:
+        click.echo(f"\r{step}: {done}/{total}", nl=done == total, err=True)
 
 
 def _start_tensorflow(threads=None):

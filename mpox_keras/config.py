@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.resources
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -104,15 +105,15 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Read and check a config file.
 
     Args:
-        path: YAML file; keys left out keep their defaults.
+        path: YAML file, or the name of a config that comes with the package, such as `fast_mpoxnet`; keys left out keep
+            their defaults.
         overrides: `section.key=value` texts, each value in YAML, that win over the file.
 
     Raises:
         ConfigError: the file can't be read, or a key or value is wrong.
     """
-    path = Path(path)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.safe_load(_find_config(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"the config {path} can't be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -139,6 +140,11 @@ def parse_config(values: object, overrides: Sequence[str] = (), origin: str = "t
 def dump_config(config: Config) -> str:
     """The config as YAML with every key, which `load_config` reads back to an equal config."""
     return yaml.safe_dump(config.model_dump(), sort_keys=False)
+
+
+def _find_config(path):
+    shipped = importlib.resources.files("mpox_keras.configs") / f"{path}.yaml"
+    return shipped if not Path(path).is_file() and shipped.is_file() else Path(path)
 
 
 def _override(values, text):
@@ -171,7 +177,8 @@ def _explain(problem):
     # YAML 1.1 reads 2e-3 as text: the commonest wrong type deserves its own words.
     if isinstance(problem["input"], str) and problem["type"].startswith("float"):
         return f"{key} = {problem['input']!r} is text, expected a number. In YAML write 0.002 or 2.0e-3, not 2e-3."
-    return f"{key} = {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}."
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{key} = {problem['input']!r}: {message[0].lower()}{message[1:]}."
 
 
 def _same_last_part(name):

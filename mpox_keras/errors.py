@@ -26,6 +26,4 @@ def require(module: str, extra: str, purpose: str) -> types.ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise MissingExtraError(
-            f'{purpose} needs the package {module}: pip install "mpox-keras[{extra}]"'
-        ) from None
+        raise MissingExtraError(f'{purpose} needs the package {module}: pip install "mpox-keras[{extra}]"') from None

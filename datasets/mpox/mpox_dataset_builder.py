@@ -46,9 +46,7 @@ class MpoxConfig(tfds.core.BuilderConfig):
 
     def __post_init__(self):
         summary = self.description or "Photos of your own."
-        self.description = (
-            f"{summary} Files: {self.homepage}. Licence: {self.licence}. Expected in manual_dir: {self.layout}."
-        )
+        self.description = f"{summary} Files: {self.homepage}. Licence: {self.licence}. Expected in manual_dir: {self.layout}."
 
 
 _CONFIGS = (

@@ -40,9 +40,7 @@ def training_batches(
         ValueError: there are fewer photos than `batch_size`.
     """
     if len(photos) < batch_size:
-        raise ValueError(
-            f"{len(photos)} training photos do not fill a batch of {batch_size}; lower training.batch_size."
-        )
+        raise ValueError(f"{len(photos)} training photos do not fill a batch of {batch_size}; lower training.batch_size.")
     photos, targets = tf.constant(photos), tf.constant(targets, tf.float32)
     steps_per_epoch = len(photos) // batch_size
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import hashlib
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,8 +14,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from mpox_keras.data.duplicates import Progress, find_scene_pairs, to_comparison_copy
-from mpox_keras.data.folder import CLASSES, DataError, class_of_folder, list_photos
+from mpox_keras.data.folder import CLASSES, find_photos
 from mpox_keras.data.photos import PhotoError, decode_photo
+from mpox_keras.files import replacing
 
 UNREADABLE, PIXEL_DUPLICATE, LABEL_CONFLICT = "unreadable", "pixel duplicate", "label conflict"
 
@@ -107,9 +107,7 @@ class FolderReport:
         for label, count in report["photos_per_class"].items():
             lines.append(f"  {label}: {count}, usable {report['usable_per_class'].get(label, 0)}")
         common = sorted(self.sizes.items(), key=lambda item: (-item[1], item[0]))
-        lines.append(
-            f"Sizes: {len(common)}; most common {', '.join(f'{w}x{h} ({n})' for (w, h), n in common[:3]) or '-'}"
-        )
+        lines.append(f"Sizes: {len(common)}; most common {', '.join(f'{w}x{h} ({n})' for (w, h), n in common[:3]) or '-'}")
         lines += _section("Unreadable, dropped", self.unreadable.values())
         lines += _section("Equal pixels, all but the first dropped", map(" = ".join, self.pixel_duplicates))
         lines += _section(
@@ -129,21 +127,13 @@ class FolderReport:
 
     def write_groups(self, path: str | Path) -> None:
         """Write the table that `folder.read_folder` reads: `file,label,group,drop`."""
-        path = Path(path)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("w", newline="", encoding="utf-8") as stream:
-                writer = csv.writer(stream, lineterminator="\n")
-                writer.writerow(["file", "label", "group", "drop"])
-                writer.writerows(dataclasses.astuple(photo) for photo in self.photos)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(["file", "label", "group", "drop"])
+            writer.writerows(dataclasses.astuple(photo) for photo in self.photos)
 
 
-def check_folder(
-    directory: str | Path, classes: Sequence[str] = CLASSES, progress: Progress | None = None
-) -> FolderReport:
+def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progress: Progress | None = None) -> FolderReport:
     """Decode every photo of a folder of class folders, and find duplicates, shared scenes and label conflicts.
 
     Takes minutes for a thousand photos, most of them in `duplicates.find_scene_pairs`, whose limits apply.
@@ -155,7 +145,7 @@ def check_folder(
 
     Raises:
         DataError: the folder is missing, holds no photos in class folders, or has photos in folders that name no class.
-        ImportError: OpenCV is not installed.
+        MissingExtraError: OpenCV is not installed.
 
     Example:
         >>> report = check_folder("photos")
@@ -163,8 +153,8 @@ def check_folder(
         >>> report.write_groups("photos/groups.csv")
     """
     directory = Path(directory)
-    labels = _find_labels(directory, classes)
-    files = sorted(labels)
+    labels = {photo.file: photo.label for photo in find_photos(directory, classes)}
+    files = list(labels)
 
     unreadable, sizes, copies, by_pixels = {}, Counter(), [], {}
     for done, file in enumerate(files):
@@ -185,17 +175,12 @@ def check_folder(
     # In the order of `copies`: a set begins with the photo that was copied.
     firsts = [same[0] for same in by_pixels.values()]
     pairs = find_scene_pairs(copies, progress)
-    links = [
-        SceneLink(firsts[pair.first], firsts[pair.second], pair.inliers, pair.correlation, pair.overlap)
-        for pair in pairs
-    ]
+    links = [SceneLink(firsts[pair.first], firsts[pair.second], pair.inliers, pair.correlation, pair.overlap) for pair in pairs]
     equal = [(same[0], other) for same in by_pixels.values() for other in same[1:]]
     groups = _connect(files, equal + [(link.first, link.second) for link in links])
     near_identical = [(link.first, link.second) for link, pair in zip(links, pairs, strict=True) if pair.near_identical]
     label_conflicts = [
-        alike
-        for alike in _members(_connect(files, equal + near_identical))
-        if len({labels[file] for file in alike}) > 1
+        alike for alike in _members(_connect(files, equal + near_identical)) if len({labels[file] for file in alike}) > 1
     ]
 
     drops = dict.fromkeys(unreadable, UNREADABLE)
@@ -215,31 +200,6 @@ def check_folder(
             if labels[link.first] != labels[link.second] and not (drops.get(link.first) or drops.get(link.second))
         ],
     )
-
-
-def _find_labels(directory: Path, classes: Sequence[str]) -> dict[str, str]:
-    if not directory.is_dir():
-        raise DataError(
-            f"{directory} is not a folder. Expected a folder with one folder per class: {', '.join(classes)}."
-        )
-    labels = {}
-    for path in list_photos(directory):
-        parts = path.relative_to(directory).parts
-        if len(parts) == 1:
-            continue
-        label = class_of_folder(parts[0])
-        if label not in classes:
-            raise DataError(
-                f"{directory} has photos in the folder {parts[0]}, which names no class. "
-                f"Expected: {', '.join(classes)}. Rename or remove it, or name your classes in the config."
-            )
-        labels["/".join(parts)] = label
-    if not labels:
-        raise DataError(
-            f"{directory} holds no photos in class folders. "
-            f"Expected {directory}/{classes[0]}/photo.jpg and so on for {', '.join(classes)}."
-        )
-    return labels
 
 
 def _connect(files: Sequence[str], pairs: Sequence[tuple[str, str]]) -> dict[str, int]:

@@ -26,6 +26,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from PIL import Image
 
+from mpox_keras.errors import require
+
 MAX_SIDE = 256
 """Photos are compared at no more than this many pixels on the longer side."""
 
@@ -111,7 +113,7 @@ def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress | None = N
         The confirmed pairs, sorted. Not every pair of a scene is confirmed on its own: take connected components.
 
     Raises:
-        ImportError: OpenCV is not installed.
+        MissingExtraError: OpenCV is not installed.
 
     Example:
         >>> pairs = find_scene_pairs([to_comparison_copy(decode_photo(path)) for path in paths])
@@ -146,11 +148,7 @@ def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress | None = N
 
 
 def _import_cv2():
-    try:
-        import cv2
-    except ImportError:
-        raise ImportError('Finding duplicates needs OpenCV: pip install "mpox-keras[duplicates]"') from None
-    return cv2
+    return require("cv2", "duplicates", "finding duplicates")
 
 
 def _make_variant(photo: np.ndarray, variant: tuple[bool, float, float]) -> np.ndarray:
@@ -193,9 +191,7 @@ def _vote(photos, keypoints, progress) -> Iterator[tuple[int, int, int, int]]:
             near &= owner[found] != query
             rows, _ = np.nonzero(near)
             others = owner[found[near]]
-            size = [
-                side * factor for side, factor in zip(photos[query].shape[::-1], _VARIANTS[variant][1:], strict=True)
-            ]
+            size = [side * factor for side, factor in zip(photos[query].shape[::-1], _VARIANTS[variant][1:], strict=True)]
             for other, votes in _count_votes(item.places[rows], places[found[near]], others, size).items():
                 yield query, variant, other, votes
         progress("neighbours", query + 1, len(photos))
@@ -218,9 +214,7 @@ def _count_votes(places, other_places, others, size) -> dict[int, int]:
         width = max(size) / 4 * np.maximum(2.0 ** (scale_bin - _SCALE_BINS // 2), 0.5)
         x_bin = (np.floor(x / width + x_shift).astype(int) + _SHIFT_BINS // 2).clip(0, _SHIFT_BINS - 1)
         y_bin = (np.floor(y / width + y_shift).astype(int) + _SHIFT_BINS // 2).clip(0, _SHIFT_BINS - 1)
-        bins = (
-            ((others * _SCALE_BINS + scale_bin) * _TURN_BINS + turn_bin) * _SHIFT_BINS**2 + x_bin * _SHIFT_BINS + y_bin
-        )
+        bins = ((others * _SCALE_BINS + scale_bin) * _TURN_BINS + turn_bin) * _SHIFT_BINS**2 + x_bin * _SHIFT_BINS + y_bin
         bins, counts = np.unique(bins, return_counts=True)
         agreed = counts >= MIN_VOTES
         owners = bins[agreed] // (_SCALE_BINS * _TURN_BINS * _SHIFT_BINS**2)
@@ -251,9 +245,7 @@ def _compare(first, first_keypoints, second, second_keypoints) -> tuple[int, flo
         return None
     try:
         criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
-        refined = cv2.findTransformECC(
-            coarse, fine, transform.astype(np.float32), cv2.MOTION_AFFINE, criteria, None, 5
-        )[1]
+        refined = cv2.findTransformECC(coarse, fine, transform.astype(np.float32), cv2.MOTION_AFFINE, criteria, None, 5)[1]
     except cv2.error:  # no convergence
         pass
     else:

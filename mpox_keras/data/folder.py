@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Iterable, Sequence
+import glob
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mpox_keras.errors import MpoxKerasError
@@ -68,6 +71,30 @@ def list_photos(directory: str | Path) -> list[Path]:
     )
 
 
+def expand_photos(arguments: Sequence[str]) -> Iterator[Path]:
+    """Photo files meant by what a user typed: files, folders (searched by suffix) and globs.
+
+    Returns:
+        The paths one by one; whether each file is a readable photo is not looked at.
+
+    Raises:
+        DataError: an argument names nothing; checked before the first path is given.
+
+    Example:
+        >>> paths = list(expand_photos(["arm.jpg", "clinic/", "more/*.png"]))
+    """
+    for argument in arguments:
+        if not os.path.exists(argument) and next(glob.iglob(argument, recursive=True), None) is None:
+            raise DataError(f"{argument} is neither a file, a folder nor a pattern that matches any. Check the path.")
+    return itertools.chain.from_iterable(_expand(argument) for argument in arguments)
+
+
+def _expand(argument):
+    if os.path.isdir(argument):
+        return iter(list_photos(argument))
+    return map(Path, [argument] if os.path.exists(argument) else sorted(glob.glob(argument, recursive=True)))
+
+
 def read_table(path: str | Path, required: Iterable[str]) -> dict[str, dict[str, str]]:
     """Read a CSV table about photos, keyed by its `file` column.
 
@@ -102,6 +129,39 @@ def find_groups_file(directory: str | Path) -> Path | None:
     return None
 
 
+def find_photos(directory: str | Path, classes: Sequence[str] = CLASSES) -> list[Photo]:
+    """Photos of a folder of class folders, without regard to any table; the group is empty.
+
+    Args:
+        directory: holds one folder per class (`Monkeypox` and the like are understood as `mpox`).
+        classes: the class names allowed.
+
+    Raises:
+        DataError: the folder is missing, holds no photos in class folders, or has photos in folders that name no class.
+    """
+    directory = Path(directory)
+    expected = f"Expected {directory}/{classes[0]}/photo.jpg and so on for {', '.join(classes)}."
+    if not directory.is_dir():
+        raise DataError(f"{directory} is not a folder. {expected}")
+    class_folders = sorted(p for p in directory.iterdir() if p.is_dir() and not p.name.startswith("."))
+    paths = {folder: list_photos(folder) for folder in class_folders}
+    unknown = [folder.name for folder in class_folders if paths[folder] and class_of_folder(folder.name) not in classes]
+    if unknown:
+        raise DataError(
+            f"{directory} has photos in folders that name no class: {', '.join(unknown)}. {expected} "
+            "Rename or remove them, or name your classes in the config (data.classes)."
+        )
+    photos = [
+        Photo(file=path.relative_to(directory).as_posix(), source=path, label=class_of_folder(folder.name), group="")
+        for folder in class_folders
+        for path in paths[folder]
+    ]
+    if not photos:
+        found = ", ".join(p.name for p in class_folders) or "no folder at all"
+        raise DataError(f"{directory} holds no photos in class folders (found: {found}). {expected}")
+    return sorted(photos, key=lambda photo: photo.file)
+
+
 def read_folder(
     directory: str | Path,
     classes: Sequence[str] = CLASSES,
@@ -121,32 +181,13 @@ def read_folder(
 
     Raises:
         DataError: the folder or a table is missing or does not fit, or no photo is found.
+
+    Example:
+        >>> photos = read_folder("photos")
+        >>> photos[0].file, photos[0].label, photos[0].group
+        ('Chickenpox/chickenpox1.png', 'chickenpox', '11')
     """
-    directory = Path(directory)
-    if not directory.is_dir():
-        raise DataError(
-            f"{directory} is not a folder. Expected a folder with one folder per class: {', '.join(classes)}."
-        )
-    class_folders = sorted(p for p in directory.iterdir() if p.is_dir() and not p.name.startswith("."))
-    paths = {p: class_of_folder(p.name) for p in class_folders if list_photos(p)}
-    unknown = [p.name for p, label in paths.items() if label not in classes]
-    if unknown:
-        raise DataError(
-            f"{directory} has photos in folders that name no class: {', '.join(unknown)}. "
-            f"Expected: {', '.join(classes)}. Rename or remove them, or name your classes in the config (data.classes)."
-        )
-    if not paths:
-        found = ", ".join(p.name for p in class_folders) or "no folder at all"
-        raise DataError(
-            f"{directory} holds no photos in class folders (found: {found}). "
-            f"Expected {directory}/{classes[0]}/photo.jpg and so on for {', '.join(classes)}."
-        )
-    photos = [
-        Photo(file=path.relative_to(directory).as_posix(), source=path, label=label, group="")
-        for folder, label in paths.items()
-        for path in list_photos(folder)
-    ]
-    return apply_tables(photos, directory, groups)
+    return apply_tables(find_photos(directory, classes), directory, groups)
 
 
 def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | Path | None = None) -> list[Photo]:
@@ -190,6 +231,12 @@ def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | P
     if not kept:
         raise DataError(f"{groups} drops every photo of {directory}; nothing is left.")
     return sorted(kept, key=lambda photo: photo.file)
+
+
+def metadata_columns(photos: Sequence[Photo]) -> dict[str, list[str]]:
+    """What is recorded of photos, by column, for breaking results down; "" where nothing is. Patients are left out."""
+    columns = [column for column in METADATA_COLUMNS if column != "patient"]
+    return {column: [photo.metadata.get(column, "") for photo in photos] for column in columns}
 
 
 def _fold_number(text: str | None, file: str, table: Path | None) -> int | None:

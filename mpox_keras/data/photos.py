@@ -121,9 +121,7 @@ def _read_bytes(path: str | bytes, name: str) -> bytes:
 def _check_size(size: tuple[int, int], name: str) -> None:
     width, height = size
     if width * height > MAX_PIXELS:
-        raise PhotoError(
-            f"{name} has {width} x {height} pixels, more than the {MAX_PIXELS:,} pixels allowed. Make it smaller."
-        )
+        raise PhotoError(f"{name} has {width} x {height} pixels, more than the {MAX_PIXELS:,} pixels allowed. Make it smaller.")
     if min(width, height) < MIN_SIDE:
         raise PhotoError(f"{name} has {width} x {height} pixels; expected at least {MIN_SIDE} on each side.")
 

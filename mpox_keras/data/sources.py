@@ -34,7 +34,9 @@ def read_photos(data: str | os.PathLike, classes: Sequence[str], groups: str | o
     return _read_tfds(name, classes)
 
 
-def read_grouped_photos(data: str | os.PathLike, classes: Sequence[str], groups: str | os.PathLike | None = None) -> list[Photo]:
+def read_grouped_photos(
+    data: str | os.PathLike, classes: Sequence[str], groups: str | os.PathLike | None = None
+) -> list[Photo]:
     """Like `read_photos`, and insists that a folder has a groups table, so that a split cannot leak.
 
     Raises:
@@ -60,6 +62,17 @@ def _read_tfds(name, classes):
             f"{name} is not built in {builder.data_dir}. Build it first: "
             f"tfds build {name} --imports mpox_keras.datasets --manual_dir DIR"
         )
+    photos = read_dataset(builder)
+    unknown = sorted({photo.label for photo in photos}.difference(classes))
+    if unknown:
+        raise DataError(f"{name} has the classes {', '.join(unknown)}, which are not among {', '.join(classes)}.")
+    return photos
+
+
+def read_dataset(builder) -> list[Photo]:
+    """Photos of a built TFDS dataset `mpox`, as a `tfds.core.DatasetBuilder` gives them, sorted by file."""
+    import tensorflow_datasets as tfds
+
     decoders = {"image": tfds.decode.SkipDecoding()}
     photos = []
     labels = builder.info.features["label"]
@@ -75,7 +88,4 @@ def _read_tfds(name, classes):
                 metadata={column: text[column] for column in METADATA_COLUMNS if text[column]},
             )
         )
-    unknown = sorted({photo.label for photo in photos}.difference(classes))
-    if unknown:
-        raise DataError(f"{name} has the classes {', '.join(unknown)}, which are not among {', '.join(classes)}.")
     return sorted(photos, key=lambda photo: photo.file)

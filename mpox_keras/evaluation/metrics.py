@@ -95,16 +95,12 @@ def evaluate_predictions(
         "confusion_matrix": confusion_matrix(labels, predicted, labels=range(len(classes))).tolist(),
         "per_class": per_class,
         **_rash_figures(labels, probabilities, classes),
-        "breakdown": {
-            column: _breakdown(labels, predicted, classes, values) for column, values in (metadata or {}).items()
-        },
+        "breakdown": {column: _breakdown(labels, predicted, classes, values) for column, values in (metadata or {}).items()},
     }
     return results
 
 
-def check_predictions(
-    labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray]:
+def check_predictions(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Labels as integers and probabilities as 64-bit floats, once they are known to fit together.
 
     Raises:
@@ -119,8 +115,7 @@ def check_predictions(
         raise ValueError(f"labels must be whole class indices, got {labels.dtype}.")
     if probabilities.shape != (len(labels), len(classes)):
         raise ValueError(
-            f"probabilities must have the shape (photos, classes) = {(len(labels), len(classes))}, "
-            f"got {probabilities.shape}."
+            f"probabilities must have the shape (photos, classes) = {(len(labels), len(classes))}, got {probabilities.shape}."
         )
     wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
     if len(wrong):
@@ -219,9 +214,7 @@ def _rash_figures(labels: np.ndarray, probabilities: np.ndarray, classes: Sequen
     predicted = probabilities.argmax(axis=1)
     # A photo whose whole probability lies on normal favours no rash; argmax would call it the first class, mpox.
     predicted[total[:, 0] == 0] = -1
-    renormalised = np.divide(
-        probabilities, total, out=np.full_like(probabilities, 1 / len(names)), where=total > 0
-    )
+    renormalised = np.divide(probabilities, total, out=np.full_like(probabilities, 1 / len(names)), where=total > 0)
     present = np.unique(labels)
     figures = {
         "rash_classes_only": {
@@ -243,9 +236,7 @@ def _rash_figures(labels: np.ndarray, probabilities: np.ndarray, classes: Sequen
     return figures
 
 
-def _breakdown(
-    labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str], values: Sequence[str]
-) -> dict | str:
+def _breakdown(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str], values: Sequence[str]) -> dict | str:
     if not any(values):
         return NOT_RECORDED
     values = np.array([value or NOT_RECORDED for value in values])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.metrics import auc, roc_curve
 
 from mpox_keras.evaluation.metrics import CALIBRATION_BINS, calibration_bins, check_predictions, wilson_interval
+from mpox_keras.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,13 +61,15 @@ def plot_confusion_matrix(results: dict, path: str | Path | None = None) -> Figu
                 cell = Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=_COLOURS[0], linewidth=0)
                 cell.set_alpha(0.06 + 0.94 * share)
                 axes.add_patch(cell)
-                text = f"{count}\n{share:.0%}" if true_class.sum() else f"{count}"
-                colour = "#ffffff" if share > 0.5 else _INK
+                percent = f"{share:.0%}" if share >= 0.005 else "<1%"
+                text = f"{count}\n{percent}" if count else "0"
+                # White is readable on nearly opaque blue only; ink turns light where the page is dark.
+                colour = "#ffffff" if share > 0.75 else _INK
                 axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=10, linespacing=1.3)
-        ticks = range(len(classes))
-        long_names = max(map(len, classes)) * len(classes) > 44
-        axes.set_xticks(ticks, classes, rotation=35 if long_names else 0, ha="right" if long_names else "center")
-        axes.set_yticks(ticks, classes)
+        names = [textwrap.fill(name, 14) for name in classes]
+        slanted = len(classes) > 4
+        axes.set_xticks(range(len(classes)), names, rotation=40 if slanted else 0, ha="right" if slanted else "center")
+        axes.set_yticks(range(len(classes)), names)
         axes.set(xlim=(-0.5, len(classes) - 0.5), ylim=(len(classes) - 0.5, -0.5), xlabel="Answer", ylabel="True class")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
@@ -77,7 +80,7 @@ def plot_confusion_matrix(results: dict, path: str | Path | None = None) -> Figu
 def plot_roc_curves(
     labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], path: str | Path | None = None
 ) -> Figure:
-    """Draw the one-against-rest ROC curve of each class that has photos, and photos of other classes beside it.
+    """Draw the one-against-rest ROC curve of each class that has photos, where other classes have too.
 
     Args:
         labels: true class indices, int, `(photos,)`.
@@ -173,22 +176,12 @@ def inline_svg(figure: Figure, description: str) -> str:
     return svg.replace("<svg", f'<svg role="img" aria-label="{description}"', 1)
 
 
-def write_whole(path: str | Path, content: bytes) -> None:
-    """Write a file so that it is either complete or, after a failure, as it was before."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _figure(width: float, height: float, **grid):
     # Figure objects made without pyplot belong to no global state and need no display.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     return figure, figure.subplots(**grid)
 
 
@@ -203,9 +196,7 @@ def _rate_axes(axes: Axes) -> None:
 def _save(figure: Figure, path: str | Path | None) -> None:
     if path is None:
         return
-    suffix = Path(path).suffix.lower()
-    if suffix not in (".svg", ".png"):
+    if Path(path).suffix.lower() not in (".svg", ".png"):
         raise ValueError(f"{path} must end in .svg or .png.")
-    stream = io.BytesIO()
-    figure.savefig(stream, format=suffix[1:], dpi=200)
-    write_whole(path, stream.getvalue())
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=200)

@@ -26,9 +26,7 @@ class PointwiseBlock(keras.layers.Layer):
         self.filters = filters
         self.activation = keras.activations.get(activation)
         self.convolution = keras.layers.Conv2D(filters, 1, use_bias=False, dtype=self.dtype_policy, name="convolution")
-        self.normalization = keras.layers.BatchNormalization(
-            **BATCH_NORM, dtype=self.dtype_policy, name="normalization"
-        )
+        self.normalization = keras.layers.BatchNormalization(**BATCH_NORM, dtype=self.dtype_policy, name="normalization")
 
     def build(self, input_shape):
         self.convolution.build(input_shape)
@@ -41,7 +39,5 @@ class PointwiseBlock(keras.layers.Layer):
         return (*input_shape[:-1], self.filters)
 
     def get_config(self):
-        activation = (
-            None if self.activation is keras.activations.linear else keras.activations.serialize(self.activation)
-        )
+        activation = None if self.activation is keras.activations.linear else keras.activations.serialize(self.activation)
         return {**super().get_config(), "filters": self.filters, "activation": activation}

@@ -184,9 +184,7 @@ def convert_state_dict(state: Mapping[str, np.ndarray]) -> tuple[dict[str, np.nd
         PretrainedWeightsError: the state dict is of neither naming, or incomplete.
     """
     torchvision = _is_torchvision(state)
-    stem, main, projection = (
-        ("conv1", "branch2", "branch1") if torchvision else ("first_conv", "branch_main", "branch_proj")
-    )
+    stem, main, projection = ("conv1", "branch2", "branch1") if torchvision else ("first_conv", "branch_main", "branch_proj")
     arrays: dict[str, np.ndarray] = {}
 
     def convolution(path, name, inputs=slice(None), outputs=slice(None), depthwise=False):
@@ -289,9 +287,7 @@ def _trace(channels, units, interleaved):
         else:
             passed, entering = state[0::2], state[1::2]
             taken.append(entering)
-        state = (
-            [channel for pair in zip(passed, fresh, strict=True) for channel in pair] if interleaved else passed + fresh
-        )
+        state = [channel for pair in zip(passed, fresh, strict=True) for channel in pair] if interleaved else passed + fresh
     return taken, state
 
 
@@ -302,4 +298,3 @@ def _takers(taken, end):
 def _positions(ours, theirs, theirs_of):
     position = {channel: index for index, channel in enumerate(theirs)}
     return np.array([position[theirs_of[channel]] for channel in ours])
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,17 +11,15 @@ import keras
 import numpy as np
 
 from mpox_keras.config import Config
-from mpox_keras.data.folder import Photo
+from mpox_keras.data.folder import Photo, metadata_columns
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.splits import assign_folds
 from mpox_keras.evaluation.metrics import evaluate_predictions
+from mpox_keras.evaluation.report import write_report
 from mpox_keras.files import replacing
 from mpox_keras.models import deploy
 from mpox_keras.training.fit import train
 from mpox_keras.training.runs import environment, open_run, training_seconds
-
-RESULTS_FILE = "results.json"
-OUT_OF_FOLD_FILE = "out_of_fold.csv"
 
 
 def cross_validate(config: Config, photos: Sequence[Photo], folder: str | Path) -> dict:
@@ -34,11 +31,11 @@ def cross_validate(config: Config, photos: Sequence[Photo], folder: str | Path) 
     Args:
         config: the experiment.
         photos: labelled photos; folds given with them are used, else grouped stratified ones are made.
-        folder: gets a folder per fold, `out_of_fold.csv` (file, label, group, fold, one probability per class) and
-            `results.json`.
+        folder: gets a folder per fold, `out_of_fold.csv` (file, label, group, fold, one probability per class),
+            `results.json` and `report.html`.
 
     Returns:
-        What `results.json` holds: protocol, figures of `evaluate_predictions`, seconds, config and environment.
+        Figures of `evaluate_predictions`, training seconds, config and environment.
 
     Raises:
         DataError: the folds do not fit the photos.
@@ -61,28 +58,22 @@ def cross_validate(config: Config, photos: Sequence[Photo], folder: str | Path) 
         seconds[f"fold_{fold}"] = training_seconds(fold_folder)
         keras.backend.clear_session()
 
-    _write_out_of_fold(folder / OUT_OF_FOLD_FILE, photos, folds, probabilities, classes)
+    _write_out_of_fold(folder / "out_of_fold.csv", photos, folds, probabilities, classes)
     given = any(photo.fold is not None for photo in photos)
-    columns = sorted({column for photo in photos for column in photo.metadata})
+    groups = len({photo.group for photo in photos})
     results = {
-        "protocol": (
-            f"{len(seconds)}-fold cross-validation, {'folds given with the data' if given else 'stratified folds'}, "
-            f"groups kept together; augmentation of the training part only; last weights of a fixed schedule; "
-            f"out-of-fold predictions of {len(photos)} photos in {len({photo.group for photo in photos})} groups"
-        ),
-        **evaluate_predictions(
-            labels,
-            probabilities,
-            classes,
-            folds=folds,
-            metadata={column: [photo.metadata.get(column, "") for photo in photos] for column in columns},
-        ),
+        **evaluate_predictions(labels, probabilities, classes, folds=folds, metadata=metadata_columns(photos)),
         "training_seconds": {**seconds, "total": sum(seconds.values())},
         "config": config.model_dump(),
         "environment": environment(),
     }
-    with replacing(folder / RESULTS_FILE) as temporary:
-        temporary.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n")
+    protocol = (
+        f"{len(seconds)}-fold cross-validation, {'folds given with the data' if given else 'stratified folds'}, "
+        f"groups kept together; augmentation of the training part only; last weights of a fixed schedule; "
+        f"out-of-fold predictions of {len(photos)} photos in {groups} groups"
+    )
+    files = [photo.file for photo in photos]
+    write_report(folder, results, labels, probabilities, title="Cross-validation", protocol=protocol, files=files)
     return results
 
 

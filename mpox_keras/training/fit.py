@@ -16,12 +16,11 @@ from mpox_keras.data.folder import Photo
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.splits import split_off_validation
 from mpox_keras.errors import require
-from mpox_keras.files import replacing
 from mpox_keras.evaluation.metrics import evaluate_predictions
+from mpox_keras.files import replacing
 from mpox_keras.models import FastMpoxNet, deploy
 from mpox_keras.training.callbacks import Checkpoint, EpochLog, resume
 from mpox_keras.training.runs import environment, open_run
-
 
 
 def train(
@@ -169,9 +168,7 @@ def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> N
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     loss_weights = {"diagnosis": 1.0}
     if config.model.auxiliary_heads:
-        loss_weights |= {
-            f"auxiliary_{stage}": w for stage, w in zip((2, 3, 4), training.auxiliary_weights, strict=True)
-        }
+        loss_weights |= {f"auxiliary_{stage}": w for stage, w in zip((2, 3, 4), training.auxiliary_weights, strict=True)}
     model.compile(
         optimizer,
         loss={

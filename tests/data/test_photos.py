@@ -271,6 +271,7 @@ def test_other_formats_are_refused():
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
+@pytest.mark.filterwarnings("ignore:Truncated File Read")
 def test_truncated_photo_is_refused(image_format, tmp_path):
     noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     data = encode(Image.fromarray(noise), image_format)

@@ -207,9 +207,7 @@ def test_msld_v2_photo_tested_in_two_folds_has_no_fold(tmp_path):
 
 def test_msld_v2_tables_in_manual_dir_are_used(tmp_path):
     photos = write_msld_v2(tmp_path / "msld")
-    files = [
-        f"{folder}/{code}_{end}.jpg" for folder, code in MSLD_V2_FOLDERS.items() for end in ("01_01", "01_02", "02_01")
-    ]
+    files = [f"{folder}/{code}_{end}.jpg" for folder, code in MSLD_V2_FOLDERS.items() for end in ("01_01", "01_02", "02_01")]
     rows = [{"file": file, "group": "", "drop": ""} for file in files]
     rows[0]["group"] = "same as MKP_02"
     rows[1]["drop"] = "blurred"
@@ -353,9 +351,7 @@ def test_msid_needs_every_class(tmp_path):
 def test_groups_in_two_folds_are_warned_of(tmp_path, caplog):
     photos = write_class_folders(tmp_path / "msid")
     files = [path.relative_to(photos).as_posix() for path in sorted(photos.rglob("*.png"))]
-    write_table(
-        photos / "groups.csv", [{"file": f, "group": f"scene{i // 4}", "fold": i % 2} for i, f in enumerate(files)]
-    )
+    write_table(photos / "groups.csv", [{"file": f, "group": f"scene{i // 4}", "fold": i % 2} for i, f in enumerate(files)])
     with caplog.at_level("WARNING", logger="absl"):
         build("msid", photos, tmp_path / "tfds")
     assert "2 groups lie in more than one fold (scene0, scene1 ...)" in caplog.text

@@ -1,0 +1,61 @@
+"""How large a network is: parameters and multiply-adds, part by part."""
+
+from __future__ import annotations
+
+import collections
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+_CONVOLUTIONS = {"Conv2D", "DepthwiseConv2dNative", "MatMul", "BatchMatMulV2"}
+
+
+def measure_complexity(model: keras.Model) -> dict:
+    """Count trainable parameters and multiply-adds for one photo.
+
+    Multiply-adds are those of convolutions and matrix products, read from the graph that TensorFlow would run, so that what
+    is counted is what is computed.
+
+    Args:
+        model: functional, with one input of known size. Layers are gathered into parts by their name up to the first `_`.
+
+    Returns:
+        `trainable_parameters`, `multiply_adds` and `parts`: part name -> the same two figures.
+
+    Example:
+        >>> measure_complexity(deploy(FastMpoxNet()))["trainable_parameters"]
+        271300
+    """
+    parts = collections.defaultdict(lambda: {"trainable_parameters": 0, "multiply_adds": 0})
+    for layer in model.layers:
+        parameters = sum(int(np.prod(variable.shape)) for variable in layer.trainable_variables)
+        if parameters:
+            parts[layer.name.split("_")[0]]["trainable_parameters"] += parameters
+    shape = (1, *model.inputs[0].shape[1:])
+    graph = tf.function(lambda image: model(image)).get_concrete_function(tf.TensorSpec(shape, "float32")).graph
+    for operation in graph.get_operations():
+        if operation.type in _CONVOLUTIONS:
+            _, layer, *_ = operation.name.split("/")
+            parts[layer.split("_")[0]]["multiply_adds"] += _multiply_adds(operation)
+    totals = {key: sum(part[key] for part in parts.values()) for key in ("trainable_parameters", "multiply_adds")}
+    return {**totals, "parts": dict(parts)}
+
+
+def _multiply_adds(operation):
+    weights = operation.inputs[1].shape.as_list()
+    results = int(np.prod(operation.outputs[0].shape.as_list()))
+    if operation.type == "Conv2D":  # (height, width, inputs, outputs)
+        return results * int(np.prod(weights[:3]))
+    if operation.type == "DepthwiseConv2dNative":  # (height, width, channels, 1)
+        return results * int(np.prod(weights[:2]))
+    return results * operation.inputs[0].shape.as_list()[-1]
+
+
+def format_complexity(complexity: dict) -> str:
+    """`measure_complexity` as a table for the terminal."""
+    rows = [(name, *part.values()) for name, part in complexity["parts"].items()]
+    rows.append(("total", complexity["trainable_parameters"], complexity["multiply_adds"]))
+    lines = [f"{'part':12}{'trainable parameters':>22}{'multiply-adds':>16}"]
+    lines += [f"{name:12}{parameters:22,}{operations:16,}" for name, parameters, operations in rows]
+    return "\n".join(lines)
