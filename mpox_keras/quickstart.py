@@ -82,10 +82,11 @@ def _build_dataset(data, target, echo, progress):
     if not data.is_dir():
         raise DataError(f"{data} is not a folder. Give a folder with one folder of photos per class.")
     if not find_groups_file(data):
+        folders = [path for path in data.iterdir() if path.is_dir() and list_photos(path)]
+        classes = sorted(class_of_folder(path.name) for path in folders)
+        if not classes:
+            raise DataError(f"{data} holds no folders with photos. Give a folder with one folder of photos per class.")
         echo(f"Looking for photos of one scene, to keep them together; the result goes to {data / 'groups.csv'}.")
-        classes = sorted(
-            {class_of_folder(path.parent.relative_to(data).parts[0]) for path in list_photos(data) if path.parent != data}
-        )
         check_folder(data, classes, progress).write_groups(data / "groups.csv")
     echo(f"Building the TFDS dataset mpox/folder in {target}.")
     # TFDS would keep an older build, of whatever photos.

@@ -43,7 +43,9 @@ class EpochLog(keras.callbacks.Callback):
             writer = csv.DictWriter(stream, self.rows[-1])
             writer.writeheader()
             writer.writerows(self.rows)
-        left = sum(float(row["seconds"]) for row in self.rows) / len(self.rows) * (self.epochs - epoch - 1)
+        # The first epoch is slower by the time that TensorFlow takes to build its graph.
+        usual = [float(row["seconds"]) for row in self.rows[1:] or self.rows]
+        left = sum(usual) / len(usual) * (self.epochs - epoch - 1)
         shown = [f"loss {logs['loss']:.3f}", f"accuracy {logs['diagnosis_accuracy']:.3f}"]
         if "val_diagnosis_accuracy" in logs:
             shown.append(f"validation accuracy {logs['val_diagnosis_accuracy']:.3f}")

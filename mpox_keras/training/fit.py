@@ -78,6 +78,7 @@ def train(
         epochs=config.training.epochs,
         validation_data=validation and _validation_batches(validation, model, one_hot),
         callbacks=callbacks,
+        shuffle=False,
         verbose=0,
     )
     with replacing(finished) as temporary:

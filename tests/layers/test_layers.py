@@ -73,8 +73,7 @@ def test_mixed_precision_computes_in_half_and_keeps_weights_in_full(case):
     outputs = layer(arrays)
     assert outputs.dtype == "bfloat16"
     assert {variable.dtype for variable in layer.weights} == {"float32"}
-    inner = [inner for inner in layer._flatten_layers(include_self=False)]
-    assert {inner.compute_dtype for inner in inner} == {"bfloat16"}
+    assert {inner.compute_dtype for inner in layer._flatten_layers(include_self=False)} == {"bfloat16"}
 
 
 def test_unit_of_stride_1_passes_even_channels_by_and_puts_them_first():

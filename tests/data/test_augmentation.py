@@ -1,0 +1,99 @@
+"""Training batches: repeatable, resumable, and changed in no other way than asked."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from mpox_keras.config import AugmentationConfig
+from mpox_keras.data.augmentation import augment, training_batches
+
+NOTHING = AugmentationConfig(
+    crop_area=[1.0, 1.0], crop_aspect=[1.0, 1.0], flips=False, brightness=0, contrast=0, saturation=0, white_balance=0, mixup=0
+)
+
+
+@pytest.fixture(scope="module")
+def data():
+    random = np.random.default_rng(0)
+    return random.integers(0, 256, (10, 32, 32, 3), dtype="uint8"), np.eye(10, dtype="float32")
+
+
+def take(data, count, augmentation=NOTHING, seed=3, first_step=0):
+    batches = training_batches(*data, augmentation, batch_size=4, seed=seed, first_step=first_step)
+    return [tuple(array.numpy() for array in batch) for batch in itertools.islice(batches, count)]
+
+
+def test_nothing_asked_changes_nothing(data):
+    photos, _ = data
+    for images, targets in take(data, 4):
+        np.testing.assert_allclose(images, photos[targets.argmax(1)], atol=1e-3)
+
+
+def test_an_epoch_sees_a_photo_at_most_once_and_epochs_differ(data):
+    order = [targets.argmax(1).tolist() for _, targets in take(data, 8)]
+    epochs = [order[i] + order[i + 1] for i in range(0, 8, 2)]
+    assert all(len(set(epoch)) == 8 for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 4
+    assert set(itertools.chain(*epochs)) == set(range(10))
+
+
+def test_the_same_seed_gives_the_same_batches_and_a_resumed_run_the_rest_of_them(data):
+    everything = AugmentationConfig()
+    whole = take(data, 6, everything)
+    for (a, b), (c, d) in zip(whole[3:], take(data, 3, everything, first_step=3), strict=True):
+        np.testing.assert_array_equal(a, c)
+        np.testing.assert_array_equal(b, d)
+    assert not np.array_equal(whole[0][0], take(data, 1, everything, seed=4)[0][0])
+
+
+def test_a_crop_is_a_part_of_the_photo():
+    rows = np.broadcast_to(np.arange(64, dtype="float32")[None, :, None, None], (200, 64, 64, 3))
+    targets = np.eye(200, dtype="float32")
+    change = {"crop_area": [0.25, 0.25], "crop_aspect": [1.0, 1.0]}
+    images, _ = augment(rows, targets, NOTHING.model_copy(update=change), [0, 0])
+    span = np.ptp(images.numpy()[..., 0], axis=(1, 2))
+    np.testing.assert_allclose(span, 0.5 * 63, atol=0.1)
+    assert images.numpy().min() >= 0
+    assert images.numpy().max() <= 63
+
+
+def test_flips_mirror_half_of_the_photos():
+    photo = np.random.default_rng(0).uniform(0, 255, (32, 32, 3)).astype("float32")
+    batch = np.repeat(photo[None], 400, axis=0)
+    images, _ = augment(batch, np.eye(400, dtype="float32"), NOTHING.model_copy(update={"flips": True}), [0, 0])
+    forms = [photo, photo[::-1], photo[:, ::-1], photo[::-1, ::-1]]
+    found = [np.argmin([np.abs(image - form).max() for form in forms]) for image in images.numpy()]
+    assert max(np.abs(image - forms[form]).max() for image, form in zip(images.numpy(), found, strict=True)) < 1e-2
+    assert np.bincount(found, minlength=4).min() > 60
+
+
+@pytest.mark.parametrize(
+    ("key", "check"),
+    [
+        ("brightness", lambda before, after: np.ptp(after - before) < 1e-2),
+        ("contrast", lambda before, after: np.ptp((after - 127.5) / (before - 127.5)) < 1e-3),
+        ("saturation", lambda before, after: abs(np.ptp((after - before) @ [0.299, 0.587, 0.114])) < 1e-2),
+        ("white_balance", lambda before, after: np.ptp(after / before, axis=(0, 1)).max() < 1e-3),
+    ],
+)
+def test_each_colour_change_does_what_its_name_says(key, check):
+    photo = np.random.default_rng(0).uniform(1, 100, (32, 32, 3)).astype("float32")
+    images, _ = augment(photo[None], np.eye(1, dtype="float32"), NOTHING.model_copy(update={key: 0.3}), [1, 2])
+    assert np.abs(images[0] - photo).max() > 0.5
+    assert check(photo, images[0].numpy())
+
+
+def test_mixup_mixes_targets_as_it_mixes_photos():
+    levels = np.array([0, 100, 200, 250], "float32")
+    photos = np.broadcast_to(levels[:, None, None, None], (4, 32, 32, 3))
+    images, targets = augment(photos, np.eye(4, dtype="float32"), NOTHING.model_copy(update={"mixup": 0.5}), [0, 1])
+    np.testing.assert_allclose(images.numpy()[:, 0, 0, 0], targets.numpy() @ levels, atol=1e-3)
+    np.testing.assert_allclose(targets.numpy().sum(axis=1), 1, atol=1e-6)
+    assert (np.diag(targets.numpy()) >= 0.5).all()
+    assert (targets.numpy() < 1).any()
+
+
+def test_too_few_photos_for_a_batch_are_explained(data):
+    with pytest.raises(ValueError, match="lower training.batch_size"):
+        training_batches(*data, NOTHING, batch_size=11, seed=0)

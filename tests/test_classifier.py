@@ -1,0 +1,93 @@
+"""Classifier folders, predictions, and the presets that come with the package."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mpox_keras
+from mpox_keras.classifier import ClassifierError, load_classifier, preset_names, write_metadata
+from mpox_keras.models import FastMpoxNet, deploy
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("classifier")
+    FastMpoxNet(classes=3, input_shape=(32, 32, 3)).save(folder / "model.keras")
+    write_metadata(folder, {"classes": ["a", "b", "c"], "image_size": 32, "temperature": 2.0})
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path):
+    random = np.random.default_rng(0)
+    paths = [tmp_path / f"{index}.png" for index in range(5)]
+    for path in paths:
+        Image.fromarray(random.integers(0, 256, (32, 32, 3), dtype="uint8")).save(path)
+    return paths
+
+
+def test_predictions_are_those_of_the_model_in_order(folder, photos):
+    classifier = load_classifier(folder)
+    predictions = list(classifier.predict(photos, batch_size=2))
+    assert [prediction.file for prediction in predictions] == [str(path) for path in photos]
+    import keras
+
+    model = deploy(keras.models.load_model(folder / "model.keras"), temperature=2.0)
+    pixels = np.stack([np.asarray(Image.open(path)) for path in photos])
+    expected = model.predict(pixels, verbose=0)["probabilities"]
+    found = np.array([list(prediction.probabilities.values()) for prediction in predictions])
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert [prediction.label for prediction in predictions] == [("a", "b", "c")[i] for i in expected.argmax(1)]
+
+
+def test_a_bad_photo_does_not_stop_the_others(folder, photos):
+    photos[2].write_bytes(b"not a photo")
+    predictions = list(load_classifier(folder).predict([*photos, photos[0].read_bytes()], batch_size=2))
+    assert [prediction.error is None for prediction in predictions] == [True, True, False, True, True, True]
+    assert str(photos[2]) in predictions[2].error
+    assert predictions[2].label is None
+    assert predictions[5].probabilities == pytest.approx(predictions[0].probabilities, abs=1e-6)
+
+
+def test_photos_are_read_only_a_few_ahead(folder, photos):
+    read = []
+
+    def endless():
+        while True:
+            read.append(1)
+            yield photos[0]
+
+    predictions = load_classifier(folder).predict(endless(), batch_size=2)
+    for _ in range(4):
+        next(predictions)
+    assert len(read) < 20
+
+
+def test_damaged_and_foreign_folders_are_refused(folder, tmp_path):
+    import shutil
+
+    with pytest.raises(ClassifierError, match="neither a preset"):
+        load_classifier(tmp_path)
+    for name, damage, message in (
+        ("tampered", lambda copy: (copy / "model.keras").write_bytes(b"other"), "SHA-256 differs"),
+        ("no json", lambda copy: (copy / "metadata.json").write_text("{"), "is damaged"),
+        ("no hash", lambda copy: (copy / "metadata.json").write_text("{}"), "is damaged"),
+    ):
+        copy = tmp_path / name
+        shutil.copytree(folder, copy)
+        damage(copy)
+        with pytest.raises(ClassifierError, match=message):
+            load_classifier(copy)
+
+
+def test_every_preset_loads_and_says_where_it_comes_from():
+    assert "fast_mpoxnet_msid" in preset_names()
+    for name in preset_names():
+        classifier = mpox_keras.load_classifier(name)
+        assert sum(classifier.metadata["training_photos"].values()) > 0
+        assert 0 < classifier.metadata["out_of_fold"]["accuracy_mean"] < 1
+        probabilities = classifier.predict_pixels(np.zeros((1, classifier.image_size, classifier.image_size, 3), "uint8"))
+        np.testing.assert_allclose(probabilities.sum(), 1, atol=1e-5)
+        assert "not a diagnosis" in json.dumps(classifier.metadata)

@@ -1,0 +1,190 @@
+"""Training: exact resume, reproducibility, what a run folder holds. Tiny pictures, few steps."""
+
+import csv
+import json
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from mpox_keras.classifier import load_classifier
+from mpox_keras.config import load_config, parse_config
+from mpox_keras.data.folder import read_folder
+from mpox_keras.data.synthetic import write_synthetic_photos
+from mpox_keras.models import deploy
+from mpox_keras.training import cross_validate, fit_photos, train
+from mpox_keras.training.fit import build_model, class_weights, compile_model
+from mpox_keras.training.runs import RunError, open_run
+
+TINY = {
+    "model": {"weights": None, "image_size": 32},
+    "training": {"epochs": 3, "batch_size": 8, "warmup_epochs": 1},
+    "data": {"folds": 2, "validation_fraction": 0.5},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("data") / "photos"
+    write_synthetic_photos(directory, scenes_per_class=3)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    random = np.random.default_rng(0)
+    return random.integers(0, 256, (16, 32, 32, 3), dtype="uint8"), np.arange(16) % 4
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(arrays, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    return train(parse_config(TINY), *arrays, folder, validation=arrays), folder
+
+
+class StopAfter(Exception):
+    pass
+
+
+def test_a_resumed_run_ends_like_an_uninterrupted_one(arrays, uninterrupted, tmp_path, monkeypatch):
+    from mpox_keras.training import callbacks
+
+    save = callbacks.Checkpoint.on_epoch_end
+
+    def save_and_stop(self, epoch, logs=None):
+        save(self, epoch, logs)
+        raise StopAfter
+
+    monkeypatch.setattr(callbacks.Checkpoint, "on_epoch_end", save_and_stop)
+    for _ in range(2):
+        with pytest.raises(StopAfter):
+            train(parse_config(TINY), *arrays, tmp_path, validation=arrays)
+    monkeypatch.undo()
+    resumed = train(parse_config(TINY), *arrays, tmp_path, validation=arrays)
+
+    model, folder = uninterrupted
+    for expected, found in zip(model.weights, resumed.weights, strict=True):
+        np.testing.assert_array_equal(found.numpy(), expected.numpy(), err_msg=expected.path)
+    logs = [list(csv.DictReader((f / "log.csv").open())) for f in (folder, tmp_path)]
+    assert [row["epoch"] for row in logs[1]] == ["1", "2", "3"]
+    assert [row["loss"] for row in logs[1]] == [row["loss"] for row in logs[0]]
+    assert not (tmp_path / "checkpoint.weights.h5").exists()
+
+
+def test_a_finished_run_is_not_trained_again(arrays, uninterrupted, monkeypatch):
+    model, folder = uninterrupted
+    monkeypatch.setattr(keras.Model, "fit", None)
+    again = train(parse_config(TINY), *arrays, folder)
+    np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+
+
+def test_the_learning_rate_warms_up_and_decays_to_zero():
+    config = parse_config(TINY)
+    model = build_model(config)
+    compile_model(model, config, steps_per_epoch=10)
+    rates = [float(model.optimizer._learning_rate(step)) for step in range(31)]
+    assert rates[0] == 0
+    assert np.argmax(rates) == 10
+    np.testing.assert_allclose(rates[10], config.training.learning_rate, rtol=1e-6)
+    np.testing.assert_allclose(rates[30], 0, atol=1e-9)
+
+
+def test_auxiliary_losses_are_weighted_as_the_config_says(arrays):
+    config = parse_config(TINY, ["training.auxiliary_weights=[0.5, 0.0, 2.0]", "training.label_smoothing=0.0"])
+    model = build_model(config)
+    compile_model(model, config, 2)
+    photos, labels = arrays
+    targets = np.eye(4)[labels]
+    losses = model.evaluate(photos, dict.fromkeys(model.output_names, targets), return_dict=True, verbose=0)
+    logits = model.predict(photos, verbose=0)
+
+    def cross_entropy(name):
+        shifted = logits[name] - logits[name].max(1, keepdims=True)
+        return -np.mean(np.sum(targets * (shifted - np.log(np.exp(shifted).sum(1, keepdims=True))), axis=1))
+
+    expected = cross_entropy("diagnosis") + 0.5 * cross_entropy("auxiliary_2") + 2 * cross_entropy("auxiliary_4")
+    np.testing.assert_allclose(losses["loss"], expected, rtol=1e-4)
+
+
+def test_class_weights_make_every_class_count_the_same():
+    labels = np.repeat([0, 1, 2, 3], [40, 20, 10, 30])
+    weights = class_weights(labels, parse_config(TINY))
+    np.testing.assert_allclose(weights * np.bincount(labels), 25)
+    assert class_weights(labels, parse_config(TINY, ["training.class_weights=none"])).tolist() == [1, 1, 1, 1]
+
+
+def test_fit_leaves_whole_groups_out_and_writes_a_usable_classifier(folder, tmp_path):
+    photos = read_folder(folder)
+    results = fit_photos(parse_config(TINY), photos, tmp_path / "run")
+    assert results["photos"] == 8 or results["photos"] == 16  # whole scenes of two views, three a class, halved
+    classifier = load_classifier(tmp_path / "run")
+    assert classifier.classes == ("mpox", "chickenpox", "measles", "normal")
+    prediction = next(classifier.predict([photos[0].source]))
+    assert abs(sum(prediction.probabilities.values()) - 1) < 1e-5
+    assert load_config(tmp_path / "run" / "config.yaml") == parse_config(TINY)
+    rows = list(csv.DictReader((tmp_path / "run" / "data.csv").open()))
+    assert len(rows) == len(photos)
+    assert all(len(row["sha256"]) == 64 for row in rows)
+    assert json.loads((tmp_path / "run" / "environment.json").read_text())["keras"] == keras.__version__
+
+
+def test_cross_validation_predicts_every_photo_by_a_network_that_never_saw_its_group(folder, tmp_path):
+    photos = read_folder(folder)
+    config = parse_config(TINY, ["training.epochs=1"])
+    results = cross_validate(config, photos, tmp_path / "cv")
+    rows = list(csv.DictReader((tmp_path / "cv" / "out_of_fold.csv").open()))
+    assert [row["file"] for row in rows] == [photo.file for photo in photos]
+    predicted = np.array([[float(row[name]) for name in config.data.classes] for row in rows])
+    labels = np.array([config.data.classes.index(row["label"]) for row in rows])
+    np.testing.assert_allclose(results["accuracy"], np.mean(predicted.argmax(1) == labels))
+    assert json.loads((tmp_path / "cv" / "results.json").read_text())["accuracy_mean"] == results["accuracy_mean"]
+
+    # The held-out predictions are those of the fold's own network.
+    row = rows[0]
+    model = keras.models.load_model(tmp_path / "cv" / f"fold_{row['fold']}" / "model.keras")
+    from mpox_keras.data.loading import load_photos
+
+    expected = deploy(model).predict(load_photos(photos[:1], 32), verbose=0)["probabilities"][0]
+    np.testing.assert_allclose(predicted[0], expected, atol=1e-5)
+    assert len({row["fold"] for row in rows if row["group"] == rows[0]["group"]}) == 1
+
+    before = (tmp_path / "cv" / "fold_0" / "model.keras").stat().st_mtime_ns
+    assert cross_validate(config, photos, tmp_path / "cv")["accuracy"] == results["accuracy"]
+    assert (tmp_path / "cv" / "fold_0" / "model.keras").stat().st_mtime_ns == before
+
+
+def test_a_run_folder_belongs_to_one_config_and_one_set_of_photos(folder, tmp_path):
+    photos = read_folder(folder)
+    open_run(tmp_path, parse_config(TINY), photos)
+    open_run(tmp_path, parse_config(TINY), photos)
+    with pytest.raises(RunError, match=r"another config.yaml: 'epochs: 3' against 'epochs: 4'"):
+        open_run(tmp_path, parse_config(TINY, ["training.epochs=4"]), photos)
+    with pytest.raises(RunError, match=r"another data.csv"):
+        open_run(tmp_path, parse_config(TINY), photos[1:])
+
+
+def test_kill_and_run_again_gives_the_weights_of_an_uninterrupted_run(folder, tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "model: {weights: null, image_size: 32}\ntraining: {epochs: 5, batch_size: 8}\ndata: {validation_fraction: 0}\n"
+    )
+
+    def start(out):
+        command = [sys.executable, "-m", "mpox_keras.cli", "fit", "--config", config, "--data", folder, "--out", out]
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    assert start(tmp_path / "whole").wait() == 0
+    killed = start(tmp_path / "killed")
+    deadline = time.monotonic() + 300
+    while not (tmp_path / "killed" / "checkpoint.weights.h5").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    killed.kill()
+    assert killed.wait() == -9
+    assert not (tmp_path / "killed" / "model.keras").exists()
+    assert start(tmp_path / "killed").wait() == 0
+    models = [keras.models.load_model(tmp_path / name / "model.keras") for name in ("whole", "killed")]
+    for expected, found in zip(*(model.weights for model in models), strict=True):
+        np.testing.assert_array_equal(found.numpy(), expected.numpy(), err_msg=expected.path)
