@@ -144,7 +144,7 @@ def load_classifier(source: str | os.PathLike = DEFAULT_PRESET) -> Classifier:
         raise ClassifierError(
             f"{model_path} is not the file that {metadata_path} describes: its SHA-256 differs. Copy or make the folder again."
         )
-    return Classifier(keras.models.load_model(model_path), metadata)
+    return Classifier(keras.models.load_model(model_path, compile=False), metadata)
 
 
 def write_metadata(folder: str | os.PathLike, metadata: dict) -> None:

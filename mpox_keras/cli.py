@@ -236,7 +236,9 @@ def _start_tensorflow(threads=None):
     """Import TensorFlow without the lines it prints while it starts."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silenced_stderr():
-        import tensorflow  # noqa: F401
+        import tensorflow as tf
+    # Its warnings are meant for programmers; a fold after fold makes it warn of graphs built anew.
+    tf.get_logger().setLevel("ERROR")
     from mpox_keras.training.runs import set_threads
 
     set_threads(threads)

@@ -69,7 +69,7 @@ class TrainingConfig(_Section):
     epochs: Annotated[int, Field(ge=1)] = 30
     batch_size: Annotated[int, Field(ge=1)] = 32
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
-    warmup_epochs: Annotated[float, Field(ge=0)] = 2
+    warmup_epochs: Annotated[float, Field(ge=0)] = 2.0
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     auxiliary_weights: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=3, max_length=3)] = [

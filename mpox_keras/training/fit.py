@@ -50,7 +50,7 @@ def train(
     folder = Path(folder)
     finished = folder / MODEL_FILE
     if finished.is_file():
-        return keras.models.load_model(finished)
+        return keras.models.load_model(finished, compile=False)
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_dtype_policy(config.training.precision)
     try:
@@ -81,10 +81,13 @@ def train(
         shuffle=False,
         verbose=0,
     )
+    # A copy, because Keras saves the optimizer's state, thrice the size of the network, with whatever was compiled.
+    trained = keras.models.clone_model(model)
+    trained.set_weights(model.get_weights())
     with replacing(finished) as temporary:
-        model.save(temporary, include_optimizer=False)
+        trained.save(temporary)
     checkpoint.unlink()
-    return model
+    return trained
 
 
 def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> dict | None:

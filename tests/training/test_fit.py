@@ -72,6 +72,7 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(arrays, uninterrupted, tmp
     assert [row["epoch"] for row in logs[1]] == ["1", "2", "3"]
     assert [row["loss"] for row in logs[1]] == [row["loss"] for row in logs[0]]
     assert not (tmp_path / "checkpoint.weights.h5").exists()
+    assert keras.models.load_model(tmp_path / "model.keras").optimizer is None
 
 
 def test_a_finished_run_is_not_trained_again(arrays, uninterrupted, monkeypatch):
@@ -119,7 +120,7 @@ def test_class_weights_make_every_class_count_the_same():
 def test_fit_leaves_whole_groups_out_and_writes_a_usable_classifier(folder, tmp_path):
     photos = read_folder(folder)
     results = fit_photos(parse_config(TINY), photos, tmp_path / "run")
-    assert results["photos"] == 8 or results["photos"] == 16  # whole scenes of two views, three a class, halved
+    assert results["photos"] == 12  # half of the scenes, two views each
     classifier = load_classifier(tmp_path / "run")
     assert classifier.classes == ("mpox", "chickenpox", "measles", "normal")
     prediction = next(classifier.predict([photos[0].source]))

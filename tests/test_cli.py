@@ -1,0 +1,160 @@
+"""The command line as a user meets it: results, messages, exit codes."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from mpox_keras.classifier import write_metadata
+from mpox_keras.cli import main
+from mpox_keras.data.synthetic import write_synthetic_photos
+from mpox_keras.models import FastMpoxNet
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "photos"
+    write_synthetic_photos(folder, scenes_per_class=2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    FastMpoxNet(input_shape=(32, 32, 3)).save(folder / "model.keras")
+    write_metadata(folder, {"classes": ["mpox", "chickenpox", "measles", "normal"], "image_size": 32, "temperature": 1.0})
+    return folder
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_predict_prints_one_json_object_a_line(photos, model):
+    result = call("predict", photos / "mpox", photos / "normal" / "*_0.png", "--model", model, "--json")
+    assert result.exit_code == 0, result.output
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [record["file"].rsplit("/", 1)[1] for record in records] == [
+        *(f"mpox_{scene:03d}_{view}.png" for scene in range(2) for view in range(2)),
+        *(f"normal_{scene:03d}_0.png" for scene in range(2)),
+    ]
+    for record in records:
+        assert list(record["probabilities"]) == ["mpox", "chickenpox", "measles", "normal"]
+        assert record["label"] == max(record["probabilities"], key=record["probabilities"].get)
+
+
+def test_predict_prints_a_table_and_names_what_it_could_not_read(photos, model, tmp_path):
+    (tmp_path / "bad.jpg").write_text("no photo")
+    result = call("predict", tmp_path / "bad.jpg", photos / "measles" / "measles_000_0.png", "--model", model)
+    assert result.exit_code == 2
+    assert "not a diagnosis" in result.stderr
+    assert "bad.jpg is not a readable" in result.stderr
+    assert result.stdout.splitlines()[0].split() == ["mpox", "chickenpox", "measles", "normal", "answer", "file"]
+    assert result.stdout.splitlines()[1].endswith("measles_000_0.png")
+
+
+def test_evaluate_writes_report_and_figures(photos, model, tmp_path):
+    result = call("evaluate", "--model", model, "--data", photos, "--out", tmp_path / "report")
+    assert result.exit_code == 0, result.output
+    figures = json.loads((tmp_path / "report" / "results.json").read_text())
+    assert figures["photos"] == 16
+    assert "<html" in (tmp_path / "report" / "report.html").read_text()
+    assert f"accuracy {100 * figures['accuracy']:.1f} %" in result.stdout
+
+
+def test_evaluate_takes_a_built_dataset(photos, model, tmp_path, monkeypatch):
+    import tensorflow_datasets as tfds
+
+    import mpox_keras.datasets  # noqa: F401
+
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    builder = tfds.builder("mpox/folder", data_dir=tmp_path / "tfds")
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=photos))
+    monkeypatch.setattr(tfds, "builder", lambda name, builder=tfds.builder: builder(name, data_dir=tmp_path / "tfds"))
+    for data, out in ((photos, "folder"), ("mpox/folder", "dataset")):
+        assert call("evaluate", "--model", model, "--data", data, "--out", tmp_path / out).exit_code == 0
+    figures = [json.loads((tmp_path / out / "results.json").read_text()) for out in ("folder", "dataset")]
+    keys = ("accuracy", "confusion_matrix", "brier_score", "per_class")
+    assert [figures[0][key] for key in keys] == [figures[1][key] for key in keys]
+
+
+def test_summary_gives_the_figures_as_json():
+    figures = json.loads(call("summary", "--json").stdout)
+    assert 265_000 <= figures["trainable_parameters"] <= 275_000
+    assert figures["multiply_adds"] == sum(part["multiply_adds"] for part in figures["parts"].values())
+
+
+def test_data_check_writes_the_groups_table(tmp_path):
+    pytest.importorskip("cv2", reason="finding duplicates needs OpenCV (extra `duplicates`)")
+    write_synthetic_photos(tmp_path, scenes_per_class=1)
+    (tmp_path / "groups.csv").unlink()
+    (tmp_path / "normal" / "broken.png").write_bytes(b"")
+    result = call("data", "check", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "Unreadable, dropped: 1" in result.stdout
+    rows = list(csv.DictReader((tmp_path / "groups.csv").open()))
+    assert {row["file"]: row["drop"] for row in rows}["normal/broken.png"] == "unreadable"
+    assert len(rows) == 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fit", "--config", "missing.yaml", "--data", "x"], "missing.yaml can't be read"),
+        (["fit", "--config", "quickstart", "--data", "x", "--set", "training.epoch=1"], "Did you mean training.epochs?"),
+        (["crossval", "--config", "quickstart", "--data", "missing"], "missing is not a folder"),
+        (["evaluate", "--data", "missing"], "missing is not a folder"),
+        (["predict", "missing.jpg"], "missing.jpg is neither a file"),
+        (["predict", __file__, "--model", "no_such_model"], "'no_such_model' is neither a preset"),
+        (["data", "check", "missing"], "missing is not a folder"),
+        (["quickstart", "--data", "missing"], "missing is not a folder"),
+        (["summary", "--set", "nonsense"], "expected section.key=value"),
+    ],
+)
+def test_bad_input_gets_one_message_and_exit_code_2(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_split_without_groups_is_refused(photos, tmp_path):
+    for label in ("mpox", "normal"):
+        (tmp_path / label).mkdir()
+        Image.fromarray(np.zeros((16, 16, 3), "uint8")).save(tmp_path / label / "a.png")
+    result = call("crossval", "--config", "quickstart", "--data", tmp_path, "--out", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "mpox-keras data check" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("heavy", ["tensorflow_datasets", "matplotlib", "tensorflowjs", "tensorflow"])
+def test_importing_the_package_imports_nothing_heavy(heavy):
+    code = f"import sys, mpox_keras; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_keras_loads_our_models_after_a_plain_import(model):
+    code = f"import keras, mpox_keras; keras.models.load_model({str(model / 'model.keras')!r})"
+    assert subprocess.run([sys.executable, "-c", code], stderr=subprocess.DEVNULL).returncode == 0
+
+
+def test_quickstart_goes_all_the_way(photos, tmp_path, monkeypatch):
+    from mpox_keras import quickstart
+    from mpox_keras.config import load_config
+
+    tiny = ["training.epochs=1", "model.image_size=32", "data.validation_fraction=0.5"]
+    monkeypatch.setattr(quickstart, "load_config", lambda name, overrides: load_config(name, [*overrides, *tiny]))
+    result = call("quickstart", "--data", photos, "--out", tmp_path, "--no-open")
+    assert result.exit_code == 0, result.output
+    report = (tmp_path / "report" / "report.html").read_text()
+    assert report.count("data:image/png;base64,") == 8
+    assert "synthetic: drawn" not in report
+    assert (tmp_path / "tensorflow_datasets" / "mpox" / "folder").is_dir()

@@ -1,0 +1,79 @@
+"""Make a preset of the package from a finished fit on all photos and the cross-validation of the same config.
+
+    python tools/build_preset.py --run runs/preset --results configs/results/fast_mpoxnet.json \
+        --name fast_mpoxnet_msid --photos "Monkeypox Skin Images Dataset (MSID), version 6, doi 10.17632/r9bfpnvyxr"
+
+The out-of-fold figures are those of networks trained in the same way on the other folds; the preset itself has seen every
+photo, so no figure on these photos can be measured with it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import click
+
+from mpox_keras.classifier import DISCLAIMER, MODEL_FILE, PRESETS_FOLDER, load_classifier, write_metadata
+from mpox_keras.config import load_config
+
+_FIGURES = (
+    "protocol",
+    "photos",
+    "accuracy",
+    "accuracy_interval",
+    "accuracy_mean",
+    "accuracy_sd",
+    "macro_f1",
+    "per_class",
+    "rash_classes_only",
+    "mpox_against_other_rashes",
+    "expected_calibration_error",
+)
+_LICENCE = (
+    "Apache-2.0 for the weights as far as they are ours. They were fine-tuned from a BSD-3-Clause backbone (see NOTICE) on "
+    "photos believed to be CC BY 4.0 (attribution: Bala et al.), which was not verified at the source."
+)
+
+
+@click.command()
+@click.option("--run", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, help="Finished fit.")
+@click.option("--results", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
+@click.option("--name", required=True, help="Name of the preset.")
+@click.option("--photos", required=True, help="What the photos are and where they come from.")
+def main(run, results, name, photos):
+    """Write mpox_keras/models/presets/NAME."""
+    trained = load_classifier(run)
+    figures = json.loads(results.read_text())
+    config = load_config(run / "config.yaml").model_dump()
+    judged = figures["config"]
+    if config["data"].pop("validation_fraction") != 0:
+        raise click.ClickException(f"{run} left photos out of training; fit with --set data.validation_fraction=0.")
+    judged["data"].pop("validation_fraction")
+    if config != judged:
+        raise click.ClickException(f"{run} and {results} are of different configs, so the figures are of another network.")
+
+    folder = PRESETS_FOLDER / name
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(run / MODEL_FILE, folder / MODEL_FILE)
+    metadata = {key: trained.metadata[key] for key in ("classes", "image_size", "value_range", "temperature")}
+    write_metadata(
+        folder,
+        {
+            "name": name,
+            "intended_use": f"{DISCLAIMER} Trained on web-scraped photos, none confirmed by PCR; not validated in any clinic.",
+            **metadata,
+            "training_data": photos,
+            "training_photos": trained.metadata["training_photos"],
+            "out_of_fold": {key: figures[key] for key in _FIGURES},
+            "licence": _LICENCE,
+            "config": config,
+            "environment": trained.metadata["environment"],
+        },
+    )
+    click.echo(f"{folder}: {(folder / MODEL_FILE).stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Write the tables of README.md from the committed results files; a test fails where they differ.
+
+    python tools/update_readme.py
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from mpox_keras.files import replacing
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "configs" / "results"
+
+
+def load(name):
+    """A results file by name."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def percent(value):
+    """0.8845 -> 88.5 %."""
+    return f"{100 * value:.1f} %"
+
+
+def with_interval(figures, name):
+    """Value with its 95 % interval."""
+    low, high = figures[f"{name}_interval"]
+    return f"{percent(figures[name])} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def table(header, rows):
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def crossval_table():
+    """The configs side by side."""
+    rows = []
+    for name, title in (("fast_mpoxnet", "pretrained backbone"), ("fast_mpoxnet_scratch", "from random weights")):
+        results = load(name)
+        rows.append(
+            [
+                f"[{title}](configs/{name}.yaml)",
+                f"{percent(results['accuracy_mean'])} ± {100 * results['accuracy_sd']:.1f}",
+                with_interval(results, "accuracy"),
+                percent(results["macro_f1"]),
+                with_interval(results["rash_classes_only"], "accuracy"),
+                f"{results['mpox_against_other_rashes']['auc']:.3f}",
+            ]
+        )
+    header = [
+        "Fast-MpoxNet",
+        "accuracy over folds, mean ± SD",
+        "all photos (95 % interval)",
+        "macro F1",
+        "rash classes only",
+        "AUC, mpox against other rashes",
+    ]
+    return table(header, rows)
+
+
+def per_class_table():
+    """The classes of the pretrained network."""
+    rows = [
+        [
+            name,
+            with_interval(figures, "recall"),
+            with_interval(figures, "specificity"),
+            with_interval(figures, "precision"),
+            f"{figures['auc']:.3f}",
+            figures["support"],
+        ]
+        for name, figures in load("fast_mpoxnet")["per_class"].items()
+    ]
+    return table(["class", "recall", "specificity", "precision", "AUC", "photos"], rows)
+
+
+def duplicates_table():
+    """The check against the audit."""
+    results = load("duplicates_msid")
+    rows = []
+    for key, title in (("all", "audit as given"), ("without_groups_set_aside", "without its group 115")):
+        figures = results[key]["grouped"]
+        rows.append([title, figures["true_pairs"], percent(figures["precision"]), percent(figures["recall"])])
+    return table(["pairs of one scene", "in the audit", "precision", "recall"], rows)
+
+
+def speed_table():
+    """Training speed by threads and precision."""
+    rows = []
+    for setting in load("training_speed")["settings"]:
+        speed = setting["steps_per_second"]
+        rows.append(
+            [
+                setting["threads"],
+                setting["precision"],
+                f"{speed['pipeline']['median']:.2f}",
+                f"{speed['cached']['median']:.2f}",
+                percent(setting["pipeline_cost"]["median"]),
+            ]
+        )
+    return table(["threads", "precision", "steps/s", "steps/s, batches from memory", "cost of the pipeline"], rows)
+
+
+TABLES = {"crossval": crossval_table, "per_class": per_class_table, "duplicates": duplicates_table, "speed": speed_table}
+
+
+def render(text):
+    """The README with every table made anew."""
+    for name, make in TABLES.items():
+        pattern = rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)"
+        text, count = re.subn(pattern, lambda match, make=make: f"{match[1]}{make()}{match[2]}", text, flags=re.DOTALL)
+        if count != 1:
+            raise SystemExit(f"README.md must hold the markers of the table {name} once, not {count} times.")
+    return text
+
+
+if __name__ == "__main__":
+    readme = ROOT / "README.md"
+    text = render(readme.read_text(encoding="utf-8"))
+    with replacing(readme) as temporary:
+        temporary.write_text(text, encoding="utf-8")
