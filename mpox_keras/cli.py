@@ -237,7 +237,7 @@ def _start_tensorflow(threads=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silenced_stderr():
         import tensorflow as tf
-    # Its warnings are meant for programmers; a fold after fold makes it warn of graphs built anew.
+    # Its warnings are for programmers: with every fold it would warn of graphs built anew.
     tf.get_logger().setLevel("ERROR")
     from mpox_keras.training.runs import set_threads
 

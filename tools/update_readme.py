@@ -1,6 +1,6 @@
 """Write the tables of README.md from the committed results files; a test fails where they differ.
 
-    python tools/update_readme.py
+python tools/update_readme.py
 """
 
 from __future__ import annotations
@@ -112,8 +112,8 @@ TABLES = {"crossval": crossval_table, "per_class": per_class_table, "duplicates"
 def render(text):
     """The README with every table made anew."""
     for name, make in TABLES.items():
-        pattern = rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)"
-        text, count = re.subn(pattern, lambda match, make=make: f"{match[1]}{make()}{match[2]}", text, flags=re.DOTALL)
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+        text, count = re.subn(pattern, lambda match, make=make: f"{match[1]}{make()}\n{match[2]}", text, flags=re.DOTALL)
         if count != 1:
             raise SystemExit(f"README.md must hold the markers of the table {name} once, not {count} times.")
     return text

@@ -96,6 +96,5 @@ def resume(model: keras.Model, checkpoint: Path, steps_per_epoch: int) -> int:
     """
     if not checkpoint.is_file():
         return 0
-    model.optimizer.build(model.trainable_variables)
     model.load_weights(checkpoint)
     return int(model.optimizer.iterations) // steps_per_epoch

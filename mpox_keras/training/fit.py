@@ -170,6 +170,8 @@ def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> N
         schedule, weight_decay=training.weight_decay, use_ema=True, ema_momentum=training.average_momentum
     )
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    # Built here, because `resume` loads its state, and because TensorFlow would trace the training step twice otherwise.
+    optimizer.build(model.trainable_variables)
     loss_weights = {"diagnosis": 1.0}
     if config.model.auxiliary_heads:
         loss_weights |= {f"auxiliary_{stage}": w for stage, w in zip((2, 3, 4), training.auxiliary_weights, strict=True)}
