@@ -143,8 +143,10 @@ def dump_config(config: Config) -> str:
 
 
 def _find_config(path):
+    if Path(path).is_file():
+        return Path(path)
     shipped = importlib.resources.files("mpox_keras.configs") / f"{path}.yaml"
-    return shipped if not Path(path).is_file() and shipped.is_file() else Path(path)
+    return shipped if shipped.is_file() else Path(path)
 
 
 def _override(values, text):

@@ -99,7 +99,7 @@ def _build_dataset(data, target, echo, progress):
 
 def _some_pictures(photos, labels, probabilities, classes):
     """Two pictures of each class with what the network says of them."""
-    chosen = np.concatenate([np.flatnonzero(labels == label)[:2] for label in range(len(classes))])
+    chosen = np.concatenate([np.flatnonzero(labels == label)[[0, -1]] for label in range(len(classes))])
     captions = [
         f"{photos[index].label}; answer: {classes[probabilities[index].argmax()]} {probabilities[index].max():.2f}"
         for index in chosen

@@ -81,8 +81,9 @@ def train(
         shuffle=False,
         verbose=0,
     )
-    # A copy, because Keras saves the optimizer's state, thrice the size of the network, with whatever was compiled.
-    trained = keras.models.clone_model(model)
+    # A fresh network, because Keras saves the optimizer's state, thrice the size of the network, with whatever was
+    # compiled, and because a network trained in mixed precision answers in full precision.
+    trained = build_model(config)
     trained.set_weights(model.get_weights())
     with replacing(finished) as temporary:
         trained.save(temporary)

@@ -119,13 +119,16 @@ def test_class_weights_make_every_class_count_the_same():
 
 def test_fit_leaves_whole_groups_out_and_writes_a_usable_classifier(folder, tmp_path):
     photos = read_folder(folder)
-    results = fit_photos(parse_config(TINY), photos, tmp_path / "run")
+    config = parse_config(TINY, ["training.tensorboard=true", "training.precision=mixed_bfloat16"])
+    results = fit_photos(config, photos, tmp_path / "run")
     assert results["photos"] == 12  # half of the scenes, two views each
     classifier = load_classifier(tmp_path / "run")
     assert classifier.classes == ("mpox", "chickenpox", "measles", "normal")
     prediction = next(classifier.predict([photos[0].source]))
     assert abs(sum(prediction.probabilities.values()) - 1) < 1e-5
-    assert load_config(tmp_path / "run" / "config.yaml") == parse_config(TINY)
+    assert {layer.compute_dtype for layer in classifier.model.layers} == {"float32"}
+    assert load_config(tmp_path / "run" / "config.yaml") == config
+    assert list((tmp_path / "run" / "tensorboard").rglob("events.*"))
     rows = list(csv.DictReader((tmp_path / "run" / "data.csv").open()))
     assert len(rows) == len(photos)
     assert all(len(row["sha256"]) == 64 for row in rows)
@@ -175,7 +178,7 @@ def test_kill_and_run_again_gives_the_weights_of_an_uninterrupted_run(folder, tm
 
     def start(out):
         command = [sys.executable, "-m", "mpox_keras.cli", "fit", "--config", config, "--data", folder, "--out", out]
-        return subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        return subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     assert start(tmp_path / "whole").wait() == 0
     killed = start(tmp_path / "killed")
