@@ -112,8 +112,9 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: the file can't be read, or a key or value is wrong.
     """
+    file = _find_config(path)
     try:
-        values = yaml.safe_load(_find_config(path).read_text(encoding="utf-8"))
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"the config {path} can't be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -145,8 +146,14 @@ def dump_config(config: Config) -> str:
 def _find_config(path):
     if Path(path).is_file():
         return Path(path)
-    shipped = importlib.resources.files("mpox_keras.configs") / f"{path}.yaml"
-    return shipped if shipped.is_file() else Path(path)
+    folder = importlib.resources.files("mpox_keras.configs")
+    shipped = {file.name.removesuffix(".yaml"): file for file in folder.iterdir() if file.name.endswith(".yaml")}
+    if str(path) in shipped:
+        return shipped[str(path)]
+    raise ConfigError(
+        f"the config {path} can't be found: there is no such file, and the configs that come with the package are "
+        f"{', '.join(sorted(shipped))}."
+    )
 
 
 def _override(values, text):

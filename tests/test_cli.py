@@ -105,7 +105,7 @@ def test_data_check_writes_the_groups_table(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["fit", "--config", "missing.yaml", "--data", "x"], "missing.yaml can't be read"),
+        (["fit", "--config", "missing.yaml", "--data", "x"], "missing.yaml can't be found"),
         (["fit", "--config", "quickstart", "--data", "x", "--set", "training.epoch=1"], "Did you mean training.epochs?"),
         (["crossval", "--config", "quickstart", "--data", "missing"], "missing is not a folder"),
         (["evaluate", "--data", "missing"], "missing is not a folder"),
