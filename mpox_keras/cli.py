@@ -23,6 +23,8 @@ class _Commands(click.Group):
             return super().invoke(context)
         except MpoxKerasError as error:
             click.echo(f"error: {error}", err=True)
+        except BrokenPipeError:  # the reader of a pipe has enough; click ends quietly
+            raise
         except OSError as error:
             click.echo(f"error: {error.filename or 'a file'}: {error.strerror or error}", err=True)
         except KeyboardInterrupt:
