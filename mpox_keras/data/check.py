@@ -9,12 +9,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-
 from mpox_keras.data.duplicates import Progress, find_scene_pairs, to_comparison_copy
 from mpox_keras.data.folder import CLASSES, find_photos
+from mpox_keras.data.groups import connect
 from mpox_keras.data.photos import PhotoError, decode_photo
 from mpox_keras.files import replacing
 
@@ -177,10 +174,10 @@ def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progre
     pairs = find_scene_pairs(copies, progress)
     links = [SceneLink(firsts[pair.first], firsts[pair.second], pair.inliers, pair.correlation, pair.overlap) for pair in pairs]
     equal = [(same[0], other) for same in by_pixels.values() for other in same[1:]]
-    groups = _connect(files, equal + [(link.first, link.second) for link in links])
+    groups = connect(files, equal + [(link.first, link.second) for link in links])
     near_identical = [(link.first, link.second) for link, pair in zip(links, pairs, strict=True) if pair.near_identical]
     label_conflicts = [
-        alike for alike in _members(_connect(files, equal + near_identical)) if len({labels[file] for file in alike}) > 1
+        alike for alike in _members(connect(files, equal + near_identical)) if len({labels[file] for file in alike}) > 1
     ]
 
     drops = dict.fromkeys(unreadable, UNREADABLE)
@@ -200,16 +197,6 @@ def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progre
             if labels[link.first] != labels[link.second] and not (drops.get(link.first) or drops.get(link.second))
         ],
     )
-
-
-def _connect(files: Sequence[str], pairs: Sequence[tuple[str, str]]) -> dict[str, int]:
-    """Number the connected components, in the order of their first file."""
-    places = {file: place for place, file in enumerate(files)}
-    ends = np.array([(places[first], places[second]) for first, second in pairs], int).reshape(-1, 2)
-    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(files), len(files)))
-    numbers = connected_components(graph, directed=False)[1].tolist()
-    in_order = {number: place for place, number in enumerate(dict.fromkeys(numbers))}
-    return {file: in_order[number] for file, number in zip(files, numbers, strict=True)}
 
 
 def _members(groups: dict[str, int]) -> list[list[str]]:

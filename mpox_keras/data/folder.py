@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from mpox_keras.data.groups import connect
 from mpox_keras.errors import MpoxKerasError
 
 CLASSES = ("mpox", "chickenpox", "measles", "normal")
@@ -199,7 +200,8 @@ def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | P
         groups: as in `read_folder`.
 
     Returns:
-        The photos, sorted by file, without those whose row says `drop`. A photo without any group is its own.
+        The photos, sorted by file, without those whose row says `drop`. A photo without any group is its own; groups
+        that share a known patient are joined.
 
     Raises:
         DataError: a table does not fit the photos, or drops them all.
@@ -230,7 +232,21 @@ def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | P
         )
     if not kept:
         raise DataError(f"{groups} drops every photo of {directory}; nothing is left.")
-    return sorted(kept, key=lambda photo: photo.file)
+    return sorted(_join_patients(kept), key=lambda photo: photo.file)
+
+
+def _join_patients(photos):
+    """Groups that share a known patient become one, named after the first of them."""
+    names = list(dict.fromkeys(photo.group for photo in photos))
+    group_of_patient, pairs = {}, []
+    for photo in photos:
+        if patient := photo.metadata.get("patient"):
+            pairs.append((photo.group, group_of_patient.setdefault(patient, photo.group)))
+    numbers = connect(names, pairs)
+    first = {}
+    for name in names:
+        first.setdefault(numbers[name], name)
+    return [dataclasses.replace(photo, group=first[numbers[photo.group]]) for photo in photos]
 
 
 def metadata_columns(photos: Sequence[Photo]) -> dict[str, list[str]]:

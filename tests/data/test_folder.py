@@ -54,6 +54,14 @@ def test_audit_wins_over_groups_and_a_given_table_over_both(folder, tmp_path):
     assert {photo.group for photo in read_folder(folder, groups=other)} == {"8", "12"}
 
 
+def test_groups_that_share_a_patient_are_joined(folder):
+    (folder / "groups.csv").write_text(GROUPS.replace("m2.jpg,7,1,", "m2.jpg,10,1,").replace(",9,,blurred", ",9,1,"))
+    (folder / "metadata.csv").write_text("file,patient\nMonkeypox/m1.png,A\nNormal/deeper/n1.png,A\nChickenpox/c1.png,\n")
+    groups = {photo.file: photo.group for photo in read_folder(folder)}
+    assert groups["Monkeypox/m1.png"] == groups["Normal/deeper/n1.png"]
+    assert len({groups["Monkeypox/m1.png"], groups["Monkeypox/m2.jpg"], groups["Chickenpox/c1.png"]}) == 3
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
