@@ -138,8 +138,11 @@ def load_classifier(source: str | os.PathLike = DEFAULT_PRESET) -> Classifier:
     try:
         metadata = json.loads(metadata_path.read_text(encoding="utf-8"))
         expected = metadata["sha256"][MODEL_FILE]
+        missing = {"classes", "image_size", "temperature"}.difference(metadata)
     except (ValueError, KeyError, TypeError) as error:
         raise ClassifierError(f"{metadata_path} is damaged ({error!r}). Copy or make the folder again.") from None
+    if missing:
+        raise ClassifierError(f"{metadata_path} lacks {', '.join(sorted(missing))}. Copy or make the folder again.")
     if file_sha256(model_path) != expected:
         raise ClassifierError(
             f"{model_path} is not the file that {metadata_path} describes: its SHA-256 differs. Copy or make the folder again."

@@ -73,6 +73,7 @@ def test_damaged_and_foreign_folders_are_refused(folder, tmp_path):
     for name, damage, message in (
         ("tampered", lambda copy: (copy / "model.keras").write_bytes(b"other"), "SHA-256 differs"),
         ("no json", lambda copy: (copy / "metadata.json").write_text("{"), "is damaged"),
+        ("no classes", lambda copy: write_metadata(copy, {"image_size": 32, "temperature": 1.0}), "lacks classes"),
         ("no hash", lambda copy: (copy / "metadata.json").write_text("{}"), "is damaged"),
     ):
         copy = tmp_path / name

@@ -79,8 +79,8 @@ def load_pretrained_backbone(weights: str | os.PathLike) -> PretrainedBackbone:
     """Load a pretrained backbone by name (`SOURCES`) or from a PyTorch state dict file; converted once, then cached.
 
     Raises:
-        PretrainedWeightsError: there is no such name or file, the download fails or has another hash, or PyTorch is
-            needed for converting and not installed.
+        PretrainedWeightsError: there is no such name or file, or the download fails or has another hash.
+        MissingExtraError: PyTorch is needed for converting and not installed.
 
     Example:
         >>> load_pretrained_backbone("imagenet").input_range

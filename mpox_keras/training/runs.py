@@ -20,6 +20,7 @@ from mpox_keras.config import Config, dump_config
 from mpox_keras.data.folder import Photo
 from mpox_keras.errors import MpoxKerasError
 from mpox_keras.files import replacing
+from mpox_keras.models.pretrained import load_pretrained_backbone
 
 
 class RunError(MpoxKerasError, RuntimeError):
@@ -29,15 +30,19 @@ class RunError(MpoxKerasError, RuntimeError):
 def open_run(folder: str | Path, config: Config, photos: Sequence[Photo]) -> Path:
     """Make a run folder, or return to one that was made for the same config and photos.
 
-    Writes `config.yaml`, `data.csv` (file, label, group, fold and SHA-256 of every photo) and `environment.json`.
+    Writes `config.yaml`, `data.csv` (file, label, group, fold and SHA-256 of every photo) and `environment.json` (with the
+    SHA-256 of the pretrained weights).
 
     Returns:
         The folder.
 
     Raises:
         RunError: the folder belongs to another run, or can't be written.
+        PretrainedWeightsError: the pretrained weights that the config names can't be had.
     """
     folder = Path(folder)
+    weights = config.model.weights
+    pretrained = {"pretrained_sha256": load_pretrained_backbone(weights).sha256 if weights else None}
     texts = {"config.yaml": dump_config(config), "data.csv": _data_table(photos)}
     try:
         for name, text in texts.items():
@@ -51,7 +56,7 @@ def open_run(folder: str | Path, config: Config, photos: Sequence[Photo]) -> Pat
                     "Give another folder with --out, or remove this one."
                 )
         with replacing(folder / "environment.json") as temporary:
-            temporary.write_text(json.dumps(environment(), indent=2))
+            temporary.write_text(json.dumps({**environment(), **pretrained}, indent=2))
     except OSError as error:
         raise RunError(f"the run folder {folder} can't be written: {error.strerror}.") from None
     return folder

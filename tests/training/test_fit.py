@@ -15,6 +15,7 @@ from mpox_keras.config import load_config, parse_config
 from mpox_keras.data.folder import read_folder
 from mpox_keras.data.synthetic import write_synthetic_photos
 from mpox_keras.models import deploy
+from mpox_keras.models.pretrained import UNIT_RANGE, PretrainedBackbone, PretrainedWeightsError
 from mpox_keras.training import cross_validate, fit_photos, train
 from mpox_keras.training.fit import build_model, class_weights, compile_model
 from mpox_keras.training.runs import RunError, open_run
@@ -168,6 +169,21 @@ def test_a_run_folder_belongs_to_one_config_and_one_set_of_photos(folder, tmp_pa
         open_run(tmp_path, parse_config(TINY, ["training.epochs=4"]), photos)
     with pytest.raises(RunError, match=r"another data.csv"):
         open_run(tmp_path, parse_config(TINY), photos[1:])
+
+
+def test_a_run_folder_names_the_pretrained_weights_by_their_hash(folder, tmp_path, monkeypatch):
+    from mpox_keras.training import runs
+
+    photos = read_folder(folder)
+    for weights, expected in ((None, None), ("some.pth", "c0ffee")):
+        monkeypatch.setattr(runs, "load_pretrained_backbone", lambda path: PretrainedBackbone({}, UNIT_RANGE, "c0ffee"))
+        config = parse_config(TINY, [f"model.weights={json.dumps(weights)}"])
+        run = open_run(tmp_path / str(weights), config, photos)
+        assert json.loads((run / "environment.json").read_text())["pretrained_sha256"] == expected
+    monkeypatch.undo()
+    with pytest.raises(PretrainedWeightsError, match=r"'missing\.pth' is neither"):
+        open_run(tmp_path / "new", parse_config(TINY, ["model.weights=missing.pth"]), photos)
+    assert not (tmp_path / "new").exists()
 
 
 def test_kill_and_run_again_gives_the_weights_of_an_uninterrupted_run(folder, tmp_path):
