@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mpox_keras.data.duplicates import Progress, find_scene_pairs, to_comparison_copy
+from mpox_keras.data.duplicates import Progress, find_scene_pairs, import_cv2, to_comparison_copy
 from mpox_keras.data.folder import CLASSES, find_photos
 from mpox_keras.data.groups import connect
 from mpox_keras.data.photos import PhotoError, decode_photo
@@ -150,6 +150,7 @@ def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progre
         >>> report.write_groups("photos/groups.csv")
     """
     directory = Path(directory)
+    import_cv2()  # before minutes of decoding, not after
     labels = {photo.file: photo.label for photo in find_photos(directory, classes)}
     files = list(labels)
 

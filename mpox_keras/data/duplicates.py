@@ -120,7 +120,7 @@ def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress | None = N
         >>> [(pair.first, pair.second) for pair in pairs]
         [(3, 17)]
     """
-    _import_cv2()
+    import_cv2()
     progress = progress or (lambda step, done, total: None)
     keypoints = []
     for index, photo in enumerate(photos):
@@ -147,12 +147,17 @@ def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress | None = N
     return pairs
 
 
-def _import_cv2():
+def import_cv2():
+    """OpenCV.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     return require("cv2", "duplicates", "finding duplicates")
 
 
 def _make_variant(photo: np.ndarray, variant: tuple[bool, float, float]) -> np.ndarray:
-    cv2 = _import_cv2()
+    cv2 = import_cv2()
     mirrored, width_factor, height_factor = variant
     if mirrored:
         photo = np.ascontiguousarray(photo[:, ::-1])
@@ -163,7 +168,7 @@ def _make_variant(photo: np.ndarray, variant: tuple[bool, float, float]) -> np.n
 
 def _detect_keypoints(photo: np.ndarray) -> _Keypoints:
     # The contrast threshold is far below the usual 0.04: a strong zoom is blurred and has few keypoints.
-    sift = _import_cv2().SIFT_create(nfeatures=KEYPOINTS, contrastThreshold=0.006, edgeThreshold=15)
+    sift = import_cv2().SIFT_create(nfeatures=KEYPOINTS, contrastThreshold=0.006, edgeThreshold=15)
     points, descriptors = sift.detectAndCompute(photo, None)
     if not points:
         return _Keypoints(np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8))
@@ -173,7 +178,7 @@ def _detect_keypoints(photo: np.ndarray) -> _Keypoints:
 
 def _vote(photos, keypoints, progress) -> Iterator[tuple[int, int, int, int]]:
     """Yield `(query, variant, other, votes)` for the photos that agree with a variant of the queried photo."""
-    cv2 = _import_cv2()
+    cv2 = import_cv2()
     indexed = [variants[0] for variants in keypoints]
     owner = np.repeat(np.arange(len(photos)), [len(item.places) for item in indexed])
     if len(owner) < 2:
@@ -225,7 +230,7 @@ def _count_votes(places, other_places, others, size) -> dict[int, int]:
 
 def _compare(first, first_keypoints, second, second_keypoints) -> tuple[int, float, float] | None:
     """`(inliers, correlation, overlap)` if the two photos show one scene, else None."""
-    cv2 = _import_cv2()
+    cv2 = import_cv2()
     fit = _fit_transform(first_keypoints, second_keypoints)
     if fit is None:
         return None
@@ -268,7 +273,7 @@ def _fit_transform(first: _Keypoints, second: _Keypoints) -> tuple[np.ndarray, i
     if chosen.sum() < MIN_INLIERS:
         return None
     start, end = first.places[chosen, :2], second.places[nearest[chosen], :2]
-    transform, inlier = _import_cv2().estimateAffinePartial2D(start, end, ransacReprojThreshold=4, confidence=0.99)
+    transform, inlier = import_cv2().estimateAffinePartial2D(start, end, ransacReprojThreshold=4, confidence=0.99)
     if transform is None:
         return None
     # SIFT may give one spot several orientations; a spot counts once.
@@ -282,7 +287,7 @@ def _correlate(fine, coarse, transform) -> tuple[float, float]:
 
     `transform` takes places of `coarse` to places of `fine`.
     """
-    cv2 = _import_cv2()
+    cv2 = import_cv2()
     size = coarse.shape[::-1]
     laid = cv2.warpAffine(fine, transform, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     inside = cv2.warpAffine(np.ones_like(fine), transform, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)

@@ -1,11 +1,13 @@
 import csv
 import json
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 from scenes import make_scene, recode
 
+from mpox_keras.data import check
 from mpox_keras.data.check import check_folder
 from mpox_keras.data.folder import DataError, read_folder
 
@@ -124,6 +126,14 @@ def test_equal_pixels_under_two_labels_are_all_dropped(tmp_path):
     assert {photo.drop for photo in report.photos} == {"label conflict"}
     assert report.label_conflicts == [["measles/1.png", "normal/2.png", "normal/3.png"]]
     assert report.to_dict()["usable"] == 0
+
+
+def test_missing_opencv_is_told_before_any_photo_is_read(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    monkeypatch.setattr(check, "decode_photo", None)
+    save(tmp_path, "mpox/1.png", make_scene(0, 100))
+    with pytest.raises(ImportError, match=r"mpox-keras\[duplicates\]"):
+        check_folder(tmp_path)
 
 
 def test_own_classes(tmp_path):
