@@ -23,6 +23,7 @@ PRESETS_FOLDER = Path(__file__).parent / "models" / "presets"
 DEFAULT_PRESET = "fast_mpoxnet_msid"
 MODEL_FILE = "model.keras"
 METADATA_FILE = "metadata.json"
+NOT_SURE = "not sure"
 DISCLAIMER = "Screening aid for research, not a diagnosis."
 
 
@@ -37,14 +38,26 @@ class Prediction:
     Attributes:
         file: the photo's path, or the name given to it.
         label: class with the largest probability; None if the photo could not be read.
-        probabilities: class name -> probability, 0 to 1.
+        probabilities: class name -> calibrated probability, 0 to 1.
+        unfamiliarity: how unlike the training photos the photo is; about 1 for photos like those.
+        mpox_suspected: whether p(mpox) reaches the operating point, which is set for recall and lies well under one half.
+        doubt: why `answer` is "not sure": "unfamiliar" (unlike the training photos, perhaps no skin at all), "uncertain" (no
+            probability is large enough), or None.
         error: why the photo could not be read, else None.
     """
 
     file: str
     label: str | None
     probabilities: dict[str, float]
+    unfamiliarity: float | None = None
+    mpox_suspected: bool | None = None
+    doubt: str | None = None
     error: str | None = None
+
+    @property
+    def answer(self) -> str | None:
+        """The label, or "not sure"."""
+        return NOT_SURE if self.doubt else self.label
 
 
 class Classifier:
@@ -52,12 +65,13 @@ class Classifier:
 
     Args:
         model: in the training form, as saved by `mpox-keras fit`.
-        metadata: what `metadata.json` holds: `classes`, `image_size`, `temperature`, and where the network comes from.
+        metadata: what `metadata.json` holds: `classes`, `image_size`, `temperature`, `thresholds` (of `mpox`, `confidence`
+            and `unfamiliarity`; None for a network that always answers), and where the network comes from.
 
     Example:
         >>> classifier = load_classifier()
         >>> for prediction in classifier.predict(["arm.jpg", "hand.jpg"]):
-        ...     print(prediction.file, prediction.label, prediction.probabilities)
+        ...     print(prediction.file, prediction.answer, prediction.probabilities)
     """
 
     def __init__(self, model: keras.Model, metadata: dict):
@@ -66,16 +80,37 @@ class Classifier:
         self.image_size = metadata["image_size"]
         self.model = deploy(model, class_activation_map=True, temperature=metadata["temperature"])
 
-    def predict_pixels(self, pixels: np.ndarray) -> np.ndarray:
-        """Probabilities of a batch of decoded photos.
+    def predict_pixels(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """Outputs for a batch of decoded photos.
 
         Args:
             pixels: `(photos, image_size, image_size, 3)`, 0 to 255.
 
         Returns:
-            `(photos, classes)`, each row summing to 1.
+            What `deploy` says: `probabilities`, `(photos, classes)`, `class_activation_map`, and, unless the network is of
+            a script that left it out, `unfamiliarity`, `(photos, 1)`.
         """
-        return self.model.predict_on_batch(pixels)["probabilities"]
+        return self.model.predict_on_batch(pixels)
+
+    def decide(self, file: str, probabilities: np.ndarray, unfamiliarity: float | None) -> Prediction:
+        """The prediction that goes with a network's outputs for one photo.
+
+        Args:
+            file: what the photo is called.
+            probabilities: `(classes,)`, calibrated.
+            unfamiliarity: 0 or more, or None where the network has no such output.
+        """
+        named = {name: float(value) for name, value in zip(self.classes, probabilities, strict=True)}
+        label = self.classes[int(np.argmax(probabilities))]
+        thresholds = self.metadata["thresholds"]
+        if thresholds is None:
+            return Prediction(file, label, named, unfamiliarity)
+        doubt = None
+        if unfamiliarity > thresholds["unfamiliarity"]:
+            doubt = "unfamiliar"
+        elif named[label] < thresholds["confidence"]:
+            doubt = "uncertain"
+        return Prediction(file, label, named, unfamiliarity, named["mpox"] >= thresholds["mpox"], doubt)
 
     def predict(self, photos: Iterable[str | os.PathLike | bytes], batch_size: int = 32) -> Iterator[Prediction]:
         """Predict photos, in order and in constant memory however many there are.
@@ -92,14 +127,17 @@ class Classifier:
         loaded = map_in_order(self._load, photos)
         while batch := list(itertools.islice(loaded, batch_size)):
             pixels = [pixels for _, pixels, _ in batch if pixels is not None]
-            probabilities = iter(self.predict_pixels(np.stack(pixels)) if pixels else ())
+            rows = iter(self._decidable(np.stack(pixels)) if pixels else ())
             for file, decoded, error in batch:
                 if decoded is None:
-                    yield Prediction(file, None, {}, error)
-                    continue
-                row = next(probabilities)
-                named = {name: float(value) for name, value in zip(self.classes, row, strict=True)}
-                yield Prediction(file, self.classes[int(row.argmax())], named)
+                    yield Prediction(file, None, {}, error=error)
+                else:
+                    yield self.decide(file, *next(rows))
+
+    def _decidable(self, pixels):
+        outputs = self.predict_pixels(pixels)
+        unfamiliarity = outputs["unfamiliarity"][:, 0].tolist() if "unfamiliarity" in outputs else [None] * len(pixels)
+        return zip(outputs["probabilities"], unfamiliarity, strict=True)
 
     def _load(self, photo):
         file = "photo" if isinstance(photo, bytes) else os.fspath(photo)
@@ -138,7 +176,7 @@ def load_classifier(source: str | os.PathLike = DEFAULT_PRESET) -> Classifier:
     try:
         metadata = json.loads(metadata_path.read_text(encoding="utf-8"))
         expected = metadata["sha256"][MODEL_FILE]
-        missing = {"classes", "image_size", "temperature"}.difference(metadata)
+        missing = {"classes", "image_size", "temperature", "thresholds"}.difference(metadata)
     except (ValueError, KeyError, TypeError) as error:
         raise ClassifierError(f"{metadata_path} is damaged ({error!r}). Copy or make the folder again.") from None
     if missing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ import click
 from mpox_keras._version import __version__
 from mpox_keras.config import load_config, parse_config
 from mpox_keras.errors import MpoxKerasError
+from mpox_keras.files import replacing
 
 
 class _Commands(click.Group):
@@ -93,17 +95,28 @@ def fit(config_path, data, groups, out, overrides):
 @_config_option
 @_data_option
 @_groups_option
+@click.option(
+    "--external",
+    metavar="DIR",
+    help="Photos of mpox and of other rashes from elsewhere (class folders; `others` where the rash is not known), judged "
+    "by every fold's network and used for nothing.",
+)
 @click.option("--out", default=Path("runs/crossval"), show_default=True, type=click.Path(path_type=Path), help="Run folder.")
 @_set_option
-def crossval(config_path, data, groups, out, overrides):
-    """Train and judge one network per fold; groups never straddle folds."""
+def crossval(config_path, data, groups, external, out, overrides):
+    """Train and judge one network per fold; groups never straddle folds, unless the config's data.split says so."""
     config = load_config(config_path, overrides)
     _start_tensorflow(config.training.threads)
-    from mpox_keras.data import read_grouped_photos
+    from mpox_keras.data import read_external_photos, read_grouped_photos, read_ungrouped_photos
     from mpox_keras.evaluation import format_summary
     from mpox_keras.training.crossval import cross_validate
 
-    results = cross_validate(config, read_grouped_photos(data, config.data.classes, groups), out)
+    classes = config.data.classes
+    if config.data.split == "grouped":
+        photos = read_grouped_photos(data, classes, groups)
+    else:
+        photos = read_ungrouped_photos(data, classes)
+    results = cross_validate(config, photos, out, read_external_photos(external, classes) if external else None)
     click.echo(format_summary(results))
     click.echo(f"results: {out}")
 
@@ -114,13 +127,23 @@ def crossval(config_path, data, groups, out, overrides):
 @_groups_option
 @click.option("--out", default=Path("runs/evaluate"), show_default=True, type=click.Path(path_type=Path), help="Report folder.")
 def evaluate(source, data, groups, out):
-    """Judge a trained network on labelled photos that it was not trained on."""
+    """Judge a trained network on labelled photos that it was not trained on.
+
+    Where photos lie in a folder `others` (another rash than mpox, not known which), only mpox against others is judged.
+    """
     _start_tensorflow()
     from mpox_keras.classifier import load_classifier
-    from mpox_keras.data import read_photos
-    from mpox_keras.evaluation import format_summary, judge, write_report
+    from mpox_keras.data import has_others, read_external_photos, read_photos
+    from mpox_keras.evaluation import format_mpox_against_others, format_summary, judge, judge_mpox_against_others, write_report
 
     classifier = load_classifier(source)
+    if has_others(data):
+        results = judge_mpox_against_others(classifier, read_external_photos(data, classifier.classes))
+        with replacing(out / "results.json") as temporary:
+            temporary.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        click.echo(format_mpox_against_others(results))
+        click.echo(f"results: {out / 'results.json'}")
+        return
     photos = read_photos(data, classifier.classes, groups)
     results, labels, probabilities = judge(classifier, photos)
     report = write_report(
@@ -136,10 +159,13 @@ def evaluate(source, data, groups, out):
     click.echo(f"report: {report}")
 
 
+_SUSPICION = {True: "suspected", False: "no", None: "-"}
+
+
 @main.command()
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 @_model_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: file, label, probabilities.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with every attribute of Prediction.")
 def predict(photos, source, as_json):
     """Predict photos: files, folders or globs. Exits with 2 if a photo could not be read."""
     from mpox_keras.data.folder import expand_photos
@@ -151,18 +177,19 @@ def predict(photos, source, as_json):
     classifier = load_classifier(source)
     if not as_json:
         click.echo(DISCLAIMER, err=True)
-        click.echo("  ".join(f"{name:>11}" for name in (*classifier.classes, "answer")) + "  file")
+        click.echo("  ".join(f"{name:>11}" for name in (*classifier.classes, "mpox?", "answer")) + "  file")
     unreadable = 0
     for prediction in classifier.predict(files):
         unreadable += prediction.error is not None
         if as_json:
-            record = {"file": prediction.file, "label": prediction.label, "probabilities": prediction.probabilities}
-            click.echo(json.dumps(record | ({"error": prediction.error} if prediction.error else {})))
+            click.echo(json.dumps({**dataclasses.asdict(prediction), "answer": prediction.answer}))
         elif prediction.error:
             click.echo(f"error: {prediction.error}", err=True)
         else:
             cells = [f"{value:.3f}" for value in prediction.probabilities.values()]
-            click.echo("  ".join(f"{cell:>11}" for cell in (*cells, prediction.label)) + f"  {prediction.file}")
+            cells += [_SUSPICION[prediction.mpox_suspected], prediction.answer]
+            reason = f" ({prediction.doubt})" if prediction.doubt else ""
+            click.echo("  ".join(f"{cell:>11}" for cell in cells) + f"  {prediction.file}{reason}")
     if unreadable:
         raise MpoxKerasError(f"{unreadable} of the photos could not be read; the others are above.")
 

@@ -26,21 +26,34 @@ class _Section(pydantic.BaseModel):
 
 
 class ModelConfig(_Section):
-    """Arguments of `mpox_keras.FastMpoxNet`."""
+    """The network: arguments of `mpox_keras.FastMpoxNet`, or of `TransferModel` for a network of keras.applications.
 
+    `fusion`, `auxiliary_heads` and `head_filters` are for `FastMpoxNet`, `width` is for the others.
+    """
+
+    network: Literal["FastMpoxNet", "MobileNetV2", "MobileNetV3Small", "MobileNetV3Large"] = "FastMpoxNet"
+    width: Annotated[float, Field(gt=0)] = 1.0
     weights: str | None = "imagenet"
     image_size: Annotated[int, Field(ge=32, multiple_of=32)] = 224
     fusion: bool = True
     auxiliary_heads: bool = True
+    head_filters: Annotated[int, Field(ge=1)] = 288
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
 
 
 class DataConfig(_Section):
-    """Classes and how photos are split; the split keeps groups together and class shares alike."""
+    """Classes and how photos are split.
+
+    `split: grouped` keeps photos of one scene or patient on one side and class shares alike. Two others are there to show
+    what they hide, in `crossval` alone: `stratified` ignores groups and keeps duplicates in; `copies_first` also makes
+    `copies` augmented copies of every photo before it splits.
+    """
 
     classes: Annotated[list[str], Field(min_length=2)] = ["mpox", "chickenpox", "measles", "normal"]
     validation_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.2
     folds: Annotated[int, Field(ge=2)] = 5
+    split: Literal["grouped", "stratified", "copies_first"] = "grouped"
+    copies: Annotated[int, Field(ge=1)] = 9
 
 
 class AugmentationConfig(_Section):
@@ -53,6 +66,9 @@ class AugmentationConfig(_Section):
     contrast: Share = 0.2
     saturation: Share = 0.2
     white_balance: Share = 0.1
+    hue: Share = 0.0
+    grey: Share = 0.0
+    degradation: Share = 0.0
     mixup: Annotated[float, Field(ge=0)] = 0.2
 
     @pydantic.field_validator("crop_area", "crop_aspect")
@@ -64,10 +80,20 @@ class AugmentationConfig(_Section):
 
 
 class TrainingConfig(_Section):
-    """The optimisation: AdamW, cosine schedule with warm-up, moving average of weights."""
+    """The optimisation: AdamW, cosine schedule with warm-up, moving average of weights.
+
+    With `frozen_stages`, `views` augmented views of each photo are made before training (`mpox_keras.training.views`), and
+    a teacher may be listened to by `teacher_weight` (`mpox_keras.training.distillation`). `image_size` is that of training,
+    if not the model's.
+    """
 
     epochs: Annotated[int, Field(ge=1)] = 30
     batch_size: Annotated[int, Field(ge=1)] = 32
+    image_size: Annotated[int, Field(ge=32, multiple_of=32)] | None = None
+    frozen_stages: Literal[0, 2, 3, 4] = 0
+    views: Annotated[int, Field(ge=1)] = 16
+    teacher: str = "imagenet"
+    teacher_weight: Share = 0.0
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     warmup_epochs: Annotated[float, Field(ge=0)] = 2.0
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
@@ -99,6 +125,14 @@ class Config(_Section):
     data: DataConfig = DataConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     training: TrainingConfig = TrainingConfig()
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self):
+        if self.training.frozen_stages and not (self.model.weights and self.model.network == "FastMpoxNet"):
+            raise ValueError("training.frozen_stages needs a FastMpoxNet with pretrained model.weights")
+        if self.training.teacher_weight and not self.training.frozen_stages:
+            raise ValueError("training.teacher_weight needs training.frozen_stages, because a teacher looks at fixed views")
+        return self
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -187,6 +221,8 @@ def _explain(problem):
     if isinstance(problem["input"], str) and problem["type"].startswith("float"):
         return f"{key} = {problem['input']!r} is text, expected a number. In YAML write 0.002 or 2.0e-3, not 2e-3."
     message = problem["msg"].removeprefix("Value error, ")
+    if not key:
+        return f"{message}."
     return f"{key} = {problem['input']!r}: {message[0].lower()}{message[1:]}."
 
 

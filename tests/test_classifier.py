@@ -1,5 +1,6 @@
 """Classifier folders, predictions, and the presets that come with the package."""
 
+import io
 import json
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from PIL import Image
 
 import mpox_keras
-from mpox_keras.classifier import ClassifierError, load_classifier, preset_names, write_metadata
+from mpox_keras.classifier import Classifier, ClassifierError, load_classifier, preset_names, write_metadata
 from mpox_keras.models import FastMpoxNet, deploy
 
 
@@ -15,7 +16,7 @@ from mpox_keras.models import FastMpoxNet, deploy
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("classifier")
     FastMpoxNet(classes=3, input_shape=(32, 32, 3)).save(folder / "model.keras")
-    write_metadata(folder, {"classes": ["a", "b", "c"], "image_size": 32, "temperature": 2.0})
+    write_metadata(folder, {"classes": ["a", "b", "c"], "image_size": 32, "temperature": 2.0, "thresholds": None})
     return folder
 
 
@@ -65,6 +66,48 @@ def test_photos_are_read_only_a_few_ahead(folder, photos):
     assert len(read) < 20
 
 
+@pytest.mark.parametrize(
+    ("probabilities", "unfamiliarity", "answer", "doubt", "suspected"),
+    [
+        ([0.9, 0.05, 0.05], 1.0, "mpox", None, True),
+        ([0.1, 0.05, 0.85], 1.0, "normal", None, False),
+        ([0.3, 0.05, 0.65], 1.0, "normal", None, True),
+        ([0.4, 0.3, 0.3], 1.0, "not sure", "uncertain", True),
+        ([0.9, 0.05, 0.05], 2.5, "not sure", "unfamiliar", True),
+    ],
+)
+def test_an_answer_is_given_within_the_limits_only(probabilities, unfamiliarity, answer, doubt, suspected):
+    metadata = {
+        "classes": ["mpox", "measles", "normal"],
+        "image_size": 32,
+        "temperature": 1.0,
+        "thresholds": {"mpox": 0.2, "confidence": 0.5, "unfamiliarity": 2.0},
+    }
+    classifier = Classifier(FastMpoxNet(classes=3, input_shape=(32, 32, 3)), metadata)
+    prediction = classifier.decide("arm.jpg", np.array(probabilities), unfamiliarity)
+    assert (prediction.answer, prediction.doubt, prediction.mpox_suspected) == (answer, doubt, suspected)
+
+
+def test_without_limits_there_is_always_an_answer(folder, photos):
+    for prediction in load_classifier(folder).predict(photos):
+        assert prediction.answer == prediction.label
+        assert prediction.mpox_suspected is None
+
+
+def test_the_preset_gives_no_answer_to_pictures_of_no_skin():
+    """A temple and a flower, which come with scikit-learn, and noise."""
+    from sklearn.datasets import load_sample_images
+
+    noise = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype="uint8")
+    streams = []
+    for picture in (*load_sample_images().images, noise):
+        streams.append(io.BytesIO())
+        Image.fromarray(picture).save(streams[-1], format="PNG")
+    predictions = list(load_classifier().predict(stream.getvalue() for stream in streams))
+    assert [prediction.answer for prediction in predictions] == ["not sure"] * 3
+    assert predictions[2].doubt == "unfamiliar"
+
+
 def test_damaged_and_foreign_folders_are_refused(folder, tmp_path):
     import shutil
 
@@ -73,7 +116,11 @@ def test_damaged_and_foreign_folders_are_refused(folder, tmp_path):
     for name, damage, message in (
         ("tampered", lambda copy: (copy / "model.keras").write_bytes(b"other"), "SHA-256 differs"),
         ("no json", lambda copy: (copy / "metadata.json").write_text("{"), "is damaged"),
-        ("no classes", lambda copy: write_metadata(copy, {"image_size": 32, "temperature": 1.0}), "lacks classes"),
+        (
+            "no classes",
+            lambda copy: write_metadata(copy, {"image_size": 32, "temperature": 1.0, "thresholds": None}),
+            "lacks classes",
+        ),
         ("no hash", lambda copy: (copy / "metadata.json").write_text("{}"), "is damaged"),
     ):
         copy = tmp_path / name
@@ -89,6 +136,6 @@ def test_every_preset_loads_and_says_where_it_comes_from():
         classifier = mpox_keras.load_classifier(name)
         assert sum(classifier.metadata["training_photos"].values()) > 0
         assert 0 < classifier.metadata["out_of_fold"]["accuracy_mean"] < 1
-        probabilities = classifier.predict_pixels(np.zeros((1, classifier.image_size, classifier.image_size, 3), "uint8"))
-        np.testing.assert_allclose(probabilities.sum(), 1, atol=1e-5)
+        outputs = classifier.predict_pixels(np.zeros((1, classifier.image_size, classifier.image_size, 3), "uint8"))
+        np.testing.assert_allclose(outputs["probabilities"].sum(), 1, atol=1e-5)
         assert "not a diagnosis" in json.dumps(classifier.metadata)

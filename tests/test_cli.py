@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 
@@ -27,7 +28,10 @@ def photos(tmp_path_factory):
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     FastMpoxNet(input_shape=(32, 32, 3)).save(folder / "model.keras")
-    write_metadata(folder, {"classes": ["mpox", "chickenpox", "measles", "normal"], "image_size": 32, "temperature": 1.0})
+    write_metadata(
+        folder,
+        {"classes": ["mpox", "chickenpox", "measles", "normal"], "image_size": 32, "temperature": 1.0, "thresholds": None},
+    )
     return folder
 
 
@@ -54,7 +58,7 @@ def test_predict_prints_a_table_and_names_what_it_could_not_read(photos, model, 
     assert result.exit_code == 2
     assert "not a diagnosis" in result.stderr
     assert "bad.jpg is not a readable" in result.stderr
-    assert result.stdout.splitlines()[0].split() == ["mpox", "chickenpox", "measles", "normal", "answer", "file"]
+    assert result.stdout.splitlines()[0].split() == ["mpox", "chickenpox", "measles", "normal", "mpox?", "answer", "file"]
     assert result.stdout.splitlines()[1].endswith("measles_000_0.png")
 
 
@@ -65,6 +69,19 @@ def test_evaluate_writes_report_and_figures(photos, model, tmp_path):
     assert figures["photos"] == 16
     assert "<html" in (tmp_path / "report" / "report.html").read_text()
     assert f"accuracy {100 * figures['accuracy']:.1f} %" in result.stdout
+
+
+def test_evaluate_judges_mpox_against_others_where_no_more_is_known(photos, model, tmp_path):
+    shutil.copytree(photos / "mpox", tmp_path / "photos" / "Monkeypox")
+    shutil.copytree(photos / "measles", tmp_path / "photos" / "Others")
+    files = sorted(path.relative_to(tmp_path / "photos").as_posix() for path in (tmp_path / "photos").glob("*/*.png"))
+    rows = [f"{file},{file.rsplit('_', 1)[0]}" for file in files]
+    (tmp_path / "photos" / "labels.csv").write_text("\n".join(["file,patient", *rows]))
+    result = call("evaluate", "--model", model, "--data", tmp_path / "photos", "--out", tmp_path / "report")
+    assert result.exit_code == 0, result.output
+    figures = json.loads((tmp_path / "report" / "results.json").read_text())
+    assert (figures["photos"], figures["patients"], figures["mpox_patients"]) == (8, 4, 2)
+    assert f"AUC per patient {figures['auc_per_patient']:.3f}" in result.stdout
 
 
 def test_evaluate_takes_a_built_dataset(photos, model, tmp_path, monkeypatch):

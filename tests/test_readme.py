@@ -1,20 +1,35 @@
 """The README's figures are those of the results files, and its commands exist."""
 
-import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import click
+import pytest
 
 from mpox_keras.cli import main
 
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.fixture(autouse=True)
+def tools(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    yield
+    for name in ("update_readme", "build_model_card"):
+        sys.modules.pop(name, None)
+
+
+def test_the_model_card_is_that_of_the_preset_and_the_results_files():
+    import build_model_card
+
+    text = (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert build_model_card.render() == text, "run: python tools/build_model_card.py"
+
+
 def test_tables_are_those_of_the_results_files():
-    spec = importlib.util.spec_from_file_location("update_readme", ROOT / "tools" / "update_readme.py")
-    update_readme = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(update_readme)
+    import update_readme
+
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert update_readme.render(text) == text, "run: python tools/update_readme.py"
 

@@ -3,8 +3,8 @@
     python tools/build_preset.py --run runs/preset --results configs/results/fast_mpoxnet.json \
         --name fast_mpoxnet_msid --photos "Monkeypox Skin Images Dataset (MSID), version 6, doi 10.17632/r9bfpnvyxr"
 
-The out-of-fold figures are those of networks trained in the same way on the other folds; the preset itself has seen every
-photo, so no figure on these photos can be measured with it.
+The out-of-fold figures, the temperature and the thresholds are those of networks trained in the same way on the other folds;
+the preset itself has seen every photo, so none of these can be measured or chosen with it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _FIGURES = (
     "rash_classes_only",
     "mpox_against_other_rashes",
     "expected_calibration_error",
+    "limits",
 )
 _LICENCE = (
     "Apache-2.0 for the weights as far as they are ours. They were fine-tuned from a BSD-3-Clause backbone (see NOTICE) on "
@@ -57,13 +58,20 @@ def main(run, results, name, photos):
     folder = PRESETS_FOLDER / name
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(run / MODEL_FILE, folder / MODEL_FILE)
-    metadata = {key: trained.metadata[key] for key in ("classes", "image_size", "value_range", "temperature")}
+    metadata = {key: trained.metadata[key] for key in ("classes", "image_size", "value_range")}
+    limits = figures["limits"]
     write_metadata(
         folder,
         {
             "name": name,
             "intended_use": f"{DISCLAIMER} Trained on web-scraped photos, none confirmed by PCR; not validated in any clinic.",
             **metadata,
+            "temperature": limits["temperature"],
+            "thresholds": {
+                "mpox": limits["operating_point"]["threshold"],
+                "confidence": limits["abstention"]["threshold"],
+                "unfamiliarity": limits["refusal"]["threshold"],
+            },
             "training_data": photos,
             "training_photos": trained.metadata["training_photos"],
             "out_of_fold": {key: figures[key] for key in _FIGURES},

@@ -38,29 +38,80 @@ def table(header, rows):
 
 
 def crossval_table():
-    """The configs side by side."""
+    """Networks on the same folds."""
     rows = []
-    for name, title in (("fast_mpoxnet", "pretrained backbone"), ("fast_mpoxnet_scratch", "from random weights")):
+    for name, title in (
+        ("fast_mpoxnet", "[Fast-MpoxNet, pretrained backbone](configs/fast_mpoxnet.yaml)"),
+        ("fast_mpoxnet_scratch", "[Fast-MpoxNet, from random weights](configs/fast_mpoxnet_scratch.yaml)"),
+    ):
         results = load(name)
         rows.append(
             [
-                f"[{title}](configs/{name}.yaml)",
-                f"{percent(results['accuracy_mean'])} ± {100 * results['accuracy_sd']:.1f}",
+                title,
+                _over_folds(results),
                 with_interval(results, "accuracy"),
                 percent(results["macro_f1"]),
                 with_interval(results["rash_classes_only"], "accuracy"),
                 f"{results['mpox_against_other_rashes']['auc']:.3f}",
             ]
         )
-    header = [
-        "Fast-MpoxNet",
-        "accuracy over folds, mean ± SD",
-        "all photos (95 % interval)",
-        "macro F1",
-        "rash classes only",
-        "AUC, mpox against other rashes",
-    ]
-    return table(header, rows)
+    return table(_CROSSVAL_HEADER, rows)
+
+
+_CROSSVAL_HEADER = [
+    "network",
+    "accuracy over folds, mean ± SD",
+    "all photos (95 % interval)",
+    "macro F1",
+    "rash classes only",
+    "AUC, mpox against other rashes",
+]
+
+
+def _over_folds(results):
+    return f"{percent(results['accuracy_mean'])} ± {100 * results['accuracy_sd']:.1f}"
+
+
+def protocol_table():
+    """One network, two ways to split."""
+    rows = []
+    for name, title in (
+        ("fast_mpoxnet", "scenes kept together (as above)"),
+        ("protocol_stratified", "scenes ignored, duplicates left in"),
+    ):
+        results = load(name)
+        rash = with_interval(results["rash_classes_only"], "accuracy")
+        auc = f"{results['mpox_against_other_rashes']['auc']:.3f}"
+        rows.append([title, results["photos"], _over_folds(results), rash, auc])
+    return table(
+        ["split", "photos", "accuracy over folds, mean ± SD", "rash classes only", "AUC, mpox against other rashes"], rows
+    )
+
+
+def shortcuts_table():
+    """What is left without lesions."""
+    rows = []
+    results = load("shortcuts")
+    for name, title in (
+        ("whole", "the network, whole photos"),
+        ("only_middle", "the network, only the middle half of each photo"),
+        ("middle_masked", "the network, the middle half painted over"),
+        ("traits_alone", "a linear classifier of 28 traits: colours, sharpness, JPEG blocks, share of skin"),
+    ):
+        figures = results[name]
+        auc = f"{figures['auc_mpox_against_other_rashes']:.3f}"
+        rows.append([title, with_interval(figures, "accuracy"), with_interval(figures["rash_classes_only"], "accuracy"), auc])
+    return table(["what judges", "accuracy", "rash classes only", "AUC, mpox against other rashes"], rows)
+
+
+def external_table():
+    """The preset on photos from elsewhere."""
+    figures = load("external")
+    rows = []
+    for unit in ("patient", "photo"):
+        low, high = figures[f"auc_per_{unit}_interval"]
+        rows.append([f"per {unit}", figures[f"{unit}s"], f"{figures[f'auc_per_{unit}']:.2f} ({low:.2f} to {high:.2f})"])
+    return table(["mpox against other rashes", "number", "AUC (95 % interval)"], rows)
 
 
 def per_class_table():
@@ -106,7 +157,15 @@ def speed_table():
     return table(["threads", "precision", "steps/s", "steps/s, batches from memory", "cost of the pipeline"], rows)
 
 
-TABLES = {"crossval": crossval_table, "per_class": per_class_table, "duplicates": duplicates_table, "speed": speed_table}
+TABLES = {
+    "crossval": crossval_table,
+    "protocol": protocol_table,
+    "shortcuts": shortcuts_table,
+    "external": external_table,
+    "per_class": per_class_table,
+    "duplicates": duplicates_table,
+    "speed": speed_table,
+}
 
 
 def render(text):

@@ -2,7 +2,7 @@
 
 from mpox_keras.data.folder import CLASSES, DataError, Photo, read_folder
 from mpox_keras.data.photos import PhotoError, decode_photo, resize_photo
-from mpox_keras.data.sources import read_grouped_photos, read_photos
+from mpox_keras.data.sources import has_others, read_external_photos, read_grouped_photos, read_photos, read_ungrouped_photos
 
 __all__ = [
     "CLASSES",
@@ -10,8 +10,11 @@ __all__ = [
     "Photo",
     "PhotoError",
     "decode_photo",
+    "has_others",
+    "read_external_photos",
     "read_folder",
     "read_grouped_photos",
     "read_photos",
+    "read_ungrouped_photos",
     "resize_photo",
 ]

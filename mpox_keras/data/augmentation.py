@@ -12,6 +12,9 @@ import tensorflow as tf
 
 from mpox_keras.config import AugmentationConfig
 
+_LOWEST_RESOLUTION = 0.25  # of the photo's height and width
+_LARGEST_NOISE = 12.0  # standard deviation, of 0 to 255
+_LOWEST_QUALITY = 25  # of JPEG, of 100
 _GREY = np.array([0.299, 0.587, 0.114], "float32")  # luma of ITU-R BT.601
 
 
@@ -22,6 +25,7 @@ def training_batches(
     batch_size: int,
     seed: int,
     first_step: int = 0,
+    size: int | None = None,
 ) -> tf.data.Dataset:
     """Endless batches of augmented photos; each epoch sees every photo at most once, in an order of its own.
 
@@ -49,36 +53,71 @@ def training_batches(
         # Negative, so that no epoch's seed is a step's seed.
         order = tf.random.experimental.stateless_shuffle(tf.range(len(photos)), seed=[seed, -1 - epoch])
         drawn = order[position * batch_size : (position + 1) * batch_size]
-        return augment(tf.gather(photos, drawn), tf.gather(targets, drawn), augmentation, tf.stack([seed, step]))
+        return augment(tf.gather(photos, drawn), tf.gather(targets, drawn), augmentation, tf.stack([seed, step]), size)
 
     steps = tf.data.Dataset.counter(first_step, dtype=tf.int64)
     return steps.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
-def augment(images, targets, augmentation: AugmentationConfig, seed):
-    """Augment a batch: random crop and flips, brightness, contrast, saturation, white balance, mix-up.
+def augment(images, targets, augmentation: AugmentationConfig, seed, size: int | None = None):
+    """Augment a batch: degradation, random crop and flips, colour, mix-up.
 
     Args:
-        images: `(batch, size, size, 3)`, 0 to 255.
+        images: `(batch, height, width, 3)`, 0 to 255.
         targets: `(batch, classes)`.
         augmentation: what is changed.
         seed: two whole numbers.
+        size: height and width of the result; those of the photos if left out.
 
     Returns:
-        Images, float32 and of the same shape, and targets, mixed as the images were. Colours may leave 0 to 255 a
-        little, as the network does not mind.
+        Images, float32, and targets, mixed as the images were. Colours may leave 0 to 255 a little, as the network does
+        not mind.
     """
-    crop_seed, colour_seed, mixup_seed = tf.unstack(tf.random.split(seed, 3))
-    images = _random_crop(images, augmentation, crop_seed)
+    crop_seed, colour_seed, mix_seed = tf.unstack(tf.random.split(seed, 3))
+    images = tf.cast(images, tf.float32)
+    if augmentation.degradation:
+        images = _degrade(images, augmentation.degradation, tf.random.fold_in(seed, 0))
+    images = _random_crop(images, augmentation, crop_seed, size or images.shape[1])
     images = _random_colour(images, augmentation, colour_seed)
     if augmentation.mixup:
-        images, targets = _mixup(images, targets, augmentation.mixup, mixup_seed)
+        images, targets = _mixup(images, targets, augmentation.mixup, mix_seed)
     return images, targets
 
 
-def _random_crop(images, augmentation, seed):
-    """Crop of random area and aspect ("Inception" crop, Szegedy et al. 2015), flipped at random, at the old size."""
+def _degrade(images, share, seed):
+    """What phones and the web do to photos, on a share of the batch: lost resolution, sensor noise, JPEG artefacts.
+
+    Each of the three is drawn on its own, so that `share` is that of each.
+    """
+    resolution_seed, noise_seed, jpeg_seed = tf.unstack(tf.random.split(seed, 3))
     batch, size = tf.shape(images)[0], images.shape[1]
+
+    draw = tf.random.stateless_uniform((batch + 1,), resolution_seed)
+    # One resolution for the batch: TensorFlow resizes whole batches only.
+    small = tf.cast(tf.round(size * tf.exp(draw[-1] * np.log(_LOWEST_RESOLUTION))), tf.int32)
+    coarse = tf.image.resize(tf.image.resize(images, (small, small), antialias=True), (size, size))
+    images = tf.where((draw[:-1] < share)[:, None, None, None], coarse, images)
+
+    draw = tf.random.stateless_uniform((batch, 2), noise_seed)
+    strength = tf.where(draw[:, 0] < share, draw[:, 1] * _LARGEST_NOISE, 0)
+    noise = tf.random.stateless_normal(tf.shape(images), noise_seed + 1)
+    images = images + strength[:, None, None, None] * noise
+
+    draw = tf.random.stateless_uniform((batch, 2), jpeg_seed)
+    quality = tf.cast(_LOWEST_QUALITY + draw[:, 1] * (100 - _LOWEST_QUALITY), tf.int32)
+    pixels = tf.saturate_cast(tf.round(images), tf.uint8)
+
+    def encode(item):
+        photo, chosen, quality = item
+        return tf.cond(chosen, lambda: tf.image.adjust_jpeg_quality(photo, quality), lambda: photo)
+
+    pixels = tf.map_fn(encode, (pixels, draw[:, 0] < share, quality), fn_output_signature=tf.uint8)
+    return tf.cast(tf.ensure_shape(pixels, images.shape), tf.float32)
+
+
+def _random_crop(images, augmentation, seed, size):
+    """Crop of random area and aspect ("Inception" crop, Szegedy et al. 2015), flipped at random."""
+    batch = tf.shape(images)[0]
     draw = tf.random.stateless_uniform((6, batch), seed)
     area = augmentation.crop_area[0] + draw[0] * (augmentation.crop_area[1] - augmentation.crop_area[0])
     low, high = np.log(augmentation.crop_aspect)
@@ -102,15 +141,26 @@ def _random_colour(images, augmentation, seed):
     """One affine map of colours per photo: `colour -> colour @ matrix + shift`."""
     batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
     draw = tf.random.stateless_uniform((batch, 6), seed, minval=-1.0)
+    grey, turn = tf.unstack(tf.random.stateless_uniform((2, batch), tf.random.fold_in(seed, 0)))
     brightness = 255 * augmentation.brightness * draw[:, 0, None]
     contrast = 1 + augmentation.contrast * draw[:, 1, None]
     saturation = 1 + augmentation.saturation * draw[:, 2, None, None]
+    saturation = tf.where((grey < augmentation.grey)[:, None, None], 0.0, saturation)
     gains = 1 + augmentation.white_balance * draw[:, 3:6]
     matrix = saturation * tf.eye(3) + (1 - saturation) * _GREY[:, None]
+    if augmentation.hue:
+        matrix = _hue_rotation(np.pi * augmentation.hue * (2 * turn - 1)) @ matrix
     matrix = matrix * (gains * contrast)[:, None, :]
     shift = 127.5 * (1 - contrast) + brightness
     flat = tf.reshape(images, (batch, height * width, 3)) @ matrix + shift[:, None, :]
     return tf.reshape(flat, (batch, height, width, 3))
+
+
+def _hue_rotation(angle):
+    """Matrices `(batch, 3, 3)` that turn colours about the grey axis by an angle in radians, `(batch,)`."""
+    cosine, sine = tf.cos(angle)[:, None, None], tf.sin(angle)[:, None, None]
+    around = np.array([[0, 1, -1], [-1, 0, 1], [1, -1, 0]], "float32") / np.sqrt(3, dtype="float32")
+    return cosine * tf.eye(3) + (1 - cosine) / 3 + sine * around
 
 
 def _mixup(images, targets, alpha, seed):

@@ -19,9 +19,23 @@ CLASSES = ("mpox", "chickenpox", "measles", "normal")
 METADATA_COLUMNS = ("patient", "stage", "source", "skin_tone")
 """Columns of `metadata.csv` that are carried along with a photo."""
 
+METADATA_FILES = ("metadata.csv", "labels.csv")
+"""Names under which the table of metadata is looked for; the first one found is read."""
+
 PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
-_FOLDER_NAMES = {"monkeypox": "mpox", "monkey pox": "mpox", "m-pox": "mpox", "healthy": "normal"}
+OTHERS = "others"
+"""Label of photos of which only this is known: they show another rash than mpox."""
+
+_FOLDER_NAMES = {
+    "monkeypox": "mpox",
+    "monkey pox": "mpox",
+    "m-pox": "mpox",
+    "healthy": "normal",
+    "other": OTHERS,
+    "non mpox": OTHERS,
+    "non monkeypox": OTHERS,
+}
 
 
 class DataError(MpoxKerasError, ValueError):
@@ -192,7 +206,7 @@ def read_folder(
 
 
 def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | Path | None = None) -> list[Photo]:
-    """Add to photos what the tables beside them say: group, fold and `metadata.csv`.
+    """Add to photos what the tables beside them say: group, fold and metadata (`METADATA_FILES`).
 
     Args:
         photos: as found; a group, fold or metadata that they have already stays where the tables are silent.
@@ -209,8 +223,8 @@ def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | P
     directory = Path(directory)
     groups = Path(groups) if groups else find_groups_file(directory)
     group_rows = read_table(groups, ["group"]) if groups else {}
-    metadata_path = directory / "metadata.csv"
-    metadata_rows = read_table(metadata_path, []) if metadata_path.is_file() else {}
+    metadata_paths = [directory / name for name in METADATA_FILES if (directory / name).is_file()]
+    metadata_rows = read_table(metadata_paths[0], []) if metadata_paths else {}
     kept = []
     for photo in photos:
         row = group_rows.get(photo.file, {})

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from mpox_keras.data.folder import (
     METADATA_COLUMNS,
+    OTHERS,
     DataError,
     Photo,
+    class_of_folder,
     find_groups_file,
+    find_photos,
     read_folder,
 )
 
@@ -48,6 +52,33 @@ def read_grouped_photos(
             f"{data} has no groups.csv or audit.csv, so photos of one scene could lie on both sides of a split and flatter "
             f"the result. Find them with `mpox-keras data check {data}`, or give your own table with --groups."
         )
+    return photos
+
+
+def read_ungrouped_photos(data: str | os.PathLike, classes: Sequence[str]) -> list[Photo]:
+    """Photos of a folder as most papers take them: duplicates in, every photo on its own, whatever tables lie beside them.
+
+    Raises:
+        DataError: there is no such folder, or it does not fit.
+    """
+    return [dataclasses.replace(photo, group=photo.file) for photo in find_photos(data, classes)]
+
+
+def has_others(data: str | os.PathLike) -> bool:
+    """Whether a folder of photos has a class folder `others`."""
+    return Path(data).is_dir() and any(class_of_folder(path.name) == OTHERS for path in Path(data).iterdir() if path.is_dir())
+
+
+def read_external_photos(data: str | os.PathLike, classes: Sequence[str]) -> list[Photo]:
+    """Photos from elsewhere, which may also lie in a folder `others`: rashes that are not mpox, whichever they are.
+
+    Raises:
+        DataError: as `read_photos`, or there are not both mpox and other rashes.
+    """
+    photos = read_photos(data, [*classes, OTHERS])
+    labels = {photo.label for photo in photos}
+    if "mpox" not in labels or labels <= {"mpox", "normal"}:
+        raise DataError(f"{data} must hold photos of mpox and of other rashes; it has {', '.join(sorted(labels))}.")
     return photos
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from mpox_keras.classifier import Classifier
 from mpox_keras.data.folder import DataError, Photo, metadata_columns
 from mpox_keras.data.photos import PhotoError
+from mpox_keras.evaluation.binary import evaluate_mpox_against_others
 from mpox_keras.evaluation.metrics import evaluate_predictions
 
 
@@ -32,6 +33,27 @@ def judge(classifier: Classifier, photos: Sequence[Photo]) -> tuple[dict, np.nda
             f"the photos have the labels {', '.join(unknown)}, but the network knows {', '.join(classifier.classes)}."
         )
     labels = np.array([classifier.classes.index(photo.label) for photo in photos])
+    probabilities = _predict(classifier, photos)
+    results = evaluate_predictions(labels, probabilities, classifier.classes, metadata=metadata_columns(photos))
+    return results, labels, probabilities
+
+
+def judge_mpox_against_others(classifier: Classifier, photos: Sequence[Photo]) -> dict:
+    """Predict photos of mpox and of other rashes, whichever these are, and compare; normal photos are left out.
+
+    Returns:
+        What `evaluate_mpox_against_others` says.
+
+    Raises:
+        PhotoError: a photo can't be read.
+    """
+    rashes = [photo for photo in photos if photo.label != "normal"]
+    patients = [photo.metadata.get("patient", "") for photo in rashes]
+    mpox = [photo.label == "mpox" for photo in rashes]
+    return evaluate_mpox_against_others(mpox, _predict(classifier, rashes), classifier.classes, patients)
+
+
+def _predict(classifier, photos):
     probabilities = np.zeros((len(photos), len(classifier.classes)))
     for index, prediction in enumerate(classifier.predict(photo.source for photo in photos)):
         if prediction.error:
@@ -40,5 +62,4 @@ def judge(classifier: Classifier, photos: Sequence[Photo]) -> tuple[dict, np.nda
                 "its row in groups.csv (`mpox-keras data check` does)."
             )
         probabilities[index] = list(prediction.probabilities.values())
-    results = evaluate_predictions(labels, probabilities, classifier.classes, metadata=metadata_columns(photos))
-    return results, labels, probabilities
+    return probabilities

@@ -65,7 +65,7 @@ def evaluate_predictions(
         (0.5, 0.5)
     """
     labels, probabilities = check_predictions(labels, probabilities, classes)
-    folds = _check_folds(folds, len(labels))
+    folds = check_folds(folds, len(labels))
     for column, values in (metadata or {}).items():
         if len(values) != len(labels):
             raise ValueError(f"metadata[{column!r}] has {len(values)} values for {len(labels)} photos; give one each.")
@@ -74,12 +74,11 @@ def evaluate_predictions(
     correct = predicted == labels
     per_class = _per_class(labels, predicted, probabilities, classes)
     one_hot = np.eye(len(classes))[labels]
-    mean_probability, accuracy, photos = calibration_bins(labels, probabilities)
 
     results = {
         "classes": list(classes),
         "photos": len(labels),
-        **_proportion("accuracy", correct.sum(), len(labels)),
+        **proportion("accuracy", correct.sum(), len(labels)),
     }
     if folds is not None:
         by_fold = [float(correct[folds == fold].mean()) for fold in np.unique(folds)]
@@ -90,7 +89,7 @@ def evaluate_predictions(
         "macro_f1": _mean_defined(figures["f1"] for figures in per_class.values()),
         "balanced_accuracy": _mean_defined(figures["recall"] for figures in per_class.values()),
         "macro_auc": _mean_defined(figures["auc"] for figures in per_class.values()),
-        "expected_calibration_error": float(np.average(np.abs(accuracy - mean_probability), weights=photos)),
+        "expected_calibration_error": expected_calibration_error(labels, probabilities),
         "brier_score": float(np.mean(np.sum((probabilities - one_hot) ** 2, axis=1))),
         "confusion_matrix": confusion_matrix(labels, predicted, labels=range(len(classes))).tolist(),
         "per_class": per_class,
@@ -164,7 +163,18 @@ def calibration_bins(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.
     return mean_probability, accuracy, photos
 
 
-def _check_folds(folds: np.ndarray | None, photos: int) -> np.ndarray | None:
+def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean distance of top probability and accuracy over `calibration_bins`, weighted by photos (Guo et al. 2017)."""
+    mean_probability, accuracy, photos = calibration_bins(labels, probabilities)
+    return float(np.average(np.abs(accuracy - mean_probability), weights=photos))
+
+
+def check_folds(folds: np.ndarray | None, photos: int) -> np.ndarray | None:
+    """Fold numbers as an array, once they are known to be one whole number per photo.
+
+    Raises:
+        ValueError: they are not.
+    """
     if folds is None:
         return None
     folds = np.asarray(folds)
@@ -173,7 +183,8 @@ def _check_folds(folds: np.ndarray | None, photos: int) -> np.ndarray | None:
     return folds
 
 
-def _proportion(name: str, count: int, total: int) -> dict:
+def proportion(name: str, count: int, total: int) -> dict:
+    """`count / total` under a name, and its Wilson interval under `name_interval`; None without any."""
     return {name: float(count / total) if total else None, f"{name}_interval": wilson_interval(count, total)}
 
 
@@ -192,9 +203,9 @@ def _per_class(labels: np.ndarray, predicted: np.ndarray, probabilities: np.ndar
     for index, name in enumerate(classes):
         actual, answered = labels == index, predicted == index
         figures[name] = {
-            **_proportion("precision", (actual & answered).sum(), answered.sum()),
-            **_proportion("recall", (actual & answered).sum(), actual.sum()),
-            **_proportion("specificity", (~actual & ~answered).sum(), (~actual).sum()),
+            **proportion("precision", (actual & answered).sum(), answered.sum()),
+            **proportion("recall", (actual & answered).sum(), actual.sum()),
+            **proportion("specificity", (~actual & ~answered).sum(), (~actual).sum()),
             "f1": float(f1[index]) if actual.any() else None,
             "auc": _auc(actual, probabilities[:, index]),
             "support": int(actual.sum()),
@@ -220,7 +231,7 @@ def _rash_figures(labels: np.ndarray, probabilities: np.ndarray, classes: Sequen
         "rash_classes_only": {
             "definition": _RASH_CLASSES_ONLY,
             "photos": len(labels),
-            **_proportion("accuracy", (predicted == labels).sum(), len(labels)),
+            **proportion("accuracy", (predicted == labels).sum(), len(labels)),
             "macro_f1": float(f1_score(labels, predicted, labels=present, average="macro")) if len(present) else None,
         }
     }
@@ -230,8 +241,8 @@ def _rash_figures(labels: np.ndarray, probabilities: np.ndarray, classes: Sequen
             "definition": _MPOX_AGAINST_OTHER_RASHES,
             "photos": len(labels),
             "auc": _auc(mpox, renormalised[:, names.index("mpox")]),
-            **_proportion("recall", (mpox & answered).sum(), mpox.sum()),
-            **_proportion("specificity", (~mpox & ~answered).sum(), (~mpox).sum()),
+            **proportion("recall", (mpox & answered).sum(), mpox.sum()),
+            **proportion("specificity", (~mpox & ~answered).sum(), (~mpox).sum()),
         }
     return figures
 
@@ -246,10 +257,10 @@ def _breakdown(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]
         correct = chosen & (predicted == labels)
         figures[value] = {
             "photos": int(chosen.sum()),
-            **_proportion("accuracy", correct.sum(), chosen.sum()),
+            **proportion("accuracy", correct.sum(), chosen.sum()),
             "per_class": {
                 name: {
-                    **_proportion("recall", (correct & (labels == index)).sum(), (chosen & (labels == index)).sum()),
+                    **proportion("recall", (correct & (labels == index)).sum(), (chosen & (labels == index)).sum()),
                     "support": int((chosen & (labels == index)).sum()),
                 }
                 for index, name in enumerate(classes)

@@ -158,6 +158,34 @@ def plot_reliability(labels: np.ndarray, probabilities: np.ndarray, path: str | 
     return figure
 
 
+def plot_coverage(curve: Sequence[dict], path: str | Path | None = None) -> Figure:
+    """Draw accuracy against the share of photos that are answered, the surest first, with 95 % intervals.
+
+    Args:
+        curve: `coverage_curve` of `choose_limits`.
+        path: where to save the plot, `.svg` or `.png`; None saves nothing.
+
+    Raises:
+        ValueError: `path` ends in something else.
+
+    Example:
+        >>> plot_coverage(results["limits"]["coverage_curve"], "coverage.svg")
+    """
+    import matplotlib
+
+    coverage, accuracy = ([row[key] for row in curve] for key in ("coverage", "accuracy"))
+    low, high = np.array([row["accuracy_interval"] for row in curve]).T
+    with matplotlib.rc_context(_SETTINGS):
+        figure, axes = _figure(4.6, 4.2)
+        axes.fill_between(coverage, low, high, color=_COLOURS[0], alpha=0.15, linewidth=0)
+        axes.plot(coverage, accuracy, "o-", color=_COLOURS[0], linewidth=1.8, markersize=5)
+        axes.set(xlabel="Share of photos answered", ylabel="Accuracy of the answers")
+        axes.grid(alpha=0.15, color=_INK, linewidth=0.8)
+        axes.spines[["top", "right"]].set_visible(False)
+        _save(figure, path)
+    return figure
+
+
 def inline_svg(figure: Figure, description: str) -> str:
     """A figure as an `<svg>` element whose ink takes the text colour of the HTML page around it.
 

@@ -15,8 +15,9 @@ import numpy as np
 from PIL import Image
 
 from mpox_keras.classifier import DISCLAIMER
+from mpox_keras.evaluation.calibration import scale
 from mpox_keras.evaluation.metrics import check_predictions
-from mpox_keras.evaluation.plots import inline_svg, plot_confusion_matrix, plot_reliability, plot_roc_curves
+from mpox_keras.evaluation.plots import inline_svg, plot_confusion_matrix, plot_coverage, plot_reliability, plot_roc_curves
 from mpox_keras.files import replacing
 
 _MOST_WRONG = 20
@@ -76,6 +77,8 @@ def write_report(
         per_class=_per_class_table(results["per_class"]),
         rashes=_rash_section(results),
         plots=_plots(results, labels, probabilities),
+        external=_external_section(results),
+        limits=_limits_section(results.get("limits"), labels, probabilities),
         breakdown=_breakdown_section(results),
         most_wrong=_most_wrong_section(files, labels, probabilities, results["classes"]),
         pictures=_pictures_section(pictures),
@@ -116,6 +119,26 @@ def format_summary(results: dict) -> str:
         lines.append("  ".join([name.ljust(widths[0]), *cells]))
     lines += ["", f"In brackets: Wilson 95 % intervals. {DISCLAIMER}"]
     return "\n".join(lines)
+
+
+def format_mpox_against_others(figures: dict) -> str:
+    """Figures of `evaluate_mpox_against_others` as plain text.
+
+    Example:
+        >>> print(format_mpox_against_others(figures))
+        mpox against other rashes: AUC per patient 0.812 (0.701 to 0.903), 47 patients, 11 of them with mpox
+        ...
+    """
+
+    def auc(unit):
+        low, high = figures[f"auc_per_{unit}_interval"]
+        return f"AUC per {unit} {figures[f'auc_per_{unit}']:.3f} ({low:.3f} to {high:.3f})"
+
+    return (
+        f"mpox against other rashes: {auc('patient')}, {figures['patients']} patients, {figures['mpox_patients']} of them "
+        f"with mpox\n{auc('photo')}, {_photos(figures['photos'])}\n\n"
+        f"In brackets: 95 % intervals, bootstrap over patients. {DISCLAIMER}"
+    )
 
 
 def _percent(value: float | None) -> str:
@@ -228,8 +251,65 @@ def _plots(results: dict, labels: np.ndarray, probabilities: np.ndarray) -> str:
             "Accuracy by top probability with 95 % intervals. Below the diagonal, answers are surer than right.",
         ),
     )
+    return _figures(plots)
+
+
+def _figures(plots):
     return "".join(
         f"<figure>{inline_svg(figure, caption)}<figcaption>{caption}</figcaption></figure>" for figure, caption in plots
+    )
+
+
+def _external_section(results: dict) -> str:
+    external = results.get("external")
+    if not external:
+        return ""
+    rows = [
+        (f"per {unit}", _decimal(external[f"auc_per_{unit}"]), _range(external[f"auc_per_{unit}_interval"]))
+        for unit in ("patient", "photo")
+    ]
+    return (
+        f"<h2>Photos from elsewhere</h2><p>Mpox against other rashes, {_photos(external['photos'])} of {external['patients']} "
+        f"patients, {external['mpox_patients']} of them with mpox; mean of the folds' networks, intervals by bootstrap over "
+        f"patients. One network alone has an AUC per patient of {_decimal(results['external_auc'])} on average.</p>"
+        + _table(("AUC", "", "95 % interval"), rows)
+    )
+
+
+def _range(interval):
+    return "-" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+
+
+def _limits_section(limits: dict | None, labels: np.ndarray, probabilities: np.ndarray) -> str:
+    if not limits:
+        return ""
+    before, after = (_percent(limits[f"expected_calibration_error_{when}"]) for when in ("before", "after"))
+    alarm, abstention, refusal = limits["operating_point"], limits["abstention"], limits["refusal"]
+    rows = [
+        ("Suspecting mpox", alarm, ("recall", "specificity", "specificity_other_rashes")),
+        ("Answering at all", abstention, ("coverage", "accuracy")),
+        ("Refusing as unfamiliar", refusal, ("refused",)),
+    ]
+    table = _table(
+        ("", "Threshold", "Out of fold"),
+        [
+            (
+                f"{name}: {escape(figures['definition'])}",
+                f"{figures['threshold']:.3f}",
+                "<br>".join(f"{key.replace('_', ' ')} {_proportion(figures, key)}" for key in keys if key in figures),
+            )
+            for name, figures, keys in rows
+        ],
+    )
+    calibrated = scale(probabilities, limits["temperature"])
+    plots = (
+        (plot_reliability(labels, calibrated), f"Accuracy by top probability at the temperature {limits['temperature']:.2f}."),
+        (plot_coverage(limits["coverage_curve"]), "Accuracy of the surest answers, with 95 % intervals."),
+    )
+    return (
+        f"<h2>Limits</h2><p>Temperature {limits['temperature']:.2f} lowers the calibration error from {before} to {after}. "
+        f"Thresholds are chosen on all photos; the figures beside them are cross-fitted.</p>{table}"
+        f'<div class="plots">{_figures(plots)}</div>'
     )
 
 

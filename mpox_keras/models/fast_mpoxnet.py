@@ -18,6 +18,7 @@ def FastMpoxNet(
     input_shape=(224, 224, 3),
     fusion=True,
     auxiliary_heads=True,
+    head_filters=HEAD_FILTERS,
     dropout=0.2,
     name="fast_mpoxnet",
 ):
@@ -39,6 +40,7 @@ def FastMpoxNet(
         input_shape: height and width, each a multiple of 32, and 3.
         fusion: whether stages 2 and 3 are fused into stage 4 by ABLGFM; without it stage 4 alone is classified.
         auxiliary_heads: whether each stage has a classification head.
+        head_filters: channels of the projection before the main classifier.
         dropout: share of features dropped before each classifier in training, 0 to 1.
         name: the model's name.
 
@@ -68,7 +70,7 @@ def FastMpoxNet(
     if fusion:
         middle = ABLGFM(STAGES[3][0], name="fusion_3")([stages[2], stages[3]])
         features = ABLGFM(STAGES[4][0], name="fusion_4")([middle, stages[4]])
-    features = PointwiseBlock(HEAD_FILTERS, name="projection")(features)
+    features = PointwiseBlock(head_filters, name="projection")(features)
 
     outputs = {"diagnosis": _classification_head(features, classes, dropout, "diagnosis")}
     if auxiliary_heads:
@@ -115,7 +117,8 @@ def deploy(model, class_activation_map=False, temperature=1.0):
         A functional `keras.Model` that shares its layers with `model`. Input: photos `(batch, height, width, 3)`, 0 to 255.
         Output: a dict with `probabilities`, `(batch, classes)`, and on request `class_activation_map`,
         `(batch, height / 32, width / 32, classes)`: each position's share of the logits (Zhou et al. 2016,
-        arXiv 1512.04150), so that its mean over all positions is the logits.
+        arXiv 1512.04150), so that its mean over all positions is the logits; and, if the model has it, `unfamiliarity`,
+        `(batch, 1)`, see `mpox_keras.layers.Unfamiliarity`.
 
     Raises:
         ValueError: the temperature is not positive.
@@ -141,4 +144,6 @@ def deploy(model, class_activation_map=False, temperature=1.0):
     if temperature != 1:
         logits = keras.layers.Rescaling(1 / temperature, dtype="float32", name="temperature")(logits)
     outputs["probabilities"] = keras.layers.Softmax(dtype="float32", name="probabilities")(logits)
+    if "unfamiliarity" in model.output_names:
+        outputs["unfamiliarity"] = model.get_layer("unfamiliarity").output
     return keras.Model(model.inputs, outputs, name=model.name)

@@ -46,9 +46,11 @@ class EpochLog(keras.callbacks.Callback):
         # The first epoch is slower by the time that TensorFlow takes to build its graph.
         usual = [float(row["seconds"]) for row in self.rows[1:] or self.rows]
         left = sum(usual) / len(usual) * (self.epochs - epoch - 1)
-        shown = [f"loss {logs['loss']:.3f}", f"accuracy {logs['diagnosis_accuracy']:.3f}"]
-        if "val_diagnosis_accuracy" in logs:
-            shown.append(f"validation accuracy {logs['val_diagnosis_accuracy']:.3f}")
+        # Keras names the metric of a network with one head after no head.
+        metric = "accuracy" if "accuracy" in logs else "diagnosis_accuracy"
+        shown = [f"loss {logs['loss']:.3f}", f"accuracy {logs[metric]:.3f}"]
+        if f"val_{metric}" in logs:
+            shown.append(f"validation accuracy {logs[f'val_{metric}']:.3f}")
         click.echo(f"epoch {epoch + 1}/{self.epochs}  {'  '.join(shown)}  {_duration(left)} left", err=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,18 +12,33 @@ import keras
 import numpy as np
 
 from mpox_keras.config import Config
+from mpox_keras.data.augmentation import augment
 from mpox_keras.data.folder import Photo, metadata_columns
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.splits import assign_folds
+from mpox_keras.evaluation.binary import evaluate_mpox_against_others
+from mpox_keras.evaluation.calibration import choose_limits
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.evaluation.report import write_report
 from mpox_keras.files import replacing
 from mpox_keras.models import deploy
-from mpox_keras.training.fit import train
+from mpox_keras.training.fit import is_finished, prepare, train
 from mpox_keras.training.runs import environment, open_run, training_seconds
+from mpox_keras.training.unfamiliarity import add_unfamiliarity
+
+_SPLITS = {
+    "grouped": "groups kept together, augmentation of the training part only",
+    "stratified": "groups ignored and duplicates left in, augmentation of the training part only",
+    "copies_first": "augmented copies of every photo made before the split, groups ignored and duplicates left in",
+}
 
 
-def cross_validate(config: Config, photos: Sequence[Photo], folder: str | Path) -> dict:
+def cross_validate(
+    config: Config,
+    photos: Sequence[Photo],
+    folder: str | Path,
+    external: Sequence[Photo] | None = None,
+) -> dict:
     """Train one network per fold on the photos of the other folds and predict the photos left out.
 
     The last weights of the schedule are judged: no fold is used to stop early or to choose anything. A run that was cut off
@@ -31,11 +47,14 @@ def cross_validate(config: Config, photos: Sequence[Photo], folder: str | Path) 
     Args:
         config: the experiment.
         photos: labelled photos; folds given with them are used, else grouped stratified ones are made.
-        folder: gets a folder per fold, `out_of_fold.csv` (file, label, group, fold, one probability per class),
+        external: photos of mpox and of other rashes from elsewhere, judged by every fold's network and used for nothing.
+        folder: gets a folder per fold, `out_of_fold.csv` (file, label, group, fold, one probability per class, unfamiliarity),
             `results.json` and `report.html`.
 
     Returns:
-        Figures of `evaluate_predictions`, training seconds, config and environment.
+        Figures of `evaluate_predictions` and `choose_limits`, training seconds, config and environment; with external
+        photos also `external`: figures of `evaluate_mpox_against_others` for the mean of the networks' probabilities, and
+        `external_auc`, the mean over the networks of the AUC per patient, which is what one network is worth.
 
     Raises:
         DataError: the folds do not fit the photos.
@@ -44,32 +63,47 @@ def cross_validate(config: Config, photos: Sequence[Photo], folder: str | Path) 
     """
     folder = open_run(folder, config, photos)
     classes = config.data.classes
+    pixels = load_photos(photos, config.model.image_size)
+    if config.data.split == "copies_first":
+        photos, pixels = add_copies(photos, pixels, config)
+        config = _same_number_of_steps(config)
     folds = assign_folds(photos, config.data.folds, config.seed)
     labels = np.array([classes.index(photo.label) for photo in photos])
-    pixels = load_photos(photos, config.model.image_size)
-    probabilities = np.zeros((len(photos), len(classes)))
+    probabilities, unfamiliarity = np.zeros((len(photos), len(classes))), np.zeros(len(photos))
+    groups = np.array([photo.group for photo in photos])
+    external_pixels = load_photos(external, config.model.image_size) if external else None
+    examples, external_probabilities = None, []
     seconds = {}
     for fold in sorted(set(folds.tolist())):
         fold_folder = folder / f"fold_{fold}"
         held_out = folds == fold
         click.echo(f"fold {fold}: {(~held_out).sum()} photos to train on, {held_out.sum()} left out", err=True)
-        model = train(config, pixels[~held_out], labels[~held_out], fold_folder)
-        probabilities[held_out] = deploy(model).predict(pixels[held_out], verbose=0)["probabilities"]
+        if examples is None and not is_finished(fold_folder):
+            examples = prepare(config, pixels)
+        taught = None if examples is None else examples[~held_out]
+        model = train(config, taught, labels[~held_out], fold_folder, groups[~held_out])
+        model = deploy(add_unfamiliarity(model, pixels[~held_out]))
+        answers = model.predict(pixels[held_out], verbose=0)
+        probabilities[held_out], unfamiliarity[held_out] = answers["probabilities"], answers["unfamiliarity"][:, 0]
+        if external:
+            external_probabilities.append(model.predict(external_pixels, verbose=0)["probabilities"])
         seconds[f"fold_{fold}"] = training_seconds(fold_folder)
         keras.backend.clear_session()
 
-    _write_out_of_fold(folder / "out_of_fold.csv", photos, folds, probabilities, classes)
+    _write_out_of_fold(folder / "out_of_fold.csv", photos, folds, probabilities, unfamiliarity, classes)
     given = any(photo.fold is not None for photo in photos)
     groups = len({photo.group for photo in photos})
     results = {
         **evaluate_predictions(labels, probabilities, classes, folds=folds, metadata=metadata_columns(photos)),
+        "limits": choose_limits(labels, probabilities, classes, folds, unfamiliarity) if "mpox" in classes else None,
+        **(_external_figures(external, external_probabilities, classes) if external else {}),
         "training_seconds": {**seconds, "total": sum(seconds.values())},
         "config": config.model_dump(),
         "environment": environment(),
     }
     protocol = (
         f"{len(seconds)}-fold cross-validation, {'folds given with the data' if given else 'stratified folds'}, "
-        f"groups kept together; augmentation of the training part only; last weights of a fixed schedule; "
+        f"{_SPLITS[config.data.split]}; last weights of a fixed schedule; "
         f"out-of-fold predictions of {len(photos)} photos in {groups} groups"
     )
     files = [photo.file for photo in photos]
@@ -77,9 +111,55 @@ def cross_validate(config: Config, photos: Sequence[Photo], folder: str | Path) 
     return results
 
 
-def _write_out_of_fold(path, photos, folds, probabilities, classes):
+def add_copies(photos: Sequence[Photo], pixels: np.ndarray, config: Config) -> tuple[list[Photo], np.ndarray]:
+    """Photos and `data.copies` augmented copies of each, all taken as photos of their own.
+
+    This is what shows how far such copies flatter a result; nothing else should use it.
+
+    Returns:
+        The photos, and as many pictures, `(photos, size, size, 3)`, uint8.
+    """
+    every_photo, every_picture = list(photos), [pixels]
+    targets = np.zeros((len(photos), 1), "float32")
+    unmixed = config.augmentation.model_copy(update={"mixup": 0.0})
+    for copy in range(1, config.data.copies + 1):
+        names = [f"{photo.file}#{copy}" for photo in photos]
+        every_photo += [dataclasses.replace(p, file=n, group=n) for p, n in zip(photos, names, strict=True)]
+        for start in range(0, len(photos), 64):
+            part = slice(start, start + 64)
+            pictures, _ = augment(pixels[part], targets[part], unmixed, [config.seed + copy, start])
+            every_picture.append(np.clip(np.round(pictures), 0, 255).astype("uint8"))
+    return every_photo, np.concatenate(every_picture)
+
+
+def _same_number_of_steps(config):
+    """With copies an epoch is longer, and a view is shown more rarely; as many fewer of both make the comparison fair."""
+    share = 1 / (1 + config.data.copies)
+    training = config.training
+    fewer = {key: max(1, round(getattr(training, key) * share)) for key in ("epochs", "views")}
+    training = training.model_copy(update={**fewer, "warmup_epochs": training.warmup_epochs * share})
+    return config.model_copy(update={"training": training})
+
+
+def _external_figures(photos, probabilities, classes):
+    kinds = np.array([photo.label for photo in photos])
+    rashes = kinds != "normal"
+    patients = [photo.metadata.get("patient", "") for photo in photos if photo.label != "normal"]
+
+    def figures(answers):
+        return evaluate_mpox_against_others(kinds[rashes] == "mpox", answers[rashes], classes, patients)
+
+    each = [figures(answers)["auc_per_patient"] for answers in probabilities]
+    return {
+        "external": figures(np.mean(probabilities, axis=0)),
+        "external_auc": float(np.mean(each)),
+        "external_auc_of_each_network": each,
+    }
+
+
+def _write_out_of_fold(path, photos, folds, probabilities, unfamiliarity, classes):
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["file", "label", "group", "fold", *classes])
-        for photo, fold, row in zip(photos, folds, probabilities, strict=True):
-            writer.writerow([photo.file, photo.label, photo.group, fold, *(f"{value:.6f}" for value in row)])
+        writer.writerow(["file", "label", "group", "fold", *classes, "unfamiliarity"])
+        for photo, fold, row, unlike in zip(photos, folds, probabilities, unfamiliarity, strict=True):
+            writer.writerow([photo.file, photo.label, photo.group, fold, *(f"{value:.6f}" for value in (*row, unlike))])

@@ -18,16 +18,35 @@ from mpox_keras.data.splits import split_off_validation
 from mpox_keras.errors import require
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.files import replacing
-from mpox_keras.models import FastMpoxNet, deploy
+from mpox_keras.models import FastMpoxNet, TransferModel, deploy
 from mpox_keras.training.callbacks import Checkpoint, EpochLog, resume
+from mpox_keras.training.distillation import soft_labels
 from mpox_keras.training.runs import environment, open_run
+from mpox_keras.training.unfamiliarity import add_unfamiliarity
+from mpox_keras.training.views import Views, make_views, split_network, view_batches
+
+
+def prepare(config: Config, photos: np.ndarray) -> np.ndarray | Views:
+    """What `train` takes: the photos themselves or, if first stages are frozen, views that have gone through them.
+
+    Args:
+        config: the experiment.
+        photos: `(photos, size, size, 3)`, uint8.
+
+    Raises:
+        MissingExtraError, PretrainedWeightsError: pretrained weights that the config names can't be had.
+    """
+    if not config.training.frozen_stages:
+        return photos
+    return make_views(config, photos, _parts(config)[1])
 
 
 def train(
     config: Config,
-    photos: np.ndarray,
+    examples: np.ndarray | Views,
     labels: np.ndarray,
     folder: str | Path,
+    groups: Sequence[str] | None = None,
     validation: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> keras.Model:
     """Train a network as the config says; goes on where an earlier call in the same folder was cut off.
@@ -36,37 +55,36 @@ def train(
 
     Args:
         config: the experiment.
-        photos: `(photos, size, size, 3)`, uint8.
+        examples: what `prepare` made of the photos, or the training photos' part of it.
         labels: `(photos,)`, class numbers.
         folder: gets `checkpoint.weights.h5` while training, `log.csv`, and at last `model.keras`.
+        groups: `(photos,)`; no part of a teacher is fitted on photos of the groups that it teaches. By default every photo is
+            a group of its own.
         validation: photos and labels that are measured after every epoch and change nothing.
 
     Returns:
         The trained network in its training form, with the moving average of its weights.
 
     Example:
-        >>> model = train(load_config("configs/fast_mpoxnet.yaml"), photos, labels, "runs/first")
+        >>> config = load_config("configs/fast_mpoxnet.yaml")
+        >>> model = train(config, prepare(config, photos), labels, "runs/first", groups)
     """
     folder = Path(folder)
-    finished = folder / MODEL_FILE
-    if finished.is_file():
-        return keras.models.load_model(finished, compile=False)
+    if is_finished(folder):
+        return keras.models.load_model(folder / MODEL_FILE, compile=False)
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_dtype_policy(config.training.precision)
     try:
-        model = build_model(config)
+        whole, frozen, model = _parts(config)
     finally:
         keras.mixed_precision.set_dtype_policy("float32")
-    batch_size = min(config.training.batch_size, len(photos))
-    steps_per_epoch = len(photos) // batch_size
+    batch_size = min(config.training.batch_size, len(examples))
+    steps_per_epoch = len(examples) // batch_size
     compile_model(model, config, steps_per_epoch)
 
     checkpoint = folder / "checkpoint.weights.h5"
     first_epoch = resume(model, checkpoint, steps_per_epoch)
-    one_hot = np.eye(len(config.data.classes), dtype="float32")
-    batches = training_batches(
-        photos, one_hot[labels], config.augmentation, batch_size, config.seed, first_epoch * steps_per_epoch
-    )
+    batches = _batches(config, examples, labels, groups, batch_size, first_epoch * steps_per_epoch)
     log = EpochLog(folder / "log.csv", config.training.epochs)
     callbacks = [keras.callbacks.SwapEMAWeights(), log, Checkpoint(checkpoint, config.seed)]
     if config.training.tensorboard:
@@ -76,7 +94,7 @@ def train(
         steps_per_epoch=steps_per_epoch,
         initial_epoch=first_epoch,
         epochs=config.training.epochs,
-        validation_data=validation and _validation_batches(validation, model, one_hot),
+        validation_data=validation and _validation_batches(config, validation, frozen, model),
         callbacks=callbacks,
         shuffle=False,
         verbose=0,
@@ -84,11 +102,39 @@ def train(
     # A fresh network, because Keras saves the optimizer's state, thrice the size of the network, with whatever was
     # compiled, and because a network trained in mixed precision answers in full precision.
     trained = build_model(config)
-    trained.set_weights(model.get_weights())
-    with replacing(finished) as temporary:
+    trained.set_weights(whole.get_weights())
+    with replacing(folder / MODEL_FILE) as temporary:
         trained.save(temporary)
     checkpoint.unlink()
     return trained
+
+
+def is_finished(folder: str | Path) -> bool:
+    """Whether `train` has finished in a folder."""
+    return (Path(folder) / MODEL_FILE).is_file()
+
+
+def _parts(config):
+    """The network for training, its frozen part (None if it has none), and the part to train."""
+    whole = build_model(config, config.training.image_size)
+    if not config.training.frozen_stages:
+        return whole, None, whole
+    return whole, *split_network(whole, config.training.frozen_stages)
+
+
+def _batches(config, examples, labels, groups, batch_size, first_step):
+    one_hot = np.eye(len(config.data.classes), dtype="float32")[labels]
+    training = config.training
+    if not training.frozen_stages:
+        return training_batches(
+            examples, one_hot, config.augmentation, batch_size, config.seed, first_step, training.image_size
+        )
+    targets = np.repeat(one_hot[:, None], examples.per_photo, axis=1)
+    if training.teacher_weight:
+        groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
+        taught = soft_labels(examples.teacher, labels, groups, len(config.data.classes), config.seed)
+        targets = (1 - training.teacher_weight) * targets + training.teacher_weight * taught
+    return view_batches(examples, targets, config.augmentation.mixup, batch_size, config.seed, first_step)
 
 
 def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> dict | None:
@@ -115,7 +161,15 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
         for part in (training, validation)
         if part
     ]
-    model = train(config, *arrays[0], folder, validation=arrays[1] if validation else None)
+    pixels, labels = arrays[0]
+    groups = [photo.group for photo in training]
+    judged = arrays[1] if validation else None
+    examples = None if is_finished(folder) else prepare(config, pixels)
+    model = train(config, examples, labels, folder, groups, validation=judged)
+    if "unfamiliarity" not in model.output_names:
+        model = add_unfamiliarity(model, pixels)
+        with replacing(folder / MODEL_FILE) as temporary:
+            model.save(temporary)
     results = None
     if validation:
         pixels, labels = arrays[1]
@@ -128,6 +182,7 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
             "image_size": config.model.image_size,
             "value_range": [0, 255],
             "temperature": 1.0,
+            "thresholds": None,
             "training_photos": {name: sum(photo.label == name for photo in training) for name in classes},
             "validation": results,
             "environment": environment(),
@@ -136,16 +191,22 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
     return results
 
 
-def build_model(config: Config) -> keras.Model:
-    """The untrained network of a config."""
-    size = config.model.image_size
+def build_model(config: Config, image_size: int | None = None) -> keras.Model:
+    """The untrained network of a config, for photos of the size given there or here; the weights fit every size."""
+    size = image_size or config.model.image_size
+    shared = {
+        "classes": len(config.data.classes),
+        "weights": config.model.weights,
+        "input_shape": (size, size, 3),
+        "dropout": config.model.dropout,
+    }
+    if config.model.network != "FastMpoxNet":
+        return TransferModel(config.model.network, config.model.width, **shared)
     return FastMpoxNet(
-        classes=len(config.data.classes),
-        weights=config.model.weights,
-        input_shape=(size, size, 3),
         fusion=config.model.fusion,
         auxiliary_heads=config.model.auxiliary_heads,
-        dropout=config.model.dropout,
+        head_filters=config.model.head_filters,
+        **shared,
     )
 
 
@@ -174,7 +235,7 @@ def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> N
     # Built here, because `resume` loads its state, and because TensorFlow would trace the training step twice otherwise.
     optimizer.build(model.trainable_variables)
     loss_weights = {"diagnosis": 1.0}
-    if config.model.auxiliary_heads:
+    if "auxiliary_2" in model.output_names:
         loss_weights |= {f"auxiliary_{stage}": w for stage, w in zip((2, 3, 4), training.auxiliary_weights, strict=True)}
     model.compile(
         optimizer,
@@ -209,10 +270,15 @@ def for_every_output(batches: tf.data.Dataset, model: keras.Model, weights: np.n
     return batches.map(expand)
 
 
-def _validation_batches(validation, model, one_hot):
+def _validation_batches(config, validation, frozen, model):
     photos, labels = validation
-    targets = one_hot[labels]
-    return tf.data.Dataset.from_tensor_slices((photos, dict.fromkeys(model.output_names, targets))).batch(32)
+    targets = np.eye(len(config.data.classes), dtype="float32")[labels]
+    inputs = photos
+    if frozen:
+        inputs = tuple(values[:, 0] for values in make_views(config, photos, frozen, augmented=False).features)
+    elif config.training.image_size:
+        inputs = tf.image.resize(photos, [config.training.image_size] * 2, antialias=True)
+    return tf.data.Dataset.from_tensor_slices((inputs, dict.fromkeys(model.output_names, targets))).batch(32)
 
 
 def _tensorboard(folder):

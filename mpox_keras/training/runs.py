@@ -41,7 +41,7 @@ def open_run(folder: str | Path, config: Config, photos: Sequence[Photo]) -> Pat
         PretrainedWeightsError: the pretrained weights that the config names can't be had.
     """
     folder = Path(folder)
-    weights = config.model.weights
+    weights = config.model.weights if config.model.network == "FastMpoxNet" else None
     pretrained = {"pretrained_sha256": load_pretrained_backbone(weights).sha256 if weights else None}
     texts = {"config.yaml": dump_config(config), "data.csv": _data_table(photos)}
     try:

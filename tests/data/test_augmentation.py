@@ -75,13 +75,49 @@ def test_flips_mirror_half_of_the_photos():
         ("contrast", lambda before, after: np.ptp((after - 127.5) / (before - 127.5)) < 1e-3),
         ("saturation", lambda before, after: abs(np.ptp((after - before) @ [0.299, 0.587, 0.114])) < 1e-2),
         ("white_balance", lambda before, after: np.ptp(after / before, axis=(0, 1)).max() < 1e-3),
+        # A turn about the grey axis keeps the mean of the channels and their spread.
+        (
+            "hue",
+            lambda before, after: (
+                np.abs((after - before).mean(-1)).max() < 1e-2 and np.ptp(after.std(-1) / before.std(-1)) < 1e-3
+            ),
+        ),
     ],
 )
 def test_each_colour_change_does_what_its_name_says(key, check):
     photo = np.random.default_rng(0).uniform(1, 100, (32, 32, 3)).astype("float32")
-    images, _ = augment(photo[None], np.eye(1, dtype="float32"), NOTHING.model_copy(update={key: 0.3}), [1, 2])
+    images, _ = augment(photo[None], np.eye(1, dtype="float32"), NOTHING.model_copy(update={key: 0.3}), [1, 3])
     assert np.abs(images[0] - photo).max() > 0.5
     assert check(photo, images[0].numpy())
+
+
+def test_the_asked_share_of_photos_turns_grey():
+    photos = np.random.default_rng(0).uniform(0, 255, (400, 8, 8, 3)).astype("float32")
+    images, _ = augment(photos, np.eye(400, dtype="float32"), NOTHING.model_copy(update={"grey": 0.25}), [0, 0])
+    grey = np.ptp(images.numpy(), axis=-1).max(axis=(1, 2)) < 1e-2
+    assert 70 < grey.sum() < 130
+    np.testing.assert_allclose(images.numpy()[grey][..., 0], photos[grey] @ [0.299, 0.587, 0.114], atol=1e-2)
+    np.testing.assert_allclose(images.numpy()[~grey], photos[~grey], atol=1e-2)
+
+
+def test_degradation_changes_a_share_of_the_photos_and_keeps_what_they_show():
+    rows = np.linspace(30, 220, 64)[:, None, None]
+    photos = np.broadcast_to(rows, (200, 64, 64, 3)).astype("float32")
+    images, _ = augment(photos, np.eye(200, dtype="float32"), NOTHING.model_copy(update={"degradation": 0.3}), [0, 0])
+    images = images.numpy()
+    changed = np.abs(images - np.round(photos)).max(axis=(1, 2, 3)) > 2
+    # Three changes, each drawn on its own, change 1 - 0.7^3 of the photos; some of them hardly to be seen.
+    assert 50 < changed.sum() < 150
+    assert np.abs(images.mean(axis=(2, 3)) - photos.mean(axis=(2, 3))).max() < 12
+    assert np.ptp(images[changed].std(axis=2).mean(axis=(1, 2))) > 3
+    again, _ = augment(photos, np.eye(200, dtype="float32"), NOTHING.model_copy(update={"degradation": 0.3}), [0, 0])
+    np.testing.assert_array_equal(images, again.numpy())
+
+
+def test_photos_come_at_the_size_that_is_asked_for(data):
+    photos, targets = data
+    images, _ = next(iter(training_batches(photos, targets, NOTHING, 4, seed=0, size=16)))
+    assert images.shape == (4, 16, 16, 3)
 
 
 def test_mixup_mixes_targets_as_it_mixes_photos():

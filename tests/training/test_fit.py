@@ -12,7 +12,8 @@ import pytest
 
 from mpox_keras.classifier import load_classifier
 from mpox_keras.config import load_config, parse_config
-from mpox_keras.data.folder import read_folder
+from mpox_keras.data import read_ungrouped_photos
+from mpox_keras.data.folder import CLASSES, read_folder
 from mpox_keras.data.synthetic import write_synthetic_photos
 from mpox_keras.models import deploy
 from mpox_keras.models.pretrained import UNIT_RANGE, PretrainedBackbone, PretrainedWeightsError
@@ -44,6 +45,14 @@ def arrays():
 def uninterrupted(arrays, tmp_path_factory):
     folder = tmp_path_factory.mktemp("uninterrupted")
     return train(parse_config(TINY), *arrays, folder, validation=arrays), folder
+
+
+@pytest.mark.parametrize("override", ["model.auxiliary_heads=false", "model.network=MobileNetV3Small"])
+def test_a_network_with_one_head_trains_too(arrays, tmp_path, capsys, override):
+    config = parse_config(TINY, [override, "training.epochs=1", "model.width=0.5"])
+    model = train(config, *arrays, tmp_path, validation=arrays)
+    assert list(model.output_names) == ["diagnosis"]
+    assert "validation accuracy" in capsys.readouterr().err
 
 
 class StopAfter(Exception):
@@ -159,6 +168,22 @@ def test_cross_validation_predicts_every_photo_by_a_network_that_never_saw_its_g
     before = (tmp_path / "cv" / "fold_0" / "model.keras").stat().st_mtime_ns
     assert cross_validate(config, photos, tmp_path / "cv")["accuracy"] == results["accuracy"]
     assert (tmp_path / "cv" / "fold_0" / "model.keras").stat().st_mtime_ns == before
+
+
+def test_other_splits_show_what_they_are(folder, tmp_path):
+    """Photos from elsewhere are judged too; copies made before the split are photos of their own."""
+    photos = read_ungrouped_photos(folder, CLASSES)
+    assert len({photo.group for photo in photos}) == len(photos)
+    overrides = ["data.split=copies_first", "data.copies=2", "training.epochs=3"]
+    results = cross_validate(parse_config(TINY, overrides), photos, tmp_path, external=read_folder(folder))
+    assert results["photos"] == 3 * len(photos)
+    assert results["external"]["photos"] == 18  # normal ones left out
+    assert len(results["external_auc_of_each_network"]) == 2
+    assert results["external_auc"] == pytest.approx(np.mean(results["external_auc_of_each_network"]))
+    rows = list(csv.DictReader((tmp_path / "out_of_fold.csv").open()))
+    assert sum("#2" in row["file"] for row in rows) == len(photos)
+    log = list(csv.DictReader((tmp_path / "fold_0" / "log.csv").open()))
+    assert len(log) == 1  # three times the photos, a third of the epochs
 
 
 def test_a_run_folder_belongs_to_one_config_and_one_set_of_photos(folder, tmp_path):

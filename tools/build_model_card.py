@@ -1,0 +1,180 @@
+"""Write MODEL_CARD.md of the preset from its metadata and the committed results files; a test fails where they differ.
+
+python tools/build_model_card.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from string import Template
+
+from update_readme import load, percent, table, with_interval
+
+from mpox_keras.classifier import DEFAULT_PRESET, DISCLAIMER, METADATA_FILE, PRESETS_FOLDER
+from mpox_keras.files import replacing
+
+CARD = Path(__file__).parent.parent / "MODEL_CARD.md"
+
+_TEXT = Template("""\
+# Model card: $name
+
+**$disclaimer** This page is written by `tools/build_model_card.py` from the results files.
+
+## First: photos from elsewhere
+
+On $external_photos photos of $external_patients patients from another source ($external_mpox of them with mpox), which were
+used for nothing else, mpox is told from other rashes with an **AUC of $external_auc per patient** (95 % interval
+$external_interval) and $external_photo_auc per photo ($external_photo_interval). One half is guessing. The interval is wide,
+because the set is small; it does not show that the network works on photos from elsewhere.
+
+## What it is
+
+Fast-MpoxNet (Yue et al., arXiv 2308.13492, reconstructed): a photo goes in, probabilities of $classes come out, with a class
+activation map and a measure of how unlike the training photos the photo is. $size x $size pixels, values 0 to 255.
+
+## Intended use
+
+Research on screening from photos, teaching, and as a starting point for training on better data. Not for deciding about a
+person. Nothing it says replaces a clinician or a PCR test.
+
+## Training data
+
+$training_data: $training_photos. The photos were scraped from the web. None is confirmed by PCR, stages and skin tones are
+not recorded, mpox is over-represented, and photos called normal are mostly portraits and hands.
+
+## How it was judged
+
+$protocol. The figures below are those of networks trained in the same way on the other folds; the preset itself was trained
+on all photos.
+
+$figures
+
+$classes_table
+
+Chosen on all out-of-fold predictions, and judged by choosing anew on the other folds each time:
+
+$limits
+
+Accuracy of the surest answers:
+
+$coverage
+
+Pictures that show no skin, at the threshold above ($msid_refused of the photos of MSID are refused, out of fold):
+
+$unfamiliar
+
+## Limits
+
+- It learned from one small collection. It may rely on framing, background and picture quality as much as on lesions.
+- Other rashes than chickenpox and measles were never shown to it; it will call them something.
+- Probabilities are calibrated to the mix of classes in MSID. In a clinic mpox is rarer, and p(mpox) is too high.
+- Intervals take photos as independent. Several photos of one scene make the truth less certain than they say.
+
+## Licence
+
+$licence
+""")
+
+
+def render():
+    """The card as Markdown."""
+    metadata = json.loads((PRESETS_FOLDER / DEFAULT_PRESET / METADATA_FILE).read_text(encoding="utf-8"))
+    judged, external, unfamiliar = metadata["out_of_fold"], load("external"), load("unfamiliar")
+    limits = judged["limits"]
+    alarm, abstention = limits["operating_point"], limits["abstention"]
+    return _TEXT.substitute(
+        name=metadata["name"],
+        disclaimer=DISCLAIMER,
+        external_photos=external["photos"],
+        external_patients=external["patients"],
+        external_mpox=external["mpox_patients"],
+        external_auc=f"{external['auc_per_patient']:.2f}",
+        external_interval=_range(external["auc_per_patient_interval"]),
+        external_photo_auc=f"{external['auc_per_photo']:.2f}",
+        external_photo_interval=_range(external["auc_per_photo_interval"]),
+        classes=", ".join(metadata["classes"]),
+        size=metadata["image_size"],
+        training_data=metadata["training_data"],
+        training_photos=", ".join(f"{count} {name}" for name, count in metadata["training_photos"].items()),
+        protocol=judged["protocol"][0].upper() + judged["protocol"][1:],
+        figures=table(
+            ["", "mean over folds ± SD", "all photos (95 % interval)"],
+            [
+                [
+                    "accuracy, four classes",
+                    f"{percent(judged['accuracy_mean'])} ± {100 * judged['accuracy_sd']:.1f}",
+                    with_interval(judged, "accuracy"),
+                ],
+                ["accuracy, rash classes only", "", with_interval(judged["rash_classes_only"], "accuracy")],
+                ["macro F1", "", percent(judged["macro_f1"])],
+                ["AUC, mpox against other rashes", "", f"{judged['mpox_against_other_rashes']['auc']:.3f}"],
+            ],
+        ),
+        classes_table=table(
+            ["class", "recall", "specificity", "precision"],
+            [
+                [name, *(with_interval(figures, key) for key in ("recall", "specificity", "precision"))]
+                for name, figures in judged["per_class"].items()
+            ],
+        ),
+        limits=table(
+            ["", "shipped value", "out of fold"],
+            [
+                [
+                    "temperature",
+                    f"{metadata['temperature']:.3f}",
+                    f"calibration error {percent(limits['expected_calibration_error_before'])} before, "
+                    f"{percent(limits['expected_calibration_error_after'])} after",
+                ],
+                [
+                    "mpox is suspected from p(mpox)",
+                    f"{metadata['thresholds']['mpox']:.3f}",
+                    f"recall {with_interval(alarm, 'recall')}, specificity {with_interval(alarm, 'specificity')}, "
+                    f"among other rashes {with_interval(alarm, 'specificity_other_rashes')}",
+                ],
+                [
+                    "answered from a largest probability of",
+                    f"{metadata['thresholds']['confidence']:.3f}",
+                    f"{with_interval(abstention, 'coverage')} of the photos answered, "
+                    f"accuracy {with_interval(abstention, 'accuracy')}",
+                ],
+                [
+                    "refused above an unfamiliarity of",
+                    f"{metadata['thresholds']['unfamiliarity']:.2f}",
+                    f"{with_interval(limits['refusal'], 'refused')} of the photos refused",
+                ],
+            ],
+        ),
+        coverage=table(
+            ["share answered", "accuracy (95 % interval)"],
+            [[percent(row["coverage"]), with_interval(row, "accuracy")] for row in limits["coverage_curve"]],
+        ),
+        msid_refused=percent(unfamiliar["msid_refused_out_of_fold"]),
+        unfamiliar=table(
+            ["pictures", "number", "AUROC against MSID", "refused", "no answer at all"],
+            [
+                [
+                    title,
+                    unfamiliar[kind]["pictures"],
+                    f"{unfamiliar[kind]['auroc']:.3f}",
+                    with_interval(unfamiliar[kind], "refused"),
+                    with_interval(unfamiliar[kind], "not_answered"),
+                ]
+                for kind, title in (
+                    ("packaged", "things, animals, text, textures"),
+                    ("synthetic", "noise, blots, plain colours"),
+                )
+            ],
+        ),
+        licence=metadata["licence"],
+    )
+
+
+def _range(interval):
+    return f"{interval[0]:.2f} to {interval[1]:.2f}"
+
+
+if __name__ == "__main__":
+    with replacing(CARD) as temporary:
+        temporary.write_text(render(), encoding="utf-8")
