@@ -114,7 +114,7 @@ def test_the_teacher_never_saw_the_group_that_it_teaches():
     np.testing.assert_allclose(taught.sum(axis=2), 1, atol=1e-5)
     assert (taught.argmax(2) == labels[:, None]).mean() < 0.7
     leaking = soft_labels(features, labels, np.arange(120), 2, seed=0)
-    assert (leaking.argmax(2) == labels[:, None]).mean() > 0.95
+    assert (leaking.argmax(2) == labels[:, None]).mean() > 0.8
 
 
 def test_a_teacher_that_knows_is_believed():
