@@ -5,10 +5,13 @@ python tools/update_readme.py
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from pathlib import Path
 
+from mpox_keras.data.folder import CLASSES
+from mpox_keras.evaluation.compare import compare_accuracy
 from mpox_keras.files import replacing
 
 ROOT = Path(__file__).parent.parent
@@ -43,6 +46,7 @@ def crossval_table():
     for name, title in (
         ("fast_mpoxnet", "[Fast-MpoxNet, pretrained backbone](configs/fast_mpoxnet.yaml)"),
         ("fast_mpoxnet_scratch", "[Fast-MpoxNet, from random weights](configs/fast_mpoxnet_scratch.yaml)"),
+        ("peer_mobilenet_v3_small_050", "MobileNetV3-Small at width 0.5, from random weights"),
     ):
         results = load(name)
         rows.append(
@@ -86,6 +90,38 @@ def protocol_table():
     return table(
         ["split", "photos", "accuracy over folds, mean ± SD", "rash classes only", "AUC, mpox against other rashes"], rows
     )
+
+
+def comparison_table():
+    """Fast-MpoxNet against a peer of its size, photo by photo."""
+    peer = _predictions("peer_mobilenet_v3_small_050")
+    rows = []
+    for name, title in (("fast_mpoxnet_scratch", "both from random weights"), ("fast_mpoxnet", "ours pretrained")):
+        ours = _predictions(name)
+        if list(ours) != list(peer):
+            raise SystemExit(f"{name}.csv and peer_mobilenet_v3_small_050.csv are of different photos.")
+        groups = [row["group"] for row in ours.values()]
+        figures = compare_accuracy([_is_right(row) for row in ours.values()], [_is_right(row) for row in peer.values()], groups)
+        low, high = figures["difference_interval"]
+        rows.append(
+            [
+                title,
+                f"{100 * figures['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})",
+                f"{figures['only_first']} : {figures['only_second']}",
+                f"{figures['p_value']:.1g}",
+            ]
+        )
+    header = ["Fast-MpoxNet against MobileNetV3-Small 0.5", "accuracy, points (95 % interval)", "right alone", "McNemar's p"]
+    return table(header, rows)
+
+
+def _predictions(name):
+    with (RESULTS / f"{name}.csv").open(newline="", encoding="utf-8") as stream:
+        return {row["file"]: row for row in csv.DictReader(stream)}
+
+
+def _is_right(row):
+    return max(CLASSES, key=lambda name: float(row[name])) == row["label"]
 
 
 def shortcuts_table():
@@ -160,6 +196,7 @@ def speed_table():
 TABLES = {
     "crossval": crossval_table,
     "protocol": protocol_table,
+    "comparison": comparison_table,
     "shortcuts": shortcuts_table,
     "external": external_table,
     "per_class": per_class_table,
