@@ -1,7 +1,7 @@
 """Training with frozen first stages: augmented views of every photo go through them once, before training.
 
 A stage that is not trained gives the same features at every epoch. So every photo is augmented a fixed number of times, the
-frozen stages see each view once, and the rest of the network trains on what they gave, at a seventh of the cost of a step.
+frozen stages see each view once, and the rest of the network trains on what they gave.
 """
 
 from __future__ import annotations
