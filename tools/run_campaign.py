@@ -31,6 +31,8 @@ RUNS = {
     "ablation_backbone": ["model.fusion=false", "model.auxiliary_heads=false"],
     "ablation_fusion": ["model.auxiliary_heads=false"],
     "ablation_auxiliary": ["model.fusion=false"],
+    # The same backbone under torchvision's plain head.
+    "peer_shufflenet_v2_050": ["model.fusion=false", "model.auxiliary_heads=false", "model.head_filters=1024"],
     # Two frozen stages, twice the epochs, and a teacher.
     "frozen_taught": [
         "training.frozen_stages=2",
