@@ -11,8 +11,11 @@ _HOMES = {
     "FastMpoxNet": "mpox_keras.models",
     "deploy": "mpox_keras.models",
     "Classifier": "mpox_keras.classifier",
-    "Prediction": "mpox_keras.classifier",
+    "Prediction": "mpox_keras.prediction",
     "load_classifier": "mpox_keras.classifier",
+    "export_bundle": "mpox_keras.export.exporter",
+    "load_bundle": "mpox_keras.export.bundle",
+    "verify_bundle": "mpox_keras.export.parity",
 }
 
 __all__ = [*_HOMES, "__version__"]

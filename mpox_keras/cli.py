@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -12,9 +11,9 @@ from pathlib import Path
 import click
 
 from mpox_keras._version import __version__
-from mpox_keras.config import load_config, parse_config
 from mpox_keras.errors import MpoxKerasError
 from mpox_keras.files import replacing
+from mpox_keras.quiet import silenced_stderr
 
 
 class _Commands(click.Group):
@@ -63,6 +62,7 @@ _groups_option = click.option(
 )
 _model_option = click.option(
     "--model",
+    "--preset",
     "source",
     default="fast_mpoxnet_msid",
     show_default=True,
@@ -78,6 +78,8 @@ _model_option = click.option(
 @_set_option
 def fit(config_path, data, groups, out, overrides):
     """Train one network. The same command resumes an interrupted run."""
+    from mpox_keras.config import load_config
+
     config = load_config(config_path, overrides)
     _start_tensorflow(config.training.threads)
     from mpox_keras.data import read_grouped_photos
@@ -105,6 +107,8 @@ def fit(config_path, data, groups, out, overrides):
 @_set_option
 def crossval(config_path, data, groups, external, out, overrides):
     """Train and judge one network per fold; groups never straddle folds, unless the config's data.split says so."""
+    from mpox_keras.config import load_config
+
     config = load_config(config_path, overrides)
     _start_tensorflow(config.training.threads)
     from mpox_keras.data import read_external_photos, read_grouped_photos, read_ungrouped_photos
@@ -165,16 +169,15 @@ _SUSPICION = {True: "suspected", False: "no", None: "-"}
 @main.command()
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 @_model_option
+@click.option("--bundle", type=click.Path(path_type=Path), help="A bundle of `mpox-keras export`, instead of --model.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with every attribute of Prediction.")
-def predict(photos, source, as_json):
+def predict(photos, source, bundle, as_json):
     """Predict photos: files, folders or globs. Exits with 2 if a photo could not be read."""
     from mpox_keras.data.folder import expand_photos
+    from mpox_keras.prediction import DISCLAIMER
 
     files = expand_photos(photos)
-    _start_tensorflow()
-    from mpox_keras.classifier import DISCLAIMER, load_classifier
-
-    classifier = load_classifier(source)
+    classifier = _load_predictor(source, bundle)
     if not as_json:
         click.echo(DISCLAIMER, err=True)
         click.echo("  ".join(f"{name:>11}" for name in (*classifier.classes, "mpox?", "answer")) + "  file")
@@ -194,12 +197,71 @@ def predict(photos, source, as_json):
         raise MpoxKerasError(f"{unreadable} of the photos could not be read; the others are above.")
 
 
+def _load_predictor(source, bundle):
+    if bundle is None:
+        _start_tensorflow()
+        from mpox_keras.classifier import load_classifier
+
+        return load_classifier(source)
+    from mpox_keras.export.bundle import load_bundle
+
+    # Whatever runs the bundle prints from C++ while it starts.
+    with silenced_stderr():
+        return load_bundle(bundle)
+
+
+@main.command()
+@_model_option
+@click.option("--format", default="tflite", show_default=True, help="tflite, tfjs, keras or saved_model.")
+@click.option(
+    "--precision",
+    default="float32",
+    show_default=True,
+    help="float32; for tflite also float16, dynamic, int8; for tfjs also float16, uint16, uint8.",
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the bundle.")
+@click.option(
+    "--calibration",
+    metavar="DIR|mpox/CONFIG",
+    help="For int8: photos like those to come, in class folders; 100 to 500 are enough.",
+)
+def export(source, format, precision, out, calibration):
+    """Export a trained network as a bundle: model, labels, metadata, model card and an example."""
+    _start_tensorflow()
+    from mpox_keras.classifier import load_classifier
+    from mpox_keras.data import read_photos
+    from mpox_keras.export.exporter import export_bundle
+
+    photos = read_photos(calibration, load_classifier(source).classes) if calibration else ()
+    export_bundle(source, out, format, precision, photos)
+    files = [path for path in out.rglob("*") if path.is_file()]
+    click.echo(f"bundle: {out} ({sum(path.stat().st_size for path in files) / 1e6:.2f} MB)")
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@_data_option
+@click.option("--model", "--preset", "source", help="What the bundle was made from, if not where it says.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def verify(bundle, data, source, as_json):
+    """Compare a bundle with the trained network that it was made from."""
+    _start_tensorflow()
+    from mpox_keras.data import read_photos
+    from mpox_keras.export.bundle import load_bundle
+    from mpox_keras.export.parity import format_parity, verify_bundle
+
+    figures = verify_bundle(bundle, read_photos(data, load_bundle(bundle).classes), source)
+    click.echo(json.dumps(figures, indent=2) if as_json else format_parity(figures))
+
+
 @main.command()
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="A YAML file; by default Fast-MpoxNet.")
 @_set_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def summary(config_path, overrides, as_json):
     """Show the parameters and multiply-adds of a network's deployed form, part by part."""
+    from mpox_keras.config import load_config, parse_config
+
     config = load_config(config_path, overrides) if config_path else parse_config({}, overrides)
     _start_tensorflow()
     from mpox_keras.evaluation.complexity import format_complexity, measure_complexity
@@ -264,27 +326,13 @@ def _show_progress(step, done, total):
 def _start_tensorflow(threads=None):
     """Import TensorFlow without the lines it prints while it starts."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _silenced_stderr():
+    with silenced_stderr():
         import tensorflow as tf
     # Its warnings are for programmers: with every fold it would warn of graphs built anew.
     tf.get_logger().setLevel("ERROR")
     from mpox_keras.training.runs import set_threads
 
     set_threads(threads)
-
-
-@contextlib.contextmanager
-def _silenced_stderr():
-    # TensorFlow writes from C++, past sys.stderr.
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as devnull:
-        os.dup2(devnull.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,3 +27,22 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """Like `replacing`, for a folder: what was in `path` before is gone once the new folder is whole.
+
+    Example:
+        >>> with replacing_folder("bundle") as temporary:
+        ...     (temporary / "labels.txt").write_text("mpox")
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
+        temporary = Path(scratch) / "new"
+        temporary.mkdir()
+        yield temporary
+        if path.exists():
+            os.replace(path, Path(scratch) / "old")
+        os.replace(temporary, path)

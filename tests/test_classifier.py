@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 import mpox_keras
-from mpox_keras.classifier import Classifier, ClassifierError, load_classifier, preset_names, write_metadata
+from mpox_keras.classifier import Classifier, load_classifier, preset_names
+from mpox_keras.metadata import ClassifierError, write_metadata
 from mpox_keras.models import FastMpoxNet, deploy
 
 
@@ -16,7 +17,8 @@ from mpox_keras.models import FastMpoxNet, deploy
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("classifier")
     FastMpoxNet(classes=3, input_shape=(32, 32, 3)).save(folder / "model.keras")
-    write_metadata(folder, {"classes": ["a", "b", "c"], "image_size": 32, "temperature": 2.0, "thresholds": None})
+    metadata = {"classes": ["a", "b", "c"], "image_size": 32, "temperature": 2.0, "thresholds": None}
+    write_metadata(folder, metadata, ["model.keras"])
     return folder
 
 
@@ -115,13 +117,18 @@ def test_damaged_and_foreign_folders_are_refused(folder, tmp_path):
         load_classifier(tmp_path)
     for name, damage, message in (
         ("tampered", lambda copy: (copy / "model.keras").write_bytes(b"other"), "SHA-256 differs"),
-        ("no json", lambda copy: (copy / "metadata.json").write_text("{"), "is damaged"),
+        ("no json", lambda copy: (copy / "metadata.json").write_text("{"), "damaged"),
         (
             "no classes",
-            lambda copy: write_metadata(copy, {"image_size": 32, "temperature": 1.0, "thresholds": None}),
+            lambda copy: write_metadata(copy, {"image_size": 32, "temperature": 1.0, "thresholds": None}, ["model.keras"]),
             "lacks classes",
         ),
-        ("no hash", lambda copy: (copy / "metadata.json").write_text("{}"), "is damaged"),
+        ("empty", lambda copy: (copy / "metadata.json").write_text("{}"), "lacks classes, image_size, sha256"),
+        (
+            "no hash",
+            lambda copy: write_metadata(copy, json.loads((copy / "metadata.json").read_text()), []),
+            "lacks the SHA-256 of model.keras",
+        ),
     ):
         copy = tmp_path / name
         shutil.copytree(folder, copy)

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from mpox_keras.classifier import write_metadata
 from mpox_keras.cli import main
 from mpox_keras.data.synthetic import write_synthetic_photos
+from mpox_keras.metadata import write_metadata
 from mpox_keras.models import FastMpoxNet
 
 
@@ -31,6 +31,7 @@ def model(tmp_path_factory):
     write_metadata(
         folder,
         {"classes": ["mpox", "chickenpox", "measles", "normal"], "image_size": 32, "temperature": 1.0, "thresholds": None},
+        ["model.keras"],
     )
     return folder
 

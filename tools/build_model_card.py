@@ -11,8 +11,10 @@ from string import Template
 
 from update_readme import load, percent, table, with_interval
 
-from mpox_keras.classifier import DEFAULT_PRESET, DISCLAIMER, METADATA_FILE, PRESETS_FOLDER
+from mpox_keras.classifier import DEFAULT_PRESET, PRESETS_FOLDER
 from mpox_keras.files import replacing
+from mpox_keras.metadata import METADATA_FILE
+from mpox_keras.prediction import DISCLAIMER
 
 CARD = Path(__file__).parent.parent / "MODEL_CARD.md"
 

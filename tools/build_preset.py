@@ -15,8 +15,10 @@ from pathlib import Path
 
 import click
 
-from mpox_keras.classifier import DISCLAIMER, MODEL_FILE, PRESETS_FOLDER, load_classifier, write_metadata
+from mpox_keras.classifier import MODEL_FILE, PRESETS_FOLDER, load_classifier
 from mpox_keras.config import load_config
+from mpox_keras.metadata import write_metadata
+from mpox_keras.prediction import DISCLAIMER
 
 _FIGURES = (
     "protocol",
@@ -79,6 +81,7 @@ def main(run, results, name, photos):
             "config": config,
             "environment": trained.metadata["environment"],
         },
+        [MODEL_FILE],
     )
     click.echo(f"{folder}: {(folder / MODEL_FILE).stat().st_size / 1e6:.2f} MB")
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 
 def connect(items: Sequence[Hashable], pairs: Iterable[tuple[Hashable, Hashable]]) -> dict[Hashable, int]:
@@ -16,6 +14,10 @@ def connect(items: Sequence[Hashable], pairs: Iterable[tuple[Hashable, Hashable]
         >>> connect(["a", "b", "c"], [("a", "c")])
         {'a': 0, 'b': 1, 'c': 0}
     """
+    # Imported here, because whoever only predicts needs neither SciPy nor the third of a second that its import takes.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     places = {item: place for place, item in enumerate(items)}
     ends = np.array([(places[first], places[second]) for first, second in pairs], int).reshape(-1, 2)
     graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(items), len(items)))

@@ -14,11 +14,11 @@ from string import Template
 import numpy as np
 from PIL import Image
 
-from mpox_keras.classifier import DISCLAIMER
 from mpox_keras.evaluation.calibration import scale
 from mpox_keras.evaluation.metrics import check_predictions
 from mpox_keras.evaluation.plots import inline_svg, plot_confusion_matrix, plot_coverage, plot_reliability, plot_roc_curves
 from mpox_keras.files import replacing
+from mpox_keras.prediction import DISCLAIMER
 
 _MOST_WRONG = 20
 _PICTURE_SIZE = 224

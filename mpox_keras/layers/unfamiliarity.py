@@ -37,7 +37,9 @@ class Unfamiliarity(keras.layers.Layer):
         centred = inputs - self.mean
         # What the components leave over, and not the difference of two sums of squares, which rounding could make negative.
         inside = keras.ops.matmul(keras.ops.matmul(centred, self.directions), keras.ops.transpose(self.directions))
-        return keras.ops.sum(keras.ops.square(centred - inside), axis=-1, keepdims=True) * self.scale
+        left = centred - inside
+        # A product of vectors, because a sum of squares that are rounded one by one is of no use in 8-bit integers.
+        return keras.ops.matmul(left[:, None, :], left[:, :, None])[:, 0] * self.scale
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], 1)

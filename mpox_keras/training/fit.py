@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mpox_keras.classifier import MODEL_FILE, write_metadata
+from mpox_keras.classifier import MODEL_FILE
 from mpox_keras.config import Config
 from mpox_keras.data.augmentation import training_batches
 from mpox_keras.data.folder import Photo
@@ -18,6 +18,7 @@ from mpox_keras.data.splits import split_off_validation
 from mpox_keras.errors import require
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.files import replacing
+from mpox_keras.metadata import write_metadata
 from mpox_keras.models import FastMpoxNet, TransferModel, deploy
 from mpox_keras.training.callbacks import Checkpoint, EpochLog, resume
 from mpox_keras.training.distillation import soft_labels
@@ -187,6 +188,7 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
             "validation": results,
             "environment": environment(),
         },
+        [MODEL_FILE],
     )
     return results
 

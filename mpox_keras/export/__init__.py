@@ -1,0 +1,1 @@
+"""Trained networks for other runtimes: TFLite, TF.js, SavedModel and Keras bundles."""

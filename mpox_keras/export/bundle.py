@@ -1,0 +1,71 @@
+"""A bundle: a folder with all that another runtime needs to answer as the trained network does.
+
+It holds the model, `labels.txt`, `metadata.json` (with temperature, thresholds and the hash of every file), a model card and
+an example. Nothing here needs TensorFlow, unless the bundle does.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from mpox_keras.export.runtimes import GraphModel, KerasFile, LiteRT, SavedModel
+from mpox_keras.metadata import METADATA_FILE, ClassifierError, read_metadata
+from mpox_keras.prediction import Predictor
+
+LABELS_FILE = "labels.txt"
+CARD_FILE = "MODEL_CARD.md"
+
+RUNTIMES = {
+    "tflite": ("model.tflite", LiteRT),
+    "keras": ("model.keras", KerasFile),
+    "saved_model": ("saved_model", SavedModel),
+    "tfjs": ("tfjs", GraphModel),
+}
+"""Format -> where the model lies in the bundle, and what runs it."""
+
+
+class Bundle(Predictor):
+    """An exported network, which predicts as `Classifier` does.
+
+    Args:
+        folder: of a bundle.
+        metadata: its `metadata.json`.
+    """
+
+    def __init__(self, folder: str | os.PathLike, metadata: dict):
+        super().__init__(metadata)
+        place, runtime = RUNTIMES[metadata["format"]]
+        self._run = runtime(Path(folder) / place)
+
+    def predict_pixels(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        return self._run(pixels)
+
+
+def load_bundle(folder: str | os.PathLike) -> Bundle:
+    """Load a bundle that `export_bundle` made.
+
+    Raises:
+        ClassifierError: the folder is no bundle, or a file in it is missing, damaged or another one than `metadata.json`
+            names.
+        MissingExtraError: the bundle's runtime is not installed.
+
+    Example:
+        >>> for prediction in load_bundle("mpox-tflite").predict(["arm.jpg"]):
+        ...     print(prediction.answer)
+    """
+    folder = Path(folder)
+    if not (folder / METADATA_FILE).is_file():
+        raise ClassifierError(f"{folder} is no bundle: it has no {METADATA_FILE}. Make one with `mpox-keras export`.")
+    metadata = read_metadata(folder, [LABELS_FILE], ["format", "precision", "made_from"])
+    if metadata["format"] not in RUNTIMES:
+        raise ClassifierError(
+            f"{folder / METADATA_FILE} has the format {metadata['format']!r}; expected one of {', '.join(RUNTIMES)}. "
+            "The bundle may come from a newer version."
+        )
+    place = RUNTIMES[metadata["format"]][0]
+    if not any(name.split("/")[0] == place for name in metadata["sha256"]):
+        raise ClassifierError(f"{folder / METADATA_FILE} names no file of the model {place}. Copy or make the bundle again.")
+    return Bundle(folder, metadata)

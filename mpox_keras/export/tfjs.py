@@ -1,0 +1,234 @@
+"""TF.js graph models, written without the official converter, which no longer installs beside a current TensorFlow.
+
+The format: `model.json` holds the graph as the JSON form of TensorFlow's GraphDef, without the constants, and a manifest of
+these, which lie one after another in `group1-shardNofM.bin` files of 4 MiB.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from google.protobuf.json_format import MessageToDict, ParseDict
+from tensorflow.core.framework import graph_pb2, tensor_pb2
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config_pb2
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+# Private, and the only way to the fused operators that make a graph fast; bounded in setup.cfg with TensorFlow.
+from tensorflow.python.grappler import tf_optimizer
+
+from mpox_keras._version import __version__
+from mpox_keras.export.fused import exportable
+from mpox_keras.quiet import silenced_stderr
+
+PRECISIONS = ("float32", "float16", "uint16", "uint8")
+
+_SHARD_BYTES = 4 * 2**20
+# "arithmetic" comes first to make a product with a transposed matrix one operator, before "constfold" stores the transpose.
+_PASSES = ("arithmetic", "remap", "constfold", "dependency")
+# Attributes that TF.js does not read, and for which TensorFlow has a default.
+_UNREAD = {
+    "_input_shapes",
+    "epsilon",
+    "explicit_paddings",
+    "filter_format",
+    "grad_a",
+    "grad_b",
+    "grad_x",
+    "grad_y",
+    "host_args",
+    "leakyrelu_alpha",
+    "num_host_args",
+    "use_cudnn_on_gpu",
+}
+# TF.js's name of a fused operator -> TensorFlow's.
+_FUSED_DEPTHWISE = ("FusedDepthwiseConv2dNative", "_FusedDepthwiseConv2dNative")
+
+
+def write_tfjs(
+    folder: str | os.PathLike, model: keras.Model, temperature: float = 1.0, precision: str = "float32"
+) -> list[str]:
+    """Write a trained network as a TF.js graph model.
+
+    `tf.loadGraphModel(url)` gives a model whose `predict(image)` takes float32 `(batch, height, width, 3)`, 0 to 255, and
+    gives what `deploy` says, by name. Weights narrower than float32 are widened when the model is loaded.
+
+    Args:
+        folder: gets the files; made if need be.
+        model: trained.
+        temperature: what logits are divided by before the softmax.
+        precision: of convolution and matrix weights: `float32`, `float16`, `uint16` or `uint8` (with a scale and offset per
+            weight).
+
+    Returns:
+        The names of the files.
+
+    Example:
+        >>> write_tfjs("web", model, precision="float16")
+        ['model.json', 'group1-shard1of1.bin']
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    graph, outputs = _frozen_graph(exportable(model, temperature))
+    graph, constants = _slim(graph, {"image", *outputs})
+    entries, content = [], bytearray()
+    for name, values in constants.items():
+        entry, encoded = _encoded(name, values, precision)
+        entries.append(entry)
+        content += encoded
+    shards = [content[start : start + _SHARD_BYTES] for start in range(0, len(content), _SHARD_BYTES)]
+    names = [f"group1-shard{number}of{len(shards)}.bin" for number in range(1, len(shards) + 1)]
+    for name, shard in zip(names, shards, strict=True):
+        (folder / name).write_bytes(shard)
+    size = model.inputs[0].shape[1:]
+    topology = {
+        "format": "graph-model",
+        "generatedBy": tf.__version__,
+        "convertedBy": f"mpox-keras {__version__}",
+        "signature": {
+            "inputs": {"image": _tensor_info("image", [-1, *size])},
+            "outputs": {name: _tensor_info(name, shape) for name, shape in outputs.items()},
+        },
+        "userDefinedMetadata": {"structuredOutputKeys": list(outputs)},
+        "modelTopology": MessageToDict(graph),
+        "weightsManifest": [{"paths": names, "weights": entries}],
+    }
+    (folder / "model.json").write_text(json.dumps(topology, separators=(",", ":")), encoding="utf-8")
+    return ["model.json", *names]
+
+
+def read_tfjs(folder: str | os.PathLike):
+    """A TF.js graph model of `write_tfjs` as a TensorFlow function, to check what was written.
+
+    Returns:
+        A function from `(batch, height, width, 3)` float32 to a dict of tensors.
+    """
+    folder = Path(folder)
+    topology = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    graph = ParseDict(topology["modelTopology"], graph_pb2.GraphDef())
+    constants = {}
+    for group in topology["weightsManifest"]:
+        content = b"".join((folder / path).read_bytes() for path in group["paths"])
+        for entry in group["weights"]:
+            constants[entry["name"]], content = _decoded(entry, content)
+    for node in graph.node:
+        if node.op == "Const":
+            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(constants[node.name]))
+        if node.op == _FUSED_DEPTHWISE[0]:
+            node.op = _FUSED_DEPTHWISE[1]
+    outputs = {name: info["name"] for name, info in topology["signature"]["outputs"].items()}
+    wrapped = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
+    return wrapped.prune("image:0", outputs)
+
+
+def _frozen_graph(model):
+    """GraphDef with constants inlined and operators fused, and the outputs' shapes by name."""
+    with silenced_stderr():
+        image = tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32, name="image")
+        concrete = tf.function(lambda image: model(image, training=False)).get_concrete_function(image)
+        names = sorted(concrete.structured_outputs)
+        frozen = convert_variables_to_constants_v2(concrete)
+        graph = frozen.graph.as_graph_def()
+        shapes = {name: [-1, *tensor.shape[1:]] for name, tensor in zip(names, frozen.outputs, strict=True)}
+        graph = _named_outputs(graph, dict(zip(names, (tensor.op.name for tensor in frozen.outputs), strict=True)))
+        return _optimized(graph, names), shapes
+
+
+def _named_outputs(graph, outputs):
+    """The graph with its output nodes called what the signature calls them."""
+    taken = {node.name for node in graph.node}
+    for name, output in outputs.items():
+        if name in taken:
+            next(node for node in graph.node if node.name == name).name = f"{name}_inside"
+            for node in graph.node:
+                node.input[:] = [f"{name}_inside" if entry.split(":")[0] == name else entry for entry in node.input]
+        graph.node.add(op="Identity", name=name, input=[f"{name}_inside" if output == name else output]).attr[
+            "T"
+        ].type = tf.float32.as_datatype_enum
+    return graph
+
+
+def _optimized(graph, outputs):
+    config = config_pb2.ConfigProto()
+    options = config.graph_options.rewrite_options
+    options.meta_optimizer_iterations = rewriter_config_pb2.RewriterConfig.TWO
+    options.min_graph_nodes = -1
+    options.optimizers.extend(_PASSES)
+    for node in graph.node:
+        # Operators are fused only where it is known that they run on a CPU.
+        node.device = "/device:CPU:0"
+    with tf.Graph().as_default() as imported:
+        tf.import_graph_def(graph, name="")
+        meta = tf.compat.v1.train.export_meta_graph(graph_def=graph, graph=imported)
+    fetches = meta_graph_pb2.CollectionDef()
+    fetches.node_list.value.extend(outputs)
+    meta.collection_def["train_op"].CopyFrom(fetches)
+    return tf_optimizer.OptimizeGraph(config, meta)
+
+
+def _slim(graph, kept):
+    """The graph with short names, equal constants stored once, and what TF.js does not read left out; and the constants."""
+    names, places, constants, slim = {}, {}, {}, graph_pb2.GraphDef()
+    for node in graph.node:
+        short = node.name if node.name in kept else f"n{len(names)}"
+        names[node.name] = short
+        if node.op == "Const":
+            values = tf.make_ndarray(node.attr["value"].tensor)
+            first = places.setdefault((values.dtype.str, values.shape, values.tobytes()), short)
+            if first != short:
+                names[node.name] = first
+                continue
+            constants[short] = values
+    written = set()
+    for node in graph.node:
+        name = names[node.name]
+        if name in written:
+            continue
+        written.add(name)
+        new = slim.node.add(op=_FUSED_DEPTHWISE[0] if node.op == _FUSED_DEPTHWISE[1] else node.op, name=name)
+        new.input.extend(names[entry] for entry in node.input)
+        for key in sorted(set(node.attr) - _UNREAD):
+            new.attr[key].CopyFrom(node.attr[key])
+        if node.op == "Const":
+            values = node.attr["value"].tensor
+            new.attr["value"].tensor.CopyFrom(tensor_pb2.TensorProto(dtype=values.dtype, tensor_shape=values.tensor_shape))
+    slim.versions.CopyFrom(graph.versions)
+    return slim, constants
+
+
+def _encoded(name, values, precision):
+    entry = {"name": name, "shape": list(values.shape), "dtype": values.dtype.name}
+    if values.dtype == np.int64:  # TF.js has no wider integers
+        values, entry["dtype"] = values.astype("int32"), "int32"
+    # An 8-bit bias would save little and cost a lot of accuracy.
+    if values.dtype != np.float32 or precision == "float32" or (precision == "uint8" and values.ndim < 2):
+        return entry, values.tobytes()
+    if precision == "float16":
+        entry["quantization"] = {"dtype": "float16", "original_dtype": "float32"}
+        return entry, values.astype("float16").tobytes()
+    low, high = float(values.min()), float(values.max())
+    steps = np.iinfo(precision).max
+    scale = (high - low) / steps if high > low else 1.0
+    if low < 0 < high:  # zero stays zero
+        low = round(low / scale) * scale
+    entry["quantization"] = {"dtype": precision, "original_dtype": "float32", "scale": scale, "min": low}
+    return entry, np.clip(np.round((values - low) / scale), 0, steps).astype(precision).tobytes()
+
+
+def _decoded(entry, content):
+    quantization = entry.get("quantization", {})
+    stored = np.dtype(quantization.get("dtype", entry["dtype"]))
+    count = int(np.prod(entry["shape"], dtype=int))
+    values = np.frombuffer(content, stored, count).reshape(entry["shape"])
+    if "scale" in quantization:
+        values = values * quantization["scale"] + quantization["min"]
+    return values.astype(entry["dtype"]), content[count * stored.itemsize :]
+
+
+def _tensor_info(name, shape):
+    dimensions = [{"size": str(size)} for size in shape]
+    return {"name": f"{name}:0", "dtype": "DT_FLOAT", "tensorShape": {"dim": dimensions}}

@@ -1,0 +1,85 @@
+"""TFLite files: what they hold, and that they answer as the trained network does."""
+
+import numpy as np
+import pytest
+
+from mpox_keras.export.runtimes import LiteRT
+from mpox_keras.export.tflite import ConversionError, compact, convert_to_tflite, is_integer, operator_names
+
+
+@pytest.fixture(scope="module")
+def expected(classifier, pixels):
+    return classifier.predict_pixels(pixels)
+
+
+@pytest.fixture(scope="module")
+def converted(classifier, pixels):
+    made = {}
+
+    def convert(precision):
+        if precision not in made:
+            made[precision] = convert_to_tflite(classifier.trained, classifier.metadata["temperature"], precision, pixels)
+        return made[precision]
+
+    return convert
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("float16", 1e-2), ("dynamic", 0.1)])
+def test_outputs_are_those_of_the_trained_network(converted, expected, pixels, precision, tolerance):
+    found = LiteRT(converted(precision))(pixels)
+    assert set(found) == set(expected)
+    for name, values in expected.items():
+        assert found[name].shape == values.shape
+        np.testing.assert_allclose(found[name], values, atol=tolerance * np.abs(values).max(), err_msg=name)
+
+
+def test_int8_gives_nearly_the_same_probabilities(converted, expected, pixels):
+    found = LiteRT(converted("int8"))(pixels)
+    assert {name: values.shape for name, values in found.items()} == {name: v.shape for name, v in expected.items()}
+    difference = np.abs(found["probabilities"] - expected["probabilities"])
+    assert difference.mean() < 0.03
+    assert np.corrcoef(found["class_activation_map"].ravel(), expected["class_activation_map"].ravel())[0, 1] > 0.97
+    assert np.corrcoef(found["unfamiliarity"].ravel(), expected["unfamiliarity"].ravel())[0, 1] > 0.9
+
+
+def test_only_builtin_operators_and_no_shuffle(converted):
+    for precision in ("float32", "float16", "dynamic", "int8"):
+        names = operator_names(converted(precision))
+        assert not {"CUSTOM", "DELEGATE", "TRANSPOSE", "GATHER", "GATHER_ND"}.intersection(names)
+        assert not [name for name in names if name.startswith("FLEX")]
+
+
+def test_int8_is_integer_to_both_ends(converted):
+    assert is_integer(converted("int8"))
+    assert not is_integer(converted("dynamic"))
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(model_content=converted("int8")).get_signature_runner()
+    assert runner.get_input_details()["image"]["dtype"] == np.uint8
+    scale, zero_point = runner.get_input_details()["image"]["quantization"]
+    assert (scale, zero_point) == (1.0, 0)
+    assert {detail["dtype"] for detail in runner.get_output_details().values()} == {np.uint8}
+
+
+def test_int8_reaches_an_unfamiliarity_over_that_of_its_calibration(classifier, expected, pixels):
+    """An integer that saturates below the threshold would never refuse a picture."""
+    threshold = classifier.metadata["thresholds"]["unfamiliarity"]
+    unlike = expected["unfamiliarity"][:, 0]
+    assert unlike.max() > 1.5 * threshold
+    familiar = pixels[unlike < 0.9 * threshold]
+    converted = convert_to_tflite(classifier.trained, classifier.metadata["temperature"], "int8", familiar)
+    assert LiteRT(converted)(pixels[[unlike.argmax()]])["unfamiliarity"][0, 0] > 1.2 * threshold
+
+
+def test_compact_keeps_every_number(converted, pixels):
+    for precision in ("float32", "float16"):
+        content = converted(precision)
+        smaller = compact(content)
+        assert len(smaller) < 0.97 * len(content)
+        for name, values in LiteRT(content)(pixels[:2]).items():
+            np.testing.assert_array_equal(LiteRT(smaller)(pixels[:2])[name], values)
+
+
+def test_int8_without_photos_is_refused(classifier):
+    with pytest.raises(ConversionError, match="needs photos"):
+        convert_to_tflite(classifier.trained, 1.0, "int8")
