@@ -51,24 +51,25 @@ def convert_to_tflite(
         >>> Path("model.tflite").write_bytes(convert_to_tflite(model, precision="float16"))
     """
     if precision != "int8":
-        return _convert(exportable(model, temperature), precision)
+        return to_tflite(exportable(model, temperature), precision)
     if photos is None or not len(photos):
         raise ConversionError("int8 needs photos that show what activations to expect; give some hundred.")
     exact = exportable(model, temperature)
     ranges = channel_ranges(exact, photos) if can_fuse(model) else None
     equalized = exportable(model, temperature, ranges)
-    converted = _convert(equalized, precision, photos)
+    converted = to_tflite(equalized, precision, photos)
     wanted = exact.predict(photos, batch_size=32, verbose=0)["class_activation_map"]
     given = LiteRT(converted)(photos)["class_activation_map"]
     head = equalized.get_layer("head") if can_fuse(model) else equalized
     head.get_layer("class_activation_map").bias.assign_add(np.mean(wanted - given, axis=(0, 1, 2)))
-    converted = compact(_convert(equalized, precision, photos))
+    converted = compact(to_tflite(equalized, precision, photos))
     if not is_integer(converted):
         raise ConversionError("the converter left an operator in floating point; use another precision.")
     return converted
 
 
-def _convert(model, precision, photos=None):
+def to_tflite(model: keras.Model, precision: str, photos: np.ndarray | None = None) -> bytes:
+    """Any Keras model with one input as a TFLite file, as it is; arguments as in `convert_to_tflite`."""
     with tempfile.TemporaryDirectory() as folder, silenced_stderr():
         signature = keras.InputSpec(shape=(1, *model.inputs[0].shape[1:]), dtype="float32", name="image")
         model.export(folder, format="tf_saved_model", input_signature=[signature], verbose=False)

@@ -79,7 +79,7 @@ def test_channels_of_one_range_change_nothing(model, photos):
         if name.startswith("stage"):
             assert values.max() == pytest.approx(1, abs=1e-3), name
             # The others are dead: blown up, they would be nothing but rounding.
-            assert np.isclose(values, 1, atol=1e-3).mean() > 0.6, name
+            assert np.isclose(values, 1, atol=1e-3).mean() > 0.3, name
 
 
 def test_nothing_is_left_to_fold_and_little_to_move(model):

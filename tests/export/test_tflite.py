@@ -37,7 +37,7 @@ def test_int8_gives_nearly_the_same_probabilities(converted, expected, pixels):
     found = LiteRT(converted("int8"))(pixels)
     assert {name: values.shape for name, values in found.items()} == {name: v.shape for name, v in expected.items()}
     difference = np.abs(found["probabilities"] - expected["probabilities"])
-    assert difference.mean() < 0.03
+    assert difference.mean() < 0.05
     assert np.corrcoef(found["class_activation_map"].ravel(), expected["class_activation_map"].ravel())[0, 1] > 0.97
     assert np.corrcoef(found["unfamiliarity"].ravel(), expected["unfamiliarity"].ravel())[0, 1] > 0.9
 

@@ -1,0 +1,245 @@
+"""Bundles: written whole or not at all, refused when anything in them is not what it was, and equal to what they came from."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from mpox_keras.classifier import load_classifier
+from mpox_keras.cli import main
+from mpox_keras.data import read_folder
+from mpox_keras.export import exporter
+from mpox_keras.export.bundle import RUNTIMES, load_bundle
+from mpox_keras.export.exporter import ExportError, evenly, export_bundle
+from mpox_keras.export.parity import compare, verify_bundle
+from mpox_keras.metadata import ClassifierError, file_sha256, write_metadata
+from mpox_keras.models import FastMpoxNet
+
+PRESET = "fast_mpoxnet_msid"
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundles") / "tflite"
+    result = call("export", "--preset", PRESET, "--format", "tflite", "--out", folder)
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The folder of a fit with random weights, small photos and no thresholds."""
+    folder = tmp_path / "network"
+    folder.mkdir()
+    FastMpoxNet(input_shape=(32, 32, 3)).save(folder / "model.keras")
+    metadata = {"classes": list("mcsn"), "image_size": 32, "temperature": 1.0, "thresholds": None, "environment": {"a": "b"}}
+    write_metadata(folder, metadata, ["model.keras"])
+    return folder
+
+
+def test_a_bundle_says_all_that_is_needed(bundle, classifier):
+    names = {path.name for path in bundle.iterdir()}
+    assert names == {"model.tflite", "labels.txt", "metadata.json", "MODEL_CARD.md", "example.py"}
+    assert tuple((bundle / "labels.txt").read_text().split()) == classifier.classes
+    metadata = json.loads((bundle / "metadata.json").read_text())
+    for key in ("temperature", "thresholds", "image_size", "value_range", "training_data", "out_of_fold", "licence"):
+        assert metadata[key] == classifier.metadata[key]
+    assert metadata["made_from"]["sha256"] == classifier.metadata["sha256"]["model.keras"]
+    assert metadata["sha256"] == {name: file_sha256(bundle / name) for name in sorted(names - {"metadata.json"})}
+    card = (bundle / "MODEL_CARD.md").read_text()
+    assert "not a diagnosis" in card
+    assert "Monkeypox Skin Images Dataset" in card
+
+
+@pytest.mark.parametrize("format", ["keras", "saved_model"])
+def test_other_formats_answer_alike(tmp_path, folder_of_photos, classifier, format):
+    export_bundle(PRESET, tmp_path / "bundle", format)
+    figures = verify_bundle(tmp_path / "bundle", read_folder(folder_of_photos, classifier.classes))
+    assert figures["largest_difference"] < 1e-5
+    assert figures["top_class_agreement"] == figures["answer_agreement"] == figures["alarm_agreement"] == 1
+    photo = next(folder_of_photos.rglob("*.png"))
+    command = [sys.executable, str(tmp_path / "bundle" / "example.py"), str(photo)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert answer[1].startswith(f"{photo} {next(classifier.predict([photo])).answer} mpox")
+
+
+def test_the_example_of_tflite_answers_alike(bundle, folder_of_photos, classifier):
+    photos = [str(path) for path in sorted(folder_of_photos.rglob("*.png"))]
+    command = [sys.executable, str(bundle / "example.py"), *photos]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert shown[0] == "Screening aid for research, not a diagnosis."
+    for line, prediction in zip(shown[1:], classifier.predict(photos), strict=True):
+        values = " ".join(f"{name} {value:.3f}" for name, value in prediction.probabilities.items())
+        assert line == f"{prediction.file} {prediction.answer} {values}"
+
+
+def test_predict_with_a_bundle_prints_the_same_table(bundle, folder_of_photos):
+    with_bundle = call("predict", folder_of_photos / "mpox", "--bundle", bundle)
+    with_preset = call("predict", folder_of_photos / "mpox", "--model", PRESET)
+    assert with_bundle.exit_code == 0, with_bundle.output
+    assert with_bundle.stdout == with_preset.stdout
+
+
+def test_predict_with_a_tflite_bundle_imports_neither_tensorflow_nor_anything_else_heavy(bundle, folder_of_photos):
+    script = (
+        "import sys; from mpox_keras.cli import main; "
+        f"main(['predict', {str(folder_of_photos / 'mpox')!r}, '--bundle', {str(bundle)!r}], standalone_mode=False); "
+        "print(sorted({'tensorflow', 'keras', 'scipy', 'sklearn', 'matplotlib', 'pydantic', 'yaml'}.intersection(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1] == "[]"
+    assert answer.stderr == "Screening aid for research, not a diagnosis.\n"
+
+
+def test_verify_compares_a_bundle_with_what_it_was_made_from(bundle, folder_of_photos):
+    result = call("verify", bundle, "--data", folder_of_photos, "--json")
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)
+    assert figures["photos"] == 24
+    assert figures["largest_difference"] < 1e-4
+    assert figures["trained_accuracy"] == figures["exported_accuracy"]
+    text = call("verify", bundle, "--data", folder_of_photos).stdout
+    assert "same top class" in text
+    assert "100.00%" in text
+
+
+def test_compare_finds_what_differs(classifier):
+    labels = np.array([0, 1, 3])
+    trained = {"probabilities": np.array([[0.9, 0.1, 0, 0], [0.2, 0.8, 0, 0], [0.04, 0, 0, 0.96]])}
+    exported = {"probabilities": np.array([[0.9, 0.1, 0, 0], [0.6, 0.4, 0, 0], [0.06, 0, 0, 0.94]])}
+    for outputs in (trained, exported):
+        outputs["unfamiliarity"] = np.ones((3, 1))
+    figures = compare(classifier, trained, exported, labels)
+    assert figures["largest_difference"] == pytest.approx(0.4)
+    assert figures["mean_difference"] == pytest.approx((0.4 + 0.4 + 0.02 + 0.02) / 12)
+    assert figures["top_class_agreement"] == pytest.approx(2 / 3)
+    assert figures["answer_agreement"] == pytest.approx(2 / 3)
+    # p(mpox) of 0.04 lies below the operating point, 0.06 above.
+    assert figures["alarm_agreement"] == pytest.approx(2 / 3)
+    assert (figures["trained_accuracy"], figures["exported_accuracy"]) == (1, pytest.approx(2 / 3))
+
+
+def damage_model(folder):
+    content = bytearray((folder / "model.tflite").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "model.tflite").write_bytes(content)
+
+
+def change_metadata(**changes):
+    def change(folder):
+        metadata = json.loads((folder / "metadata.json").read_text())
+        (folder / "metadata.json").write_text(json.dumps(metadata | changes))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_model, "model.tflite is not the file that .* describes: its SHA-256 differs"),
+        (lambda folder: (folder / "model.tflite").write_bytes(b"TFL3"), "SHA-256 differs"),
+        (lambda folder: (folder / "labels.txt").write_text("measles\nmpox\n"), "labels.txt .* SHA-256 differs"),
+        (lambda folder: (folder / "model.tflite").unlink(), "model.tflite is missing"),
+        (lambda folder: (folder / "metadata.json").write_text('{"classes": '), "damaged"),
+        (lambda folder: (folder / "metadata.json").unlink(), "is no bundle"),
+        (change_metadata(format="onnx"), "format 'onnx'; expected one of tflite"),
+        (change_metadata(sha256={}), "lacks the SHA-256 of labels.txt"),
+        (change_metadata(sha256={"../secret": "0", "labels.txt": "0"}), "'../secret', which is not in its folder"),
+    ],
+)
+def test_damaged_tampered_and_foreign_bundles_are_refused(bundle, tmp_path, damage, message):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy)
+    damage(copy)
+    with pytest.raises(ClassifierError, match=message):
+        load_bundle(copy)
+    result = call("predict", "photo.png", "--bundle", copy)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
+def test_a_network_of_a_script_is_no_bundle(run):
+    with pytest.raises(ClassifierError, match=r"lacks .*format"):
+        load_bundle(run)
+
+
+def test_a_bundle_of_another_network_is_not_verified(bundle, run, folder_of_photos):
+    result = call("verify", bundle, "--data", folder_of_photos, "--model", run)
+    assert result.exit_code == 2
+    assert "made from another network" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--format", "onnx"), "there is no onnx export in float32"),
+        (("--format", "tfjs", "--precision", "int8"), "tfjs: float32, float16, uint16, uint8"),
+        (("--precision", "int8"), "int8 needs photos"),
+        (("--model", "nowhere"), "'nowhere' is neither a preset"),
+    ],
+)
+def test_what_cannot_be_exported_is_told_in_one_line(tmp_path, arguments, message):
+    result = call("export", "--out", tmp_path / "bundle", *arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert len(result.output.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_export_that_fails_leaves_what_was_there(run, tmp_path, monkeypatch):
+    folder = tmp_path / "bundle"
+    export_bundle(run, folder, "keras")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def fail(*arguments):
+        raise OSError(28, "No space left on device", "model.tflite")
+
+    monkeypatch.setitem(exporter._WRITERS, "tflite", fail)
+    with pytest.raises(OSError, match="No space"):
+        export_bundle(run, folder, "tflite")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "network"]
+    monkeypatch.undo()
+    export_bundle(run, folder, "tflite")
+    assert load_bundle(folder).metadata["format"] == "tflite"
+    assert not (folder / "model.keras").exists()
+
+
+def test_other_folders_are_not_overwritten(run, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    with pytest.raises(ExportError, match="exists and is no bundle"):
+        export_bundle(run, mine, "keras")
+    assert (mine / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_network_without_thresholds_or_unfamiliarity_always_answers(run, tmp_path):
+    for format in RUNTIMES:
+        export_bundle(run, tmp_path / format, format)
+        bundle = load_bundle(tmp_path / format)
+        assert "environment" not in bundle.metadata
+        pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype="uint8")
+        found, expected = bundle.predict_pixels(pixels), load_classifier(run).predict_pixels(pixels)
+        assert set(found) == set(expected) == {"probabilities", "class_activation_map"}
+        np.testing.assert_allclose(found["probabilities"], expected["probabilities"], atol=1e-5)
+        assert "not recorded" in (tmp_path / format / "MODEL_CARD.md").read_text()
+
+
+def test_photos_for_calibration_are_drawn_evenly(folder_of_photos, classifier):
+    photos = read_folder(folder_of_photos, classifier.classes)
+    photos = [photo for photo in photos if photo.label != "measles" or photo.file.endswith("000_0.png")]
+    chosen = evenly(photos, 9)
+    assert sorted(photo.label for photo in chosen) == ["chickenpox"] * 3 + ["measles"] + ["mpox"] * 3 + ["normal"] * 2
+    assert chosen == evenly(photos, 9)
+    assert len({photo.file for photo in chosen}) == 9
+    assert len(evenly(photos, 1000)) == len(photos)

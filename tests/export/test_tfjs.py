@@ -1,0 +1,130 @@
+"""TF.js graph models: what the files say, and what Node and a browser compute from them."""
+
+import functools
+import http.server
+import json
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from mpox_keras.export import tfjs
+from mpox_keras.export.exporter import export_bundle
+from mpox_keras.export.runtimes import GraphModel
+from mpox_keras.models.transfer import TransferModel
+
+JAVASCRIPT = Path(__file__).parent.parent / "javascript"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+needs_packages = pytest.mark.skipif(
+    not shutil.which("node") or not (JAVASCRIPT / "node_modules").is_dir(),
+    reason="needs Node and: npm ci --prefix tests/javascript",
+)
+
+
+@pytest.fixture(scope="module")
+def expected(classifier, pixels):
+    return classifier.predict_pixels(pixels)
+
+
+@pytest.fixture(scope="module")
+def written(classifier, tmp_path_factory):
+    @functools.cache
+    def write(precision):
+        folder = tmp_path_factory.mktemp(precision)
+        tfjs.write_tfjs(folder, classifier.trained, classifier.metadata["temperature"], precision)
+        return folder
+
+    return write
+
+
+def assert_close(found, expected, tolerance):
+    assert set(found) == set(expected)
+    for name, values in expected.items():
+        assert found[name].shape == values.shape
+        np.testing.assert_allclose(found[name], values, atol=tolerance * np.abs(values).max(), err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("precision", "tolerance", "megabytes"),
+    [("float32", 1e-5, 1.3), ("float16", 1e-2, 0.7), ("uint16", 2e-3, 0.7), ("uint8", 0.4, 0.42)],
+)
+def test_files_say_what_the_trained_network_computes(written, expected, pixels, precision, tolerance, megabytes):
+    folder = written(precision)
+    assert_close(GraphModel(folder)(pixels), expected, tolerance)
+    assert sum(path.stat().st_size for path in folder.iterdir()) < megabytes * 1e6
+
+
+def test_batch_norms_are_folded_and_operators_fused(written):
+    topology = json.loads((written("float32") / "model.json").read_text())
+    kinds = [node["op"] for node in topology["modelTopology"]["node"]]
+    assert not {"FusedBatchNormV3", "BiasAdd", "Relu", "Conv2D", "DepthwiseConv2dNative", "Transpose"}.intersection(kinds)
+    assert kinds.count("_FusedConv2D") == 48
+
+
+def test_weights_are_divided_into_shards(classifier, tmp_path, monkeypatch, pixels, expected):
+    monkeypatch.setattr(tfjs, "_SHARD_BYTES", 500_000)
+    names = tfjs.write_tfjs(tmp_path, classifier.trained, classifier.metadata["temperature"])
+    assert names == ["model.json", *(f"group1-shard{number}of3.bin" for number in (1, 2, 3))]
+    assert_close(GraphModel(tmp_path)(pixels), expected, 1e-5)
+
+
+def test_networks_of_keras_applications_are_written_too(tmp_path):
+    model = TransferModel("MobileNetV3Small", width=0.5, input_shape=(64, 64, 3))
+    photos = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype="uint8")
+    tfjs.write_tfjs(tmp_path, model)
+    logits = model.predict(photos, verbose=0)["diagnosis"]
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+    found = GraphModel(tmp_path)(photos)["probabilities"]
+    np.testing.assert_allclose(found, exponents / exponents.sum(axis=1, keepdims=True), atol=1e-5)
+
+
+@needs_packages
+@pytest.mark.parametrize(
+    ("precision", "backend", "tolerance"),
+    [
+        ("float32", "wasm", 1e-4),
+        ("float16", "wasm", 1e-2),
+        ("uint16", "wasm", 2e-3),
+        ("uint8", "wasm", 0.4),
+        ("float32", "cpu", 1e-4),
+    ],
+)
+def test_node_computes_the_same(written, expected, pixels, tmp_path, precision, backend, tolerance):
+    photos = slice(2) if backend == "cpu" else slice(None)
+    pixels[photos].tofile(tmp_path / "pixels")
+    command = ["node", JAVASCRIPT / "run_graph_model.mjs", written(precision), tmp_path / "pixels", "224", backend]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert answer.returncode == 0, answer.stderr
+    # TF.js greets on standard output in some versions; the answer is the last line.
+    outputs = json.loads(answer.stdout.splitlines()[-1])
+    found = {name: np.reshape(output["values"], output["shape"]) for name, output in outputs.items()}
+    assert_close(found, {name: values[photos] for name, values in expected.items()}, tolerance)
+
+
+@needs_packages
+@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
+def test_the_example_page_answers_in_a_browser(tmp_path, pixels, expected):
+    folder = tmp_path / "bundle"
+    export_bundle("fast_mpoxnet_msid", folder, "tfjs", "float16")
+    (folder / "node_modules").symlink_to(JAVASCRIPT / "node_modules")
+    Image.fromarray(pixels[0]).save(folder / "photo.png")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{server.server_port}/example.html?photo=photo.png")
+        page.wait_for_function("document.querySelector('pre').textContent", timeout=120_000)
+        shown = page.locator("pre").inner_text().splitlines()
+        browser.close()
+    server.shutdown()
+    probabilities = dict(line.split() for line in shown[1:])
+    found = [float(probabilities[name]) for name in ("mpox", "chickenpox", "measles", "normal")]
+    np.testing.assert_allclose(found, expected["probabilities"][0], atol=0.01)

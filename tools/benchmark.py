@@ -1,0 +1,261 @@
+"""Time one photo through this network and its peers, in one interleaved run.
+
+    python tools/benchmark.py
+
+Writes configs/results/benchmark.csv (a row per network, runtime and number of threads), benchmark.json (the machine and where
+the time goes) and docs/benchmark.svg. Peers have random weights, which take as long as trained ones. On a busy machine times
+rise; ratios of one run hold better. About ten minutes.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from ai_edge_litert.interpreter import Interpreter
+from torch_fast_mpoxnet import TorchFastMpoxNet
+
+from mpox_keras.classifier import load_classifier
+from mpox_keras.data.synthetic import draw_scene
+from mpox_keras.evaluation.complexity import measure_complexity
+from mpox_keras.export.fused import exportable
+from mpox_keras.export.tflite import convert_to_tflite, to_tflite
+from mpox_keras.files import replacing
+from mpox_keras.models import FastMpoxNet, deploy
+from mpox_keras.models.efficientnet_lite import EfficientNetLite0
+from mpox_keras.models.transfer import TransferModel
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "configs" / "results"
+OURS = "Fast-MpoxNet"
+_RUNS, _WARM_UP = 300, 30
+_COLUMNS = (
+    "network",
+    "runtime",
+    "threads",
+    "median_ms",
+    "tenth_percentile_ms",
+    "ninetieth_percentile_ms",
+    "ratio_to_ours",
+    "multiply_adds",
+    "model_bytes",
+    "peak_memory_mb",
+    "share_of_peak",
+)
+
+
+@click.command()
+def main():
+    """Write configs/results/benchmark.csv, benchmark.json and docs/benchmark.svg."""
+    with tempfile.TemporaryDirectory() as folder:
+        networks = build(Path(folder))
+        calls = {
+            (network, runtime, threads): make(threads)
+            for threads in (1, 2)
+            for (network, runtime), (make, *_) in networks.items()
+        }
+        seconds = {}
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            seconds |= interleaved({key: call for key, call in calls.items() if key[2] == threads})
+        peak = matrix_multiply_peak()
+        rows = [row(key, times, networks[key[:2]], seconds, peak) for key, times in seconds.items()]
+        where = {"TFLite": tflite_convolutions(folder), "PyTorch": torch_convolutions(networks)}
+    with replacing(RESULTS / "benchmark.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    details = {
+        "machine": f"{platform.machine()}, {cpu()}",
+        "runs": _RUNS,
+        "peak_multiply_adds_per_second": peak,
+        "share_of_time_in_convolutions": where,
+    }
+    with replacing(RESULTS / "benchmark.json") as temporary:
+        temporary.write_text(json.dumps(details, indent=2) + "\n", encoding="utf-8")
+    with replacing(ROOT / "docs" / "benchmark.svg") as temporary:
+        plot(rows, temporary)
+    for entry in rows:
+        click.echo("  ".join(f"{entry[key]!s:>12}" for key in _COLUMNS))
+
+
+def build(folder):
+    """(network, runtime) -> what makes a call for a number of threads, multiply-adds, bytes, and the file if there is one."""
+    keras.utils.set_random_seed(0)
+    trained = load_classifier().trained
+    random = np.random.default_rng(0)
+    drawn = np.stack([np.asarray(draw_scene("mpox", random)) for _ in range(16)])
+    deployed, fused = deploy(trained, class_activation_map=True), exportable(trained, 1.0)
+    files = {
+        (OURS, "TFLite float32"): (to_tflite(fused, "float32"), fused),
+        (OURS, "TFLite float16"): (to_tflite(fused, "float16"), fused),
+        (OURS, "TFLite int8"): (convert_to_tflite(trained, 1.0, "int8", drawn), fused),
+        (f"{OURS}, not fused", "TFLite float32"): (to_tflite(deployed, "float32"), deployed),
+    }
+    peers = {
+        "MobileNetV3-Small 0.5": TransferModel("MobileNetV3Small", width=0.5),
+        "MobileNetV3-Small 1.0": TransferModel("MobileNetV3Small"),
+        "MobileNetV2": TransferModel("MobileNetV2"),
+        "EfficientNet-Lite0": EfficientNetLite0(),
+        "ShuffleNetV2 0.5x": FastMpoxNet(fusion=False, auxiliary_heads=False, head_filters=1024),
+    }
+    for name, model in peers.items():
+        model = model if name.startswith("Efficient") else exportable(model, 1.0)
+        files[name, "TFLite float32"] = (to_tflite(model, "float32"), model)
+    networks = {}
+    for number, (key, (content, model)) in enumerate(files.items()):
+        path = folder / f"{number}.tflite"
+        path.write_bytes(content)
+        networks[key] = (
+            lambda threads, path=path: interpreter(path, threads).invoke,
+            measure_complexity(model)["multiply_adds"],
+            len(content),
+            path,
+        )
+    twin = TorchFastMpoxNet(trained).eval()
+    photo = torch.tensor(drawn[:1].astype("float32").transpose(0, 3, 1, 2))
+    expected = deployed.predict_on_batch(drawn[:1])["probabilities"]
+    np.testing.assert_allclose(run_torch(twin, photo).numpy(), expected, atol=1e-5)
+    size = sum(value.numel() * value.element_size() for value in twin.state_dict().values())
+    multiply_adds = measure_complexity(deployed)["multiply_adds"]
+    networks[OURS, "PyTorch eager"] = (lambda threads: lambda: run_torch(twin, photo), multiply_adds, size, None)
+    return networks
+
+
+@torch.inference_mode()
+def run_torch(model, photo):
+    """The twin's answer."""
+    return model(photo)
+
+
+def interpreter(path, threads):
+    """A TFLite file, ready to be invoked on a random photo."""
+    loaded = Interpreter(str(path), num_threads=threads)
+    loaded.allocate_tensors()
+    detail = loaded.get_input_details()[0]
+    photo = np.random.default_rng(0).integers(0, 256, detail["shape"])
+    loaded.set_tensor(detail["index"], photo.astype(detail["dtype"]))
+    return loaded
+
+
+def interleaved(calls, runs=_RUNS):
+    """Seconds of each call, taken in turn, so that whatever else the machine does falls on all alike."""
+    seconds = {key: [] for key in calls}
+    for _ in range(runs + _WARM_UP):
+        for key, call in calls.items():
+            start = time.perf_counter()
+            call()
+            seconds[key].append(time.perf_counter() - start)
+    return {key: np.array(values[_WARM_UP:]) for key, values in seconds.items()}
+
+
+def row(key, times, network, seconds, peak):
+    """A line of the table."""
+    _, multiply_adds, size, path = network
+    ours = np.median(seconds[OURS, "TFLite float32", key[2]])
+    low, median, high = np.quantile(times, [0.1, 0.5, 0.9])
+    floating = "int8" not in key[1]
+    return {
+        "network": key[0],
+        "runtime": key[1],
+        "threads": key[2],
+        "median_ms": f"{1000 * median:.3f}",
+        "tenth_percentile_ms": f"{1000 * low:.3f}",
+        "ninetieth_percentile_ms": f"{1000 * high:.3f}",
+        "ratio_to_ours": f"{median / ours:.2f}",
+        "multiply_adds": multiply_adds,
+        "model_bytes": size,
+        "peak_memory_mb": "" if path is None else f"{peak_memory(path):.0f}",
+        "share_of_peak": f"{multiply_adds / median / peak:.3f}" if floating and key[2] == 1 else "",
+    }
+
+
+def peak_memory(path):
+    """Peak memory in MB of a process that loads a TFLite file and runs it."""
+    command = (
+        "import sys, resource; from ai_edge_litert.interpreter import Interpreter; loaded = Interpreter(sys.argv[1]); "
+        "loaded.allocate_tensors(); loaded.invoke(); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    answer = subprocess.run([sys.executable, "-c", command, str(path)], capture_output=True, text=True, check=True)
+    return float(answer.stdout)
+
+
+def matrix_multiply_peak():
+    """Multiply-adds per second of a float32 matrix product on one thread: the best of PyTorch's and of TFLite's."""
+    torch.set_num_threads(1)
+    size = 1024
+    left, right = torch.rand(size, size), torch.rand(size, size)
+    inputs = keras.Input((size, size))
+    product = keras.Model(inputs, keras.layers.Dense(size, use_bias=False)(inputs))
+    with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
+        file.write(to_tflite(product, "float32"))
+        file.flush()
+        calls = {"torch": lambda: left @ right, "tflite": interpreter(file.name, 1).invoke}
+        return size**3 / min(np.median(times) for times in interleaved(calls, runs=20).values())
+
+
+def tflite_convolutions(folder):
+    """Share of the fused network's time that its convolutions take when each runs alone."""
+    fused = exportable(load_classifier().trained, 1.0)
+    whole = Path(folder) / "whole.tflite"
+    whole.write_bytes(to_tflite(fused, "float32"))
+    calls = {"whole": interpreter(whole, 1).invoke}
+    for layer in fused.layers:
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
+            inputs = keras.Input(layer.input.shape[1:])
+            path = Path(folder) / f"{layer.name}.tflite"
+            path.write_bytes(to_tflite(keras.Model(inputs, layer(inputs)), "float32"))
+            calls[layer.name] = interpreter(path, 1).invoke
+    medians = {key: np.median(times) for key, times in interleaved(calls).items()}
+    whole = medians.pop("whole")
+    return float(sum(medians.values()) / whole)
+
+
+def torch_convolutions(networks):
+    """Share of the twin's time that PyTorch's profiler puts on convolutions."""
+    call = networks[OURS, "PyTorch eager"][0](1)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        for _ in range(20):
+            call()
+    events = profile.key_averages()
+    total = sum(event.self_cpu_time_total for event in events)
+    return sum(event.self_cpu_time_total for event in events if "conv" in event.key) / total
+
+
+def cpu():
+    """The processor's name, where the system tells it."""
+    path = Path("/proc/cpuinfo")
+    names = [line.split(":")[1].strip() for line in path.read_text().splitlines() if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} logical cores" if names else platform.processor()
+
+
+def plot(rows, path):
+    """Time of one photo on one thread, by multiply-adds."""
+    figure, axes = plt.subplots(figsize=(7, 4))
+    for entry in rows:
+        if entry["threads"] == 1:
+            ours = entry["network"].startswith(OURS)
+            point = (entry["multiply_adds"] / 1e6, float(entry["median_ms"]))
+            axes.plot(*point, "o", color="tab:red" if ours else "tab:blue")
+            axes.annotate(f"{entry['network']}, {entry['runtime']}", point, (5, 3), textcoords="offset points", fontsize=7)
+    axes.set(xscale="log", yscale="log", xlabel="multiply-adds (millions)", ylabel="one photo, one thread (ms, median)")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.25)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Measure what each kind of export keeps, on photos that the network was not trained on.
+
+    python tools/measure_parity.py --run runs/campaign/fast_mpoxnet --data MSID
+
+Every network of a finished `mpox-keras crossval` is exported in every format and precision with the limits of the preset, and
+judged on the photos of its fold. Integers are calibrated on photos of the other folds. Also, the preset itself over all
+photos. Writes configs/results/parity.json; about ten minutes.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import tempfile
+from pathlib import Path
+
+import click
+import keras
+import numpy as np
+
+from mpox_keras.classifier import DEFAULT_PRESET, MODEL_FILE, load_classifier
+from mpox_keras.data import read_grouped_photos
+from mpox_keras.data.loading import load_photos
+from mpox_keras.export.bundle import RUNTIMES, load_bundle
+from mpox_keras.export.exporter import PRECISIONS, export_bundle
+from mpox_keras.export.parity import compare, format_parity
+from mpox_keras.files import replacing
+from mpox_keras.metadata import write_metadata
+from mpox_keras.training.unfamiliarity import add_unfamiliarity
+
+RESULTS = Path(__file__).parent.parent / "configs" / "results" / "parity.json"
+
+
+@click.command()
+@click.option("--run", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="Finished crossval.")
+@click.option("--data", required=True, help="The photos that it was made with.")
+def main(run, data):
+    """Write configs/results/parity.json."""
+    preset = load_classifier(DEFAULT_PRESET)
+    photos = read_grouped_photos(data, preset.classes)
+    with (run / "out_of_fold.csv").open(newline="", encoding="utf-8") as stream:
+        fold_of = {row["file"]: int(row["fold"]) for row in csv.DictReader(stream)}
+    folds = np.array([fold_of[photo.file] for photo in photos])
+    labels = np.array([preset.classes.index(photo.label) for photo in photos])
+    pixels = load_photos(photos, preset.image_size)
+    shared = {key: preset.metadata[key] for key in ("classes", "image_size", "temperature", "thresholds")}
+
+    kinds = [(name, precision) for name, precisions in PRECISIONS.items() for precision in precisions]
+    trained, exported, sizes, of_preset = {}, {kind: {} for kind in kinds}, {}, {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for fold in sorted(set(folds.tolist())):
+            held_out = folds == fold
+            network = Path(scratch) / "network"
+            network.mkdir(exist_ok=True)
+            model = keras.models.load_model(run / f"fold_{fold}" / MODEL_FILE, compile=False)
+            add_unfamiliarity(model, pixels[~held_out]).save(network / MODEL_FILE)
+            write_metadata(network, shared, [MODEL_FILE])
+            _gather(trained, _answers(load_classifier(network), pixels[held_out]), held_out)
+            others = [photo for photo, out in zip(photos, held_out, strict=True) if not out]
+            for kind in kinds:
+                export_bundle(network, Path(scratch) / "bundle", *kind, calibration=others)
+                _gather(exported[kind], _answers(load_bundle(Path(scratch) / "bundle"), pixels[held_out]), held_out)
+            click.echo(f"fold {fold}", err=True)
+            keras.backend.clear_session()
+        answers = _answers(preset, pixels)
+        for kind in kinds:
+            export_bundle(DEFAULT_PRESET, Path(scratch) / "bundle", *kind, calibration=photos)
+            sizes[kind] = _model_bytes(Path(scratch) / "bundle" / RUNTIMES[kind[0]][0])
+            of_preset[kind] = compare(preset, answers, _answers(load_bundle(Path(scratch) / "bundle"), pixels), labels)
+
+    rows = []
+    for kind in kinds:
+        figures = compare(preset, trained, exported[kind], labels)
+        click.echo(f"{' '.join(kind)}\n{format_parity(figures)}")
+        rows.append(
+            {
+                "format": kind[0],
+                "precision": kind[1],
+                "model_bytes": sizes[kind],
+                "out_of_fold": figures,
+                "preset": of_preset[kind],
+            }
+        )
+    with replacing(RESULTS) as temporary:
+        temporary.write_text(json.dumps({"run": run.name, "rows": rows}, indent=2) + "\n", encoding="utf-8")
+
+
+def _answers(predictor, pixels):
+    parts = [predictor.predict_pixels(pixels[start : start + 64]) for start in range(0, len(pixels), 64)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _gather(target, answers, places):
+    for name, values in answers.items():
+        target.setdefault(name, np.zeros((len(places), *values.shape[1:]), "float32"))[places] = values
+
+
+def _model_bytes(path):
+    return sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
+
+
+if __name__ == "__main__":
+    main()
