@@ -108,7 +108,7 @@ def build(folder):
         "MobileNetV3-Small 1.0": TransferModel("MobileNetV3Small"),
         "MobileNetV2": TransferModel("MobileNetV2"),
         "EfficientNet-Lite0": EfficientNetLite0(),
-        "ShuffleNetV2 0.5x": FastMpoxNet(fusion=False, auxiliary_heads=False, head_filters=1024),
+        "ShuffleNetV2 0.5x, fused": FastMpoxNet(fusion=False, auxiliary_heads=False, head_filters=1024),
     }
     for name, model in peers.items():
         model = model if name.startswith("Efficient") else exportable(model, 1.0)
@@ -183,12 +183,14 @@ def row(key, times, network, seconds, peak):
 
 def peak_memory(path):
     """Peak memory in MB of a process that loads a TFLite file and runs it."""
+    # The high-water mark of the process itself; what getrusage tells begins with that of its parent.
     command = (
-        "import sys, resource; from ai_edge_litert.interpreter import Interpreter; loaded = Interpreter(sys.argv[1]); "
-        "loaded.allocate_tensors(); loaded.invoke(); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        "import sys; from ai_edge_litert.interpreter import Interpreter; loaded = Interpreter(sys.argv[1]); "
+        "loaded.allocate_tensors(); loaded.invoke(); "
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )
     answer = subprocess.run([sys.executable, "-c", command, str(path)], capture_output=True, text=True, check=True)
-    return float(answer.stdout)
+    return float(answer.stdout) / 1024
 
 
 def matrix_multiply_peak():
@@ -206,20 +208,22 @@ def matrix_multiply_peak():
 
 
 def tflite_convolutions(folder):
-    """Share of the fused network's time that its convolutions take when each runs alone."""
+    """Share of the fused network's time that its convolutions take when each runs alone, less what a call itself costs."""
     fused = exportable(load_classifier().trained, 1.0)
     whole = Path(folder) / "whole.tflite"
     whole.write_bytes(to_tflite(fused, "float32"))
     calls = {"whole": interpreter(whole, 1).invoke}
-    for layer in fused.layers:
+    smallest = keras.layers.Conv2D(1, 1, name="smallest")
+    smallest(keras.Input((1, 1, 1)))
+    for layer in (smallest, *fused.layers):
         if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
             inputs = keras.Input(layer.input.shape[1:])
             path = Path(folder) / f"{layer.name}.tflite"
             path.write_bytes(to_tflite(keras.Model(inputs, layer(inputs)), "float32"))
             calls[layer.name] = interpreter(path, 1).invoke
     medians = {key: np.median(times) for key, times in interleaved(calls).items()}
-    whole = medians.pop("whole")
-    return float(sum(medians.values()) / whole)
+    whole, call = medians.pop("whole"), medians.pop("smallest")
+    return float(sum(median - call for median in medians.values()) / (whole - call))
 
 
 def torch_convolutions(networks):
@@ -241,17 +245,20 @@ def cpu():
 
 
 def plot(rows, path):
-    """Time of one photo on one thread, by multiply-adds."""
-    figure, axes = plt.subplots(figsize=(7, 4))
-    for entry in rows:
-        if entry["threads"] == 1:
-            ours = entry["network"].startswith(OURS)
-            point = (entry["multiply_adds"] / 1e6, float(entry["median_ms"]))
-            axes.plot(*point, "o", color="tab:red" if ours else "tab:blue")
-            axes.annotate(f"{entry['network']}, {entry['runtime']}", point, (5, 3), textcoords="offset points", fontsize=7)
-    axes.set(xscale="log", yscale="log", xlabel="multiply-adds (millions)", ylabel="one photo, one thread (ms, median)")
+    """Time of one photo on one thread, the fastest first."""
+    shown = sorted((entry for entry in rows if entry["threads"] == 1), key=lambda entry: -float(entry["median_ms"]))
+    figure, axes = plt.subplots(figsize=(7.5, 3.6))
+    for place, entry in enumerate(shown):
+        median, low, high = (float(entry[key]) for key in ("median_ms", "tenth_percentile_ms", "ninetieth_percentile_ms"))
+        ours = entry["network"].startswith(OURS)
+        axes.barh(place, median, color="tab:red" if ours else "tab:gray", xerr=[[median - low], [high - median]])
+        axes.text(high + 0.08, place, f"{median:.2f} ms, {entry['multiply_adds'] / 1e6:.0f} M", va="center", fontsize=8)
+    axes.set_yticks(range(len(shown)), [f"{entry['network']}, {entry['runtime']}" for entry in shown], fontsize=8)
+    axes.set_xlabel(
+        "one photo, one thread (median, bars from the 10th to the 90th percentile); millions of multiply-adds", fontsize=8
+    )
     axes.spines[["top", "right"]].set_visible(False)
-    axes.margins(x=0.25)
+    axes.margins(x=0.2)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)

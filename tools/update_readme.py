@@ -193,7 +193,57 @@ def speed_table():
     return table(["threads", "precision", "steps/s", "steps/s, batches from memory", "cost of the pipeline"], rows)
 
 
+def parity_table():
+    """What each kind of export keeps."""
+    rows = []
+    for row in load("parity")["rows"]:
+        judged = row["out_of_fold"]
+        rows.append(
+            [
+                row["format"],
+                row["precision"],
+                f"{row['model_bytes'] / 1e6:.2f} MB",
+                f"{judged['largest_difference']:.0e}",
+                f"{judged['mean_difference']:.0e}",
+                f"{100 * judged['top_class_agreement']:.2f} %",
+                f"{100 * judged['answer_agreement']:.2f} %",
+                f"{100 * (judged['exported_accuracy'] - judged['trained_accuracy']):+.2f}",
+                f"{100 * row['preset']['top_class_agreement']:.2f} %",
+            ]
+        )
+    header = ["format", "precision", "model", "largest difference of a probability", "mean", "same top class"]
+    return table([*header, "same answer or both not sure", "accuracy, points", "same top class, preset"], rows)
+
+
+def benchmark_table():
+    """One photo through this network and its peers."""
+    with (RESULTS / "benchmark.csv").open(newline="", encoding="utf-8") as stream:
+        entries = list(csv.DictReader(stream))
+    two = {(entry["network"], entry["runtime"]): entry["median_ms"] for entry in entries if entry["threads"] == "2"}
+    rows = []
+    for entry in sorted((entry for entry in entries if entry["threads"] == "1"), key=lambda entry: float(entry["median_ms"])):
+        spread = f"{float(entry['tenth_percentile_ms']):.2f} to {float(entry['ninetieth_percentile_ms']):.2f}"
+        share = percent(float(entry["share_of_peak"])) if entry["share_of_peak"] else ""
+        rows.append(
+            [
+                entry["network"],
+                entry["runtime"],
+                f"{float(entry['median_ms']):.2f} ({spread})",
+                f"{float(two[entry['network'], entry['runtime']]):.2f}",
+                entry["ratio_to_ours"],
+                f"{int(entry['multiply_adds']) / 1e6:.1f} M",
+                f"{int(entry['model_bytes']) / 1e6:.2f} MB",
+                f"{entry['peak_memory_mb']} MB" if entry["peak_memory_mb"] else "",
+                share,
+            ]
+        )
+    header = ["network", "runtime", "ms, one thread (80 % of runs)", "two threads", "ratio to ours", "multiply-adds", "model"]
+    return table([*header, "peak memory", "share of peak"], rows)
+
+
 TABLES = {
+    "parity": parity_table,
+    "benchmark": benchmark_table,
     "crossval": crossval_table,
     "protocol": protocol_table,
     "comparison": comparison_table,
