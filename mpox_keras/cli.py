@@ -28,6 +28,8 @@ class _Commands(click.Group):
             raise
         except OSError as error:
             click.echo(f"error: {error.filename or 'a file'}: {error.strerror or error}", err=True)
+        except ModuleNotFoundError as error:  # installed without its dependencies, for TFLite bundles alone
+            click.echo(f"error: this needs the package {error.name}: pip install mpox-keras", err=True)
         except KeyboardInterrupt:
             click.echo("interrupted; the same command goes on where this one stopped", err=True)
             context.exit(130)

@@ -98,6 +98,17 @@ def test_predict_with_a_tflite_bundle_imports_neither_tensorflow_nor_anything_el
     assert answer.stderr == "Screening aid for research, not a diagnosis.\n"
 
 
+def test_without_tensorflow_other_bundles_say_what_is_missing(run, tmp_path, folder_of_photos):
+    export_bundle(run, tmp_path / "bundle", "keras")
+    script = (
+        "import sys; from mpox_keras.cli import main; sys.modules['keras'] = None; "
+        f"main(['predict', {str(folder_of_photos / 'mpox')!r}, '--bundle', {str(tmp_path / 'bundle')!r}])"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert answer.returncode == 2
+    assert answer.stderr == "error: this needs the package keras: pip install mpox-keras\n"
+
+
 def test_verify_compares_a_bundle_with_what_it_was_made_from(bundle, folder_of_photos):
     result = call("verify", bundle, "--data", folder_of_photos, "--json")
     assert result.exit_code == 0, result.output

@@ -19,6 +19,7 @@ from mpox_keras.export.runtimes import GraphModel
 from mpox_keras.models.transfer import TransferModel
 
 JAVASCRIPT = Path(__file__).parent.parent / "javascript"
+CONVERTER = shutil.which("tensorflowjs_converter")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 needs_packages = pytest.mark.skipif(
@@ -82,6 +83,21 @@ def test_networks_of_keras_applications_are_written_too(tmp_path):
     exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
     found = GraphModel(tmp_path)(photos)["probabilities"]
     np.testing.assert_allclose(found, exponents / exponents.sum(axis=1, keepdims=True), atol=1e-5)
+
+
+@pytest.mark.skipif(not CONVERTER, reason="needs the official tensorflowjs_converter, which wants an environment of its own")
+def test_the_official_converter_makes_the_same_operators_of_it(written, tmp_path):
+    export_bundle("fast_mpoxnet_msid", tmp_path / "bundle", "saved_model")
+    subprocess.run(
+        [CONVERTER, "--input_format=tf_saved_model", tmp_path / "bundle" / "saved_model", tmp_path / "official"],
+        check=True,
+        capture_output=True,
+    )
+    kinds = []
+    for folder in (written("float32"), tmp_path / "official"):
+        topology = json.loads((folder / "model.json").read_text())["modelTopology"]
+        kinds.append(sorted(node["op"] for node in topology["node"] if node["op"] != "Const"))
+    assert kinds[0] == kinds[1]
 
 
 @needs_packages
