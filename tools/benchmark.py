@@ -30,6 +30,7 @@ from mpox_keras.classifier import load_classifier
 from mpox_keras.data.synthetic import draw_scene
 from mpox_keras.evaluation.complexity import measure_complexity
 from mpox_keras.export.fused import exportable
+from mpox_keras.export.tfjs import write_tfjs
 from mpox_keras.export.tflite import convert_to_tflite, to_tflite
 from mpox_keras.files import replacing
 from mpox_keras.models import FastMpoxNet, deploy
@@ -71,7 +72,11 @@ def main():
             seconds |= interleaved({key: call for key, call in calls.items() if key[2] == threads})
         peak = matrix_multiply_peak()
         rows = [row(key, times, networks[key[:2]], seconds, peak) for key, times in seconds.items()]
-        where = {"TFLite": tflite_convolutions(folder), "PyTorch": torch_convolutions(networks)}
+        where = {
+            "TFLite": tflite_convolutions(folder),
+            "TF.js, WASM": tfjs_convolutions(folder),
+            "PyTorch eager": torch_convolutions(networks),
+        }
     with replacing(RESULTS / "benchmark.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -103,12 +108,13 @@ def build(folder):
         (OURS, "TFLite int8"): (convert_to_tflite(trained, 1.0, "int8", drawn), fused),
         (f"{OURS}, not fused", "TFLite float32"): (to_tflite(deployed, "float32"), deployed),
     }
+    plain = FastMpoxNet(fusion=False, auxiliary_heads=False, head_filters=1024)
     peers = {
         "MobileNetV3-Small 0.5": TransferModel("MobileNetV3Small", width=0.5),
         "MobileNetV3-Small 1.0": TransferModel("MobileNetV3Small"),
         "MobileNetV2": TransferModel("MobileNetV2"),
         "EfficientNet-Lite0": EfficientNetLite0(),
-        "ShuffleNetV2 0.5x, fused": FastMpoxNet(fusion=False, auxiliary_heads=False, head_filters=1024),
+        "ShuffleNetV2 0.5x, fused": plain,
     }
     for name, model in peers.items():
         model = model if name.startswith("Efficient") else exportable(model, 1.0)
@@ -123,13 +129,17 @@ def build(folder):
             len(content),
             path,
         )
-    twin = TorchFastMpoxNet(trained).eval()
     photo = torch.tensor(drawn[:1].astype("float32").transpose(0, 3, 1, 2))
-    expected = deployed.predict_on_batch(drawn[:1])["probabilities"]
-    np.testing.assert_allclose(run_torch(twin, photo).numpy(), expected, atol=1e-5)
-    size = sum(value.numel() * value.element_size() for value in twin.state_dict().values())
-    multiply_adds = measure_complexity(deployed)["multiply_adds"]
-    networks[OURS, "PyTorch eager"] = (lambda threads: lambda: run_torch(twin, photo), multiply_adds, size, None)
+    for name, model in ((OURS, trained), ("ShuffleNetV2 0.5x", plain)):
+        twin, deployed = TorchFastMpoxNet(model).eval(), deploy(model)
+        expected = deployed.predict_on_batch(drawn[:1])["probabilities"]
+        np.testing.assert_allclose(run_torch(twin, photo).numpy(), expected, atol=1e-5)
+        networks[name, "PyTorch eager"] = (
+            lambda threads, twin=twin: lambda: run_torch(twin, photo),
+            measure_complexity(deployed)["multiply_adds"],
+            sum(value.numel() * value.element_size() for value in twin.state_dict().values()),
+            None,
+        )
     return networks
 
 
@@ -224,6 +234,14 @@ def tflite_convolutions(folder):
     medians = {key: np.median(times) for key, times in interleaved(calls).items()}
     whole, call = medians.pop("whole"), medians.pop("smallest")
     return float(sum(median - call for median in medians.values()) / (whole - call))
+
+
+def tfjs_convolutions(folder):
+    """Share of the graph model's time that TF.js's profiler puts on convolutions; needs `npm ci --prefix tests/javascript`."""
+    write_tfjs(Path(folder) / "tfjs", load_classifier().trained)
+    command = ["node", ROOT / "tools" / "profile_tfjs.mjs", Path(folder) / "tfjs", "224"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(answer.stdout.splitlines()[-1])
 
 
 def torch_convolutions(networks):

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from mpox_keras.layers import ABLGFM
 from mpox_keras.models.fast_mpoxnet import STAGES
 
 
@@ -59,7 +60,7 @@ class Fusion(nn.Module):
 
 
 class TorchFastMpoxNet(nn.Module):
-    """The deployed form: photos `(batch, 3, height, width)`, 0 to 255, to probabilities."""
+    """The deployed form, with or without fusion: photos `(batch, 3, height, width)`, 0 to 255, to probabilities."""
 
     def __init__(self, model):
         super().__init__()
@@ -72,7 +73,8 @@ class TorchFastMpoxNet(nn.Module):
             nn.Sequential(*(Unit(model.get_layer(f"stage{stage}_unit{unit}")) for unit in range(1, units + 1)))
             for stage, (_, units) in STAGES.items()
         )
-        self.fusions = nn.ModuleList(Fusion(model.get_layer(name)) for name in ("fusion_3", "fusion_4"))
+        fusions = [layer for layer in model.layers if isinstance(layer, ABLGFM)]
+        self.fusions = nn.ModuleList(Fusion(layer) for layer in sorted(fusions, key=lambda layer: layer.name))
         self.projection = pointwise(model.get_layer("projection"))
         self.classifier = nn.Linear(*model.get_layer("diagnosis").kernel.shape)
         _set(self.classifier.weight, np.transpose(model.get_layer("diagnosis").kernel))
@@ -81,9 +83,10 @@ class TorchFastMpoxNet(nn.Module):
 
     def forward(self, x):
         x = self.stem(x * self.scale)
-        maps = [x := stage(x) for stage in self.stages]
-        fused = self.fusions[1](self.fusions[0](maps[0], maps[1]), maps[2])
-        return torch.softmax(self.classifier(self.projection(fused).mean((2, 3))), dim=1)
+        first, *others = [x := stage(x) for stage in self.stages]
+        for fusion, maps in zip(self.fusions, others, strict=False):
+            first = x = fusion(first, maps)
+        return torch.softmax(self.classifier(self.projection(x).mean((2, 3))), dim=1)
 
 
 def _normalization(layer):
