@@ -17,6 +17,7 @@ from PIL import Image
 from mpox_keras.evaluation.calibration import scale
 from mpox_keras.evaluation.metrics import check_predictions
 from mpox_keras.evaluation.plots import inline_svg, plot_confusion_matrix, plot_coverage, plot_reliability, plot_roc_curves
+from mpox_keras.evaluation.summary import decimal, interval, percent, photo_count, proportion
 from mpox_keras.files import replacing
 from mpox_keras.prediction import DISCLAIMER
 
@@ -91,89 +92,10 @@ def write_report(
     return path
 
 
-def format_summary(results: dict) -> str:
-    """The headline and the figures of each class as aligned plain text.
-
-    Args:
-        results: what `evaluate_predictions` returned.
-
-    Example:
-        >>> print(format_summary(results))
-        accuracy 94.1 % (92.3 to 95.5), 770 photos; folds 94.1 % ± 1.2
-        rash classes only 90.4 % (87.4 to 92.8), 459 photos
-        ...
-    """
-    lines = [f"accuracy {_proportion(results, 'accuracy')}, {_photos(results['photos'])}{_over_folds(results)}"]
-    rash = results.get("rash_classes_only")
-    if rash:
-        lines.append(f"rash classes only {_proportion(rash, 'accuracy')}, {_photos(rash['photos'])}")
-    columns = ("recall", "specificity", "precision")
-    rows = [("class", *columns, "AUC", "photos")]
-    for name, figures in results["per_class"].items():
-        proportions = (_proportion(figures, column) for column in columns)
-        rows.append((name, *proportions, _decimal(figures["auc"]), str(figures["support"])))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines.append("")
-    for name, *cells in rows:
-        cells = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
-        lines.append("  ".join([name.ljust(widths[0]), *cells]))
-    lines += ["", f"In brackets: Wilson 95 % intervals. {DISCLAIMER}"]
-    return "\n".join(lines)
-
-
-def format_mpox_against_others(figures: dict) -> str:
-    """Figures of `evaluate_mpox_against_others` as plain text.
-
-    Example:
-        >>> print(format_mpox_against_others(figures))
-        mpox against other rashes: AUC per patient 0.812 (0.701 to 0.903), 47 patients, 11 of them with mpox
-        ...
-    """
-
-    def auc(unit):
-        low, high = figures[f"auc_per_{unit}_interval"]
-        return f"AUC per {unit} {figures[f'auc_per_{unit}']:.3f} ({low:.3f} to {high:.3f})"
-
-    return (
-        f"mpox against other rashes: {auc('patient')}, {figures['patients']} patients, {figures['mpox_patients']} of them "
-        f"with mpox\n{auc('photo')}, {_photos(figures['photos'])}\n\n"
-        f"In brackets: 95 % intervals, bootstrap over patients. {DISCLAIMER}"
-    )
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f} %"
-
-
-def _decimal(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _photos(count: int) -> str:
-    return "1 photo" if count == 1 else f"{count} photos"
-
-
-def _interval(figures: dict, name: str) -> str:
-    low, high = figures[f"{name}_interval"]
-    return f"{100 * low:.1f} to {100 * high:.1f}"
-
-
-def _proportion(figures: dict, name: str) -> str:
-    if figures[name] is None:
-        return "-"
-    return f"{_percent(figures[name])} ({_interval(figures, name)})"
-
-
-def _over_folds(results: dict) -> str:
-    if results.get("accuracy_sd") is None:
-        return ""
-    return f"; folds {_percent(results['accuracy_mean'])} ± {100 * results['accuracy_sd']:.1f}"
-
-
 def _proportion_cell(figures: dict, name: str) -> str:
     if figures[name] is None:
         return "-"
-    return f"<span>{_percent(figures[name])} <small>{_interval(figures, name)}</small></span>"
+    return f"<span>{percent(figures[name])} <small>{interval(figures, name)}</small></span>"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -189,22 +111,22 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cards(results: dict) -> str:
-    note = f"{_interval(results, 'accuracy')}, {_photos(results['photos'])}"
+    note = f"{interval(results, 'accuracy')}, {photo_count(results['photos'])}"
     if results.get("accuracy_sd") is not None:
         folds = len(results["fold_accuracies"])
-        note += f"; {folds} folds {_percent(results['accuracy_mean'])} ± {100 * results['accuracy_sd']:.1f} (SD)"
-    cards = [("Accuracy", _percent(results["accuracy"]), note)]
+        note += f"; {folds} folds {percent(results['accuracy_mean'])} ± {100 * results['accuracy_sd']:.1f} (SD)"
+    cards = [("Accuracy", percent(results["accuracy"]), note)]
     rash = results.get("rash_classes_only")
     if rash and rash["photos"]:
-        note = f"{_interval(rash, 'accuracy')}, {_photos(rash['photos'])} of rashes"
-        cards.append(("Accuracy, rash classes only", _percent(rash["accuracy"]), note))
+        note = f"{interval(rash, 'accuracy')}, {photo_count(rash['photos'])} of rashes"
+        cards.append(("Accuracy, rash classes only", percent(rash["accuracy"]), note))
     cards += [
-        ("Macro F1", _percent(results["macro_f1"]), f"balanced accuracy {_percent(results['balanced_accuracy'])}"),
-        ("Macro AUC", _decimal(results["macro_auc"]), "each class against the rest"),
+        ("Macro F1", percent(results["macro_f1"]), f"balanced accuracy {percent(results['balanced_accuracy'])}"),
+        ("Macro AUC", decimal(results["macro_auc"]), "each class against the rest"),
         (
             "Calibration error",
-            _percent(results["expected_calibration_error"]),
-            f"Brier score {_decimal(results['brier_score'])} (0 to 2)",
+            percent(results["expected_calibration_error"]),
+            f"Brier score {decimal(results['brier_score'])} (0 to 2)",
         ),
     ]
     html = "".join(f"<div><h3>{name}</h3><b>{value}</b><small>{note}</small></div>" for name, value, note in cards)
@@ -216,8 +138,8 @@ def _per_class_table(per_class: dict) -> str:
         (
             escape(name),
             *(_proportion_cell(figures, column) for column in ("recall", "specificity", "precision")),
-            _percent(figures["f1"]),
-            _decimal(figures["auc"]),
+            percent(figures["f1"]),
+            decimal(figures["auc"]),
             str(figures["support"]),
         )
         for name, figures in per_class.items()
@@ -231,11 +153,11 @@ def _rash_section(results: dict) -> str:
         return ""
     text = f"<h2>Rash classes only</h2><p>{escape(rash['definition'])}"
     text += " Photos called normal in public collections are far easier and flatter every model.</p>"
-    cells = (_proportion_cell(rash, "accuracy"), _percent(rash["macro_f1"]), str(rash["photos"]))
+    cells = (_proportion_cell(rash, "accuracy"), percent(rash["macro_f1"]), str(rash["photos"]))
     text += _table(("", "Accuracy", "Macro F1", "Photos"), [("All rash classes", *cells)])
     mpox = results.get("mpox_against_other_rashes")
     if mpox:
-        cells = (_proportion_cell(mpox, "recall"), _proportion_cell(mpox, "specificity"), _decimal(mpox["auc"]))
+        cells = (_proportion_cell(mpox, "recall"), _proportion_cell(mpox, "specificity"), decimal(mpox["auc"]))
         text += f"<p>{escape(mpox['definition'])}</p>"
         rows = [("Mpox against other rashes", *cells, str(mpox["photos"]))]
         text += _table(("", "Recall", "Specificity", "AUC", "Photos"), rows)
@@ -265,13 +187,13 @@ def _external_section(results: dict) -> str:
     if not external:
         return ""
     rows = [
-        (f"per {unit}", _decimal(external[f"auc_per_{unit}"]), _range(external[f"auc_per_{unit}_interval"]))
+        (f"per {unit}", decimal(external[f"auc_per_{unit}"]), _range(external[f"auc_per_{unit}_interval"]))
         for unit in ("patient", "photo")
     ]
     return (
-        f"<h2>Photos from elsewhere</h2><p>Mpox against other rashes, {_photos(external['photos'])} of {external['patients']} "
-        f"patients, {external['mpox_patients']} of them with mpox; mean of the folds' networks, intervals by bootstrap over "
-        f"patients. One network alone has an AUC per patient of {_decimal(results['external_auc'])} on average.</p>"
+        f"<h2>Photos from elsewhere</h2><p>Mpox against other rashes, {photo_count(external['photos'])} of "
+        f"{external['patients']} patients, {external['mpox_patients']} of them with mpox; mean of the folds' networks, intervals by bootstrap over "
+        f"patients. One network alone has an AUC per patient of {decimal(results['external_auc'])} on average.</p>"
         + _table(("AUC", "", "95 % interval"), rows)
     )
 
@@ -283,7 +205,7 @@ def _range(interval):
 def _limits_section(limits: dict | None, labels: np.ndarray, probabilities: np.ndarray) -> str:
     if not limits:
         return ""
-    before, after = (_percent(limits[f"expected_calibration_error_{when}"]) for when in ("before", "after"))
+    before, after = (percent(limits[f"expected_calibration_error_{when}"]) for when in ("before", "after"))
     alarm, abstention, refusal = limits["operating_point"], limits["abstention"], limits["refusal"]
     rows = [
         ("Suspecting mpox", alarm, ("recall", "specificity", "specificity_other_rashes")),
@@ -296,7 +218,7 @@ def _limits_section(limits: dict | None, labels: np.ndarray, probabilities: np.n
             (
                 f"{name}: {escape(figures['definition'])}",
                 f"{figures['threshold']:.3f}",
-                "<br>".join(f"{key.replace('_', ' ')} {_proportion(figures, key)}" for key in keys if key in figures),
+                "<br>".join(f"{key.replace('_', ' ')} {proportion(figures, key)}" for key in keys if key in figures),
             )
             for name, figures, keys in rows
         ],
@@ -348,8 +270,8 @@ def _most_wrong_section(
     rows = [
         (
             escape(files[i]),
-            f"{escape(classes[labels[i]])} {_percent(of_true_class[i])}",
-            f"{escape(classes[predicted[i]])} {_percent(probabilities[i, predicted[i]])}",
+            f"{escape(classes[labels[i]])} {percent(of_true_class[i])}",
+            f"{escape(classes[predicted[i]])} {percent(probabilities[i, predicted[i]])}",
         )
         for i in wrong[:_MOST_WRONG]
     ]
