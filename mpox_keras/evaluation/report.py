@@ -192,9 +192,9 @@ def _external_section(results: dict) -> str:
     ]
     return (
         f"<h2>Photos from elsewhere</h2><p>Mpox against other rashes, {photo_count(external['photos'])} of "
-        f"{external['patients']} patients, {external['mpox_patients']} of them with mpox; mean of the folds' networks, intervals by bootstrap over "
-        f"patients. One network alone has an AUC per patient of {decimal(results['external_auc'])} on average.</p>"
-        + _table(("AUC", "", "95 % interval"), rows)
+        f"{external['patients']} patients, {external['mpox_patients']} of them with mpox; mean of the folds' networks, "
+        f"intervals by bootstrap over patients. One network alone has an AUC per patient of "
+        f"{decimal(results['external_auc'])} on average.</p>" + _table(("AUC", "", "95 % interval"), rows)
     )
 
 

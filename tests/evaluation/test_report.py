@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pytest
 
+from mpox_keras.evaluation import format_summary, write_report
 from mpox_keras.evaluation.metrics import evaluate_predictions
-from mpox_keras.evaluation.report import DISCLAIMER, format_summary, write_report
+from mpox_keras.prediction import DISCLAIMER
 
 CLASSES = ["mpox", "chickenpox", "measles", "normal"]
 ATTACK = "<script>alert('\"')</script>"
