@@ -207,7 +207,7 @@ def _load_predictor(source, bundle):
         return load_classifier(source)
     from mpox_keras.export.bundle import load_bundle
 
-    # Whatever runs the bundle prints from C++ while it starts.
+    # TensorFlow, where the bundle needs it, prints from C++ while it starts.
     with silenced_stderr():
         return load_bundle(bundle)
 
@@ -235,7 +235,9 @@ def export(source, format, precision, out, calibration):
     from mpox_keras.export.exporter import export_bundle
 
     photos = read_photos(calibration, load_classifier(source).classes) if calibration else ()
-    export_bundle(source, out, format, precision, photos)
+    made = export_bundle(source, out, format, precision, photos)
+    if precision == "int8" and made["calibration_photos"] < 100:
+        click.echo(f"only {made['calibration_photos']} photos for calibration; 100 to 500 keep more of the accuracy", err=True)
     files = [path for path in out.rglob("*") if path.is_file()]
     click.echo(f"bundle: {out} ({sum(path.stat().st_size for path in files) / 1e6:.2f} MB)")
 

@@ -11,6 +11,7 @@ import os
 import numpy as np
 
 from mpox_keras.errors import require
+from mpox_keras.quiet import silenced_stderr
 
 
 class LiteRT:
@@ -19,9 +20,10 @@ class LiteRT:
     def __init__(self, model: str | os.PathLike | bytes):
         interpreter = require("ai_edge_litert.interpreter", "runtime", "running a TFLite bundle")
         given = {"model_content": model} if isinstance(model, bytes) else {"model_path": os.fspath(model)}
-        # A second thread makes a network this small slower.
-        loaded = interpreter.Interpreter(**given, num_threads=1)
-        loaded.allocate_tensors()
+        with silenced_stderr():
+            # A second thread makes a network this small slower.
+            loaded = interpreter.Interpreter(**given, num_threads=1)
+            loaded.allocate_tensors()
         self._runner = loaded.get_signature_runner()
         self._type = self._runner.get_input_details()["image"]["dtype"]
         self._quantization = {name: detail["quantization"] for name, detail in self._runner.get_output_details().items()}

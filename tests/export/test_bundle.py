@@ -225,6 +225,17 @@ def test_an_export_that_fails_leaves_what_was_there(run, tmp_path, monkeypatch):
     assert not (folder / "model.keras").exists()
 
 
+def test_few_photos_for_calibration_are_remarked_upon(run, tmp_path, folder_of_photos):
+    photos = tmp_path / "photos"
+    for name, path in zip("mcsn", sorted(folder_of_photos.rglob("*_0.png"))[::3], strict=True):
+        (photos / name).mkdir(parents=True)
+        (photos / name / path.name).write_bytes(path.read_bytes())
+    options = ("--model", run, "--precision", "int8", "--calibration", photos, "--out", tmp_path / "bundle")
+    result = call("export", *options)
+    assert result.exit_code == 0, result.output
+    assert "only 4 photos for calibration" in result.output
+
+
 def test_other_folders_are_not_overwritten(run, tmp_path):
     mine = tmp_path / "mine"
     mine.mkdir()
