@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.python.convert import ConverterError
 from tensorflow.lite.tools import flatbuffer_utils
 
 from mpox_keras.errors import MpoxKerasError
@@ -30,8 +31,9 @@ def convert_to_tflite(
 ) -> bytes:
     """A trained network as a TFLite file of builtin operators.
 
-    The signature `serving_default` takes `image`, `(1, height, width, 3)`, 0 to 255 (a runtime may resize the batch), and
-    gives what `deploy` says: `probabilities`, `class_activation_map`, `unfamiliarity`.
+    The signature `serving_default` takes `image`, `(1, height, width, 3)`, 0 to 255, one photo a call (XNNPACK, which runs it
+    on CPUs, does not resize slices to another batch), and gives what `deploy` says: `probabilities`,
+    `class_activation_map`, `unfamiliarity`.
 
     With `int8` every operator and both ends are integers: `image` is uint8, outputs are uint8 with the scale and zero point
     that the file gives. Before, channels are brought to one range; after, the mean error of each class's logit over `photos`
@@ -45,7 +47,9 @@ def convert_to_tflite(
         photos: for `int8`: photos that show what activations to expect, `(photos, height, width, 3)`, 0 to 255.
 
     Raises:
-        ConversionError: `int8` without photos, or the result is not what was asked for.
+        ConversionError: `int8` without photos, a network that the converter can't convert, or a result that is not what was
+            asked for.
+        MissingExtraError: `int8` without the runtime, by which the logits' error is measured.
 
     Example:
         >>> Path("model.tflite").write_bytes(convert_to_tflite(model, precision="float16"))
@@ -84,7 +88,10 @@ def to_tflite(model: keras.Model, precision: str, photos: np.ndarray | None = No
             converter.representative_dataset = lambda: ({"image": photo[None].astype("float32")} for photo in shown)
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = converter.inference_output_type = tf.uint8
-        return converter.convert()
+        try:
+            return converter.convert()
+        except ConverterError as error:
+            raise ConversionError(f"TensorFlow can't convert the network to TFLite in {precision}: {error}") from None
 
 
 def _plain_pictures(size):

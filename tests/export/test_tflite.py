@@ -80,6 +80,16 @@ def test_compact_keeps_every_number(converted, pixels):
             np.testing.assert_array_equal(LiteRT(smaller)(pixels[:2])[name], values)
 
 
+def test_operators_that_tflite_lacks_are_told():
+    import keras
+
+    from mpox_keras.export.tflite import to_tflite
+
+    inputs = keras.Input((8, 8, 3))
+    with pytest.raises(ConversionError, match="can't convert the network to TFLite in float32"):
+        to_tflite(keras.Model(inputs, keras.ops.svd(inputs[..., 0], compute_uv=False)), "float32")
+
+
 def test_int8_without_photos_is_refused(classifier):
     with pytest.raises(ConversionError, match="needs photos"):
         convert_to_tflite(classifier.trained, 1.0, "int8")
