@@ -2,8 +2,8 @@
 
     python tools/run_campaign.py --data MSID --external EXTERNAL --out runs/campaign [NAME...]
 
-Each is `mpox-keras crossval --config fast_mpoxnet --set ...` with what RUNS lists; about half an hour on one CPU core. A run
-that was cut off goes on; one that has ended only has its results written again.
+Each is `mpox-keras crossval --config fast_mpoxnet --set ...` with what RUNS lists; half an hour to one and a half on one CPU
+core. A run that was cut off goes on; one that has ended only has its results written again.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ RESULTS = Path(__file__).parent.parent / "configs" / "results"
 
 RUNS = {
     "fast_mpoxnet": [],
+    # Thrice the time.
+    "schedule_80_epochs": ["training.epochs=80"],
+    "schedule_100_epochs_192": ["training.epochs=100", "training.image_size=192"],
     # What the split hides.
     "protocol_stratified": ["data.split=stratified"],
     "protocol_copies_first": ["data.split=copies_first"],
