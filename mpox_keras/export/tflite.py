@@ -63,7 +63,10 @@ def convert_to_tflite(
     equalized = exportable(model, temperature, ranges)
     converted = to_tflite(equalized, precision, photos)
     wanted = exact.predict(photos, batch_size=32, verbose=0)["class_activation_map"]
-    given = LiteRT(converted)(photos)["class_activation_map"]
+    try:
+        given = LiteRT(converted)(photos)["class_activation_map"]
+    except RuntimeError as error:  # of an untrained network, say, whose scales lie too far apart
+        raise ConversionError(f"the integers that come out can't be run ({error}); use another precision.") from None
     head = equalized.get_layer("head") if can_fuse(model) else equalized
     head.get_layer("class_activation_map").bias.assign_add(np.mean(wanted - given, axis=(0, 1, 2)))
     converted = compact(to_tflite(equalized, precision, photos))

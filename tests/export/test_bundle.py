@@ -225,15 +225,12 @@ def test_an_export_that_fails_leaves_what_was_there(run, tmp_path, monkeypatch):
     assert not (folder / "model.keras").exists()
 
 
-def test_few_photos_for_calibration_are_remarked_upon(run, tmp_path, folder_of_photos):
-    photos = tmp_path / "photos"
-    for name, path in zip("mcsn", sorted(folder_of_photos.rglob("*_0.png"))[::3], strict=True):
-        (photos / name).mkdir(parents=True)
-        (photos / name / path.name).write_bytes(path.read_bytes())
-    options = ("--model", run, "--precision", "int8", "--calibration", photos, "--out", tmp_path / "bundle")
+def test_few_photos_for_calibration_are_remarked_upon(tmp_path, folder_of_photos):
+    options = ("--precision", "int8", "--calibration", folder_of_photos, "--out", tmp_path / "bundle")
     result = call("export", *options)
     assert result.exit_code == 0, result.output
-    assert "only 4 photos for calibration" in result.output
+    assert "only 24 photos for calibration" in result.output
+    assert load_bundle(tmp_path / "bundle").metadata["calibration_photos"] == 24
 
 
 def test_other_folders_are_not_overwritten(run, tmp_path):
