@@ -266,9 +266,16 @@ def benchmark_table():
     return table([*header, "peak memory", "share of peak"], rows)
 
 
+def convolutions_table():
+    """Where the time goes."""
+    shares = load("benchmark")["share_of_time_in_convolutions"]
+    return table(["runtime", "share of the time in convolutions"], [[name, percent(share)] for name, share in shares.items()])
+
+
 TABLES = {
     "parity": parity_table,
     "benchmark": benchmark_table,
+    "convolutions": convolutions_table,
     "crossval": crossval_table,
     "schedule": schedule_table,
     "protocol": protocol_table,
