@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from mpox_keras.data import read_folder
+from mpox_keras.data.loading import load_photos
+from mpox_keras.data.synthetic import write_synthetic_photos
 from mpox_keras.export.runtimes import LiteRT
 from mpox_keras.export.tflite import ConversionError, compact, convert_to_tflite, is_integer, operator_names
 
@@ -13,12 +16,20 @@ def expected(classifier, pixels):
 
 
 @pytest.fixture(scope="module")
-def converted(classifier, pixels):
+def many(tmp_path_factory, classifier):
+    """Enough drawn pictures to calibrate integers on."""
+    folder = tmp_path_factory.mktemp("many")
+    write_synthetic_photos(folder, scenes_per_class=10)
+    return load_photos(read_folder(folder, classifier.classes), classifier.image_size)
+
+
+@pytest.fixture(scope="module")
+def converted(classifier, many):
     made = {}
 
     def convert(precision):
         if precision not in made:
-            made[precision] = convert_to_tflite(classifier.trained, classifier.metadata["temperature"], precision, pixels)
+            made[precision] = convert_to_tflite(classifier.trained, classifier.metadata["temperature"], precision, many)
         return made[precision]
 
     return convert
@@ -33,13 +44,14 @@ def test_outputs_are_those_of_the_trained_network(converted, expected, pixels, p
         np.testing.assert_allclose(found[name], values, atol=tolerance * np.abs(values).max(), err_msg=name)
 
 
-def test_int8_gives_nearly_the_same_probabilities(converted, expected, pixels):
-    found = LiteRT(converted("int8"))(pixels)
+def test_int8_gives_nearly_the_same_probabilities(converted, classifier, many):
+    expected = classifier.predict_pixels(many)
+    found = LiteRT(converted("int8"))(many)
     assert {name: values.shape for name, values in found.items()} == {name: v.shape for name, v in expected.items()}
     difference = np.abs(found["probabilities"] - expected["probabilities"])
-    assert difference.mean() < 0.05
-    assert np.corrcoef(found["class_activation_map"].ravel(), expected["class_activation_map"].ravel())[0, 1] > 0.93
-    assert np.corrcoef(found["unfamiliarity"].ravel(), expected["unfamiliarity"].ravel())[0, 1] > 0.9
+    assert difference.mean() < 0.03
+    for name, values in expected.items():
+        assert np.corrcoef(found[name].ravel(), values.ravel())[0, 1] > 0.9, name
 
 
 def test_only_builtin_operators_and_no_shuffle(converted):
