@@ -77,7 +77,7 @@ def export_bundle(
         raise ExportError(f"there is no {format} export in {precision}. To be had are {known}.")
     if precision == "int8" and not calibration:
         raise ExportError("int8 needs photos that show which activations to expect: give a folder with some hundred.")
-    if folder.exists() and not (folder.is_dir() and (not any(folder.iterdir()) or (folder / METADATA_FILE).is_file())):
+    if folder.exists() and not _may_be_replaced(folder):
         raise ExportError(f"{folder} exists and is no bundle. Give a new folder.")
     classifier = load_classifier(source)
     chosen = load_photos(evenly(calibration, CALIBRATION_PHOTOS), classifier.image_size) if precision == "int8" else None
@@ -101,6 +101,12 @@ def export_bundle(
         files = sorted(path.relative_to(temporary).as_posix() for path in temporary.rglob("*") if path.is_file())
         write_metadata(temporary, metadata, files)
     return metadata
+
+
+def _may_be_replaced(folder):
+    """Whether a folder is empty or a bundle; the folder of a fit has metadata too, but no labels."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {"a file"}
+    return not names or {METADATA_FILE, LABELS_FILE, CARD_FILE} <= names
 
 
 def evenly(photos: Sequence[Photo], count: int) -> list[Photo]:

@@ -240,6 +240,10 @@ def test_other_folders_are_not_overwritten(run, tmp_path):
     with pytest.raises(ExportError, match="exists and is no bundle"):
         export_bundle(run, mine, "keras")
     assert (mine / "thesis.txt").read_text() == "years of work"
+    before = (run / "model.keras").read_bytes()
+    with pytest.raises(ExportError, match="exists and is no bundle"):
+        export_bundle(run, run, "tflite")
+    assert (run / "model.keras").read_bytes() == before
 
 
 def test_a_network_without_thresholds_or_unfamiliarity_always_answers(run, tmp_path):
