@@ -125,7 +125,7 @@ def operator_names(content: bytes) -> list[str]:
 def compact(content: bytes) -> bytes:
     """The same TFLite file without the names inside, without empty buffers, and with equal vectors stored once.
 
-    In a small network quantised per channel these are a fifth of the file.
+    In a small network quantised per channel these are a good part of the file.
     """
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
     # By the format's definition buffer 0 is the empty one.
