@@ -272,9 +272,7 @@ def plot(rows, path):
         axes.barh(place, median, color="tab:red" if ours else "tab:gray", xerr=[[median - low], [high - median]])
         axes.text(high + 0.08, place, f"{median:.2f} ms, {entry['multiply_adds'] / 1e6:.0f} M", va="center", fontsize=8)
     axes.set_yticks(range(len(shown)), [f"{entry['network']}, {entry['runtime']}" for entry in shown], fontsize=8)
-    axes.set_xlabel(
-        "one photo, one thread (median, bars from the 10th to the 90th percentile); millions of multiply-adds", fontsize=8
-    )
+    axes.set_xlabel("ms for one photo on one thread, median and 80 % of the runs; multiply-adds", fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.2)
     figure.tight_layout()
