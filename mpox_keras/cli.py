@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -256,6 +258,37 @@ def verify(bundle, data, source, as_json):
 
     figures = verify_bundle(bundle, read_photos(data, load_bundle(bundle).classes), source)
     click.echo(json.dumps(figures, indent=2) if as_json else format_parity(figures))
+
+
+@main.command()
+@click.option("--bundle", type=click.Path(path_type=Path), help="A bundle for TF.js; by default one is made of the preset.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the site into this folder, for any host, and serve nothing.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", default=8000, show_default=True, help="Port to listen at.")
+@click.option("--open/--no-open", "open_page", default=True, help="Open the page in the browser.")
+def web(bundle, out, host, port, open_page):
+    """Screen photos in the browser; they stay on the device. Works offline after the first visit."""
+    from mpox_keras.web.server import make_server
+    from mpox_keras.web.site import build_site
+
+    with tempfile.TemporaryDirectory() as scratch:
+        if bundle is None:
+            _start_tensorflow()
+            from mpox_keras.export.exporter import export_bundle
+
+            bundle = Path(scratch) / "bundle"
+            export_bundle("fast_mpoxnet_msid", bundle, "tfjs", "uint16")
+        version = build_site(bundle, out or Path(scratch) / "site")
+        if out:
+            click.echo(f"site: {out} (version {version})")
+            return
+        server = make_server(Path(scratch) / "site", host, port)
+    address = f"http://{host}:{server.server_port}/"
+    click.echo(f"{address} (version {version}); Ctrl-C stops")
+    if open_page:
+        click.launch(address)
+    with server, contextlib.suppress(KeyboardInterrupt):
+        server.serve_forever()
 
 
 @main.command()

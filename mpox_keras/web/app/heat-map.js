@@ -1,0 +1,65 @@
+// The class activation map as a picture over the photo.
+
+// Dark blue over magenta to yellow: rising in brightness throughout, so that it reads without seeing colours.
+const STOPS = [[0, 0, 40, 120], [0.5, 200, 40, 130], [1, 255, 225, 70]];
+
+/**
+ * Paint a photo with the map of one class over it.
+ *
+ * @param {HTMLCanvasElement} canvas gets the size of the picture.
+ * @param {ImageBitmap} picture of the area that was checked.
+ * @param {Float32Array} map `(side, side, classes)`: what each place adds to each class's logit.
+ * @param {number} classes how many there are.
+ * @param {number} index of the class shown.
+ * @param {number} opacity 0 to 1.
+ */
+export function paintHeatMap(canvas, picture, map, classes, index, opacity) {
+  canvas.width = picture.width;
+  canvas.height = picture.height;
+  canvas.style.setProperty("--ratio", picture.width / picture.height);
+  const context = canvas.getContext("2d");
+  context.drawImage(picture, 0, 0);
+  context.globalAlpha = opacity;
+  context.imageSmoothingQuality = "high";
+  const side = Math.sqrt(map.length / classes);
+  // Half a cell of the small picture lies beyond its outermost centres.
+  context.drawImage(colours(strengths(map, classes, index), side), 0, 0, picture.width, picture.height);
+}
+
+/**
+ * Where the map of a class is strongest: 0 to 8, row by row over thirds of the area; null where nothing speaks for it.
+ */
+export function strongestPlace(map, classes, index) {
+  const values = strengths(map, classes, index);
+  const total = values.reduce((sum, value) => sum + value, 0);
+  if (!total) return null;
+  const side = Math.sqrt(values.length);
+  let row = 0, column = 0;
+  values.forEach((value, cell) => {
+    row += (value * (Math.floor(cell / side) + 0.5)) / side;
+    column += (value * ((cell % side) + 0.5)) / side;
+  });
+  const third = (sum) => Math.min(2, Math.floor((sum / total) * 3));
+  return third(row) * 3 + third(column);
+}
+
+// What speaks for the class, 0 to 1; 1 is the strongest of any class, so that a weak class has a weak map.
+function strengths(map, classes, index) {
+  const strongest = map.reduce((largest, value) => Math.max(largest, value), 0) || 1;
+  return Float32Array.from({ length: map.length / classes }, (_, cell) => Math.max(0, map[cell * classes + index]) / strongest);
+}
+
+function colours(values, side) {
+  const image = new ImageData(side, side);
+  values.forEach((value, cell) => {
+    const next = Math.max(1, STOPS.findIndex(([at]) => at >= value));
+    const [from, to] = [STOPS[next - 1], STOPS[next]];
+    const share = (value - from[0]) / (to[0] - from[0]);
+    for (let channel = 0; channel < 3; channel++) image.data[cell * 4 + channel] = from[channel + 1] + share * (to[channel + 1] - from[channel + 1]);
+    image.data[cell * 4 + 3] = 255 * Math.min(1, 0.15 + value);
+  });
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = side;
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
+}

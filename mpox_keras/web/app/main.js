@@ -1,0 +1,195 @@
+import { loadBundle } from "./bundle.js";
+import { takePhoto } from "./camera.js";
+import { Classifier } from "./classifier.js";
+import { CropBox } from "./crop-box.js";
+import { decide } from "./decision.js";
+import { Failure } from "./failure.js";
+import { LANGUAGES, number, preferredLanguage, text, useLanguage } from "./language.js";
+import { fillModelCard } from "./model-card.js";
+import { keepOffline } from "./offline.js";
+import { PhotoReader } from "./photo-reader.js";
+import { ResultView } from "./result-view.js";
+import { asData, asImage, download } from "./save.js";
+
+const LANGUAGE_NAMES = { en: "English", fr: "Français", es: "Español", pt: "Português", sw: "Kiswahili", ar: "العربية" };
+const LONGEST_PICTURE = 1024;
+
+const byId = (id) => document.getElementById(id);
+const reader = new PhotoReader(LONGEST_PICTURE);
+const view = new ResultView();
+const cropBox = new CropBox(byId("frame"), () => forgetWarnings());
+
+let bundle, classifier, photo, result;
+// The area whose warnings the person has read.
+let warned = false;
+
+async function start() {
+  for (const name of LANGUAGES) byId("language").append(new Option(LANGUAGE_NAMES[name], name));
+  byId("language").value = preferredLanguage();
+  await useLanguage(byId("language").value);
+  listen();
+  try {
+    if (!isSecureContext) throw new Failure("insecure");
+    bundle = await loadBundle();
+    classifier = await Classifier.start(bundle);
+  } catch (error) {
+    return fail(error);
+  }
+  refresh();
+  byId("check").disabled = false;
+  keepOffline({ onReady: () => (byId("offline").textContent = text("offline_ready")), onUpdate: offerUpdate }).catch(() => {});
+  await classifier.improve();
+  refresh();
+}
+
+function listen() {
+  byId("language").addEventListener("change", () => guarded(changeLanguage));
+  byId("choose").addEventListener("click", () => byId("file").click());
+  byId("another").addEventListener("click", () => choosePhoto());
+  byId("file").addEventListener("change", () => guarded(() => open(byId("file").files[0])));
+  byId("camera").addEventListener("click", () => guarded(async () => open(await takePhoto(byId("camera-dialog")))));
+  addEventListener("paste", (event) => guarded(() => open(event.clipboardData.files[0])));
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    guarded(() => open(event.dataTransfer.files[0]));
+  });
+  byId("smaller").addEventListener("click", () => cropBox.scale(0.8));
+  byId("larger").addEventListener("click", () => cropBox.scale(1.25));
+  byId("whole").addEventListener("click", () => cropBox.wholePhoto());
+  byId("check").addEventListener("click", () => guarded(check));
+  byId("save-image").addEventListener("click", () => guarded(saveImage));
+  byId("save-data").addEventListener("click", saveData);
+  byId("print").addEventListener("click", () => print());
+  for (const button of document.querySelectorAll(".show-card")) button.addEventListener("click", showCard);
+}
+
+async function changeLanguage() {
+  const name = byId("language").value;
+  await useLanguage(name);
+  // The address keeps the choice, so nothing needs to be stored.
+  history.replaceState(null, "", `?language=${name}`);
+  refresh();
+  if (result) view.show(result);
+}
+
+// What the page says beside its fixed words.
+function refresh() {
+  forgetWarnings();
+  if (!classifier) return;
+  const { name, milliseconds } = classifier.engine;
+  byId("engine").textContent = text("engine", { name, milliseconds: number(milliseconds, 1) });
+  byId("engine").dataset.measured = JSON.stringify(classifier.measured);
+  if (navigator.serviceWorker?.controller) byId("offline").textContent = text("offline_ready");
+}
+
+function choosePhoto() {
+  byId("area").hidden = true;
+  byId("drop").hidden = false;
+  view.hide();
+  byId("choose").focus();
+}
+
+async function open(blob) {
+  byId("file").value = "";
+  if (!blob) return;
+  view.hide();
+  photo = { name: blob.name ?? null, ...(await reader.open(blob)) };
+  const canvas = byId("preview");
+  canvas.width = photo.preview.width;
+  canvas.height = photo.preview.height;
+  canvas.parentElement.style.setProperty("--ratio", canvas.width / canvas.height);
+  canvas.getContext("2d").drawImage(photo.preview, 0, 0);
+  photo.preview.close();
+  byId("drop").hidden = true;
+  byId("area").hidden = false;
+  cropBox.reset(photo.width, photo.height);
+  byId("frame").focus({ preventScroll: true });
+  say(text("photo_opened"));
+}
+
+async function check() {
+  const button = byId("check");
+  button.disabled = true;
+  try {
+    const area = cropBox.area;
+    const { metadata } = bundle;
+    const { pixels, quality, picture } = await reader.cut(area, metadata.image_size);
+    if (quality.reasons.length && !warned) {
+      picture.close();
+      return warn(quality.reasons, Math.min(area.width, area.height));
+    }
+    const outputs = await classifier.predict(pixels);
+    const prediction = decide([...outputs.probabilities], outputs.unfamiliarity?.[0] ?? null, metadata);
+    const { name, width, height } = photo;
+    result = { prediction, map: outputs.class_activation_map, picture, metadata, area, quality, photo: { name, width, height } };
+    view.show(result);
+    byId("result").dataset.outputs = JSON.stringify({ ...prediction, milliseconds: outputs.milliseconds, tensors: outputs.tensors });
+    byId("answer").focus();
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function warn(reasons, side) {
+  const items = reasons.map((reason) => {
+    const item = document.createElement("li");
+    item.textContent = text(reason, { side });
+    return item;
+  });
+  byId("warnings").replaceChildren(...items);
+  byId("warnings").hidden = false;
+  byId("check").textContent = text("check_anyway");
+  warned = true;
+  say(items.map((item) => item.textContent).join(" "));
+}
+
+function forgetWarnings() {
+  warned = false;
+  byId("warnings").hidden = true;
+  byId("check").textContent = text(classifier ? "check_area" : "preparing");
+}
+
+function saveData() {
+  const date = new Date();
+  download(new Blob([JSON.stringify(asData(result, date), null, 2)], { type: "application/json" }), fileName(date, "json"));
+}
+
+async function saveImage() {
+  const date = new Date();
+  download(await asImage(result, byId("heat-map"), date), fileName(date, "png"));
+}
+
+const fileName = (date, suffix) => `mpox-screening-${date.toISOString().slice(0, 19).replaceAll(":", "-")}.${suffix}`;
+
+function showCard() {
+  if (bundle) fillModelCard(byId("limits"), byId("card"), bundle);
+  byId("card-dialog").showModal();
+}
+
+function offerUpdate(apply) {
+  byId("update").hidden = false;
+  byId("apply-update").addEventListener("click", apply);
+}
+
+async function guarded(action) {
+  byId("message").hidden = true;
+  try {
+    await action();
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function fail(error) {
+  const message = byId("message");
+  message.textContent = error instanceof Failure ? text(error.key, error.values) : text("unexpected", { reason: error.message });
+  message.hidden = false;
+  message.scrollIntoView({ block: "nearest" });
+}
+
+function say(words) {
+  byId("status").textContent = words;
+}
+
+start();

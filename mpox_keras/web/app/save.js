@@ -1,0 +1,90 @@
+import { className, dateAndTime, percent, text } from "./language.js";
+import { describe } from "./result-view.js";
+
+const WIDTH = 1080, MARGIN = 56, PICTURE = 760;
+const INK = "#11272a", QUIET = "#4b6063", ACCENT = "#0d5c63", PAPER = "#ffffff", TRACK = "#dde6e6";
+const FONT = "system-ui, sans-serif";
+
+/** What of a result is worth keeping, as the Python package's `predict --json` calls it. */
+export function asData({ prediction, area, quality, photo, metadata }, date) {
+  return {
+    notice: "Screening aid for research, not a diagnosis.",
+    made: date.toISOString(),
+    photo,
+    area,
+    warnings: quality.reasons,
+    ...prediction,
+    answer: prediction.doubt ? "not sure" : prediction.label,
+    model: { name: metadata.name, format: metadata.format, precision: metadata.precision, sha256: metadata.sha256["tfjs/model.json"], made_by: metadata.made_by },
+  };
+}
+
+/** A result as one picture: the area with its heat map, the answer, the bars and what it is not. */
+export function asImage(result, heatMap, date) {
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d");
+  canvas.width = WIDTH;
+  // Painted twice: the first time tells how high it gets.
+  canvas.height = paint(context, result, heatMap, date);
+  paint(context, result, heatMap, date);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+/** Hand a file to the person's downloads. */
+export function download(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+function paint(context, result, heatMap, date) {
+  const words = describe(result);
+  const rightToLeft = document.documentElement.dir === "rtl";
+  context.direction = rightToLeft ? "rtl" : "ltr";
+  context.textBaseline = "top";
+  context.fillStyle = PAPER;
+  context.fillRect(0, 0, WIDTH, context.canvas.height);
+  let y = MARGIN;
+  const write = (line, size, colour, weight = 400) => {
+    y += paragraph(context, line, y, { font: `${weight} ${size}px ${FONT}`, size, colour, rightToLeft });
+  };
+  write(text("title"), 30, ACCENT, 600);
+  write(`${dateAndTime(date)} · ${result.metadata.name}`, 24, QUIET);
+  y += 20;
+  const scale = Math.min(PICTURE / heatMap.width, PICTURE / heatMap.height);
+  const width = heatMap.width * scale, height = heatMap.height * scale;
+  context.drawImage(heatMap, (WIDTH - width) / 2, y, width, height);
+  y += height + 32;
+  write(words.answer, 52, INK, 700);
+  write(words.reason, 28, INK);
+  if (words.suspected) write(words.suspected, 28, INK);
+  y += 16;
+  for (const [name, value] of Object.entries(result.prediction.probabilities)) {
+    write(`${className(name)}  ${percent(value)}`, 28, INK);
+    context.fillStyle = TRACK;
+    context.fillRect(MARGIN, y, WIDTH - 2 * MARGIN, 16);
+    context.fillStyle = ACCENT;
+    const length = (WIDTH - 2 * MARGIN) * value;
+    context.fillRect(rightToLeft ? WIDTH - MARGIN - length : MARGIN, y, length, 16);
+    y += 36;
+  }
+  write(words.next, 28, INK);
+  y += 12;
+  write(text("result_notice"), 28, INK, 700);
+  return y + MARGIN;
+}
+
+function paragraph(context, words, y, { font, size, colour, rightToLeft }) {
+  context.font = font;
+  context.fillStyle = colour;
+  const lines = [""];
+  for (const word of words.split(" ")) {
+    const longer = lines.at(-1) ? `${lines.at(-1)} ${word}` : word;
+    if (context.measureText(longer).width > WIDTH - 2 * MARGIN) lines.push(word);
+    else lines[lines.length - 1] = longer;
+  }
+  lines.forEach((line, index) => context.fillText(line, rightToLeft ? WIDTH - MARGIN : MARGIN, y + index * size * 1.4));
+  return lines.length * size * 1.4 + 8;
+}

@@ -1,0 +1,115 @@
+"""The static site: the page's files around a bundle, each with a compressed copy, and the list by which it is kept offline."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.resources
+import json
+import os
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from mpox_keras.errors import MpoxKerasError
+from mpox_keras.files import replacing_folder
+from mpox_keras.metadata import METADATA_FILE, read_metadata
+
+POLICY = {
+    "default-src": "'none'",
+    # Blobs, because TF.js starts the threads of WebAssembly from them.
+    "script-src": "'self' blob: 'wasm-unsafe-eval'",
+    "worker-src": "'self' blob:",
+    "connect-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' blob:",
+    "media-src": "'self' blob:",
+    "manifest-src": "'self'",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+}
+"""Content-Security-Policy of every page and worker: nothing is asked of, or sent to, any other place."""
+
+HEADERS = {
+    "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in {**POLICY, "frame-ancestors": "'none'"}.items()),
+    # Both are needed for the threads of WebAssembly.
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    # Asked again each time, so that no two versions mix; what has not changed is not sent again.
+    "Cache-Control": "no-cache",
+}
+"""What a server should send with every file of the site."""
+
+_MARK = "version.js"
+_COMPRESSED = {".html", ".css", ".js", ".json", ".webmanifest", ".svg", ".wasm", ".bin", ".md", ".txt"}
+_NOT_SERVED = {METADATA_FILE, "example.html"}
+
+
+class SiteError(MpoxKerasError, ValueError):
+    """A site that was asked for can't be written; the message says why."""
+
+
+def build_site(bundle: str | os.PathLike, out: str | os.PathLike) -> str:
+    """Write the web app as a static site that any host can serve, over https, at any path.
+
+    Every file that gains by it has a copy compressed by gzip beside it (`.gz`), for servers that send such copies. `_headers`
+    holds `HEADERS` in the form that some hosts read. Without them the page works too, but its workers are then bound by
+    no policy before the service worker has started.
+
+    Args:
+        bundle: a bundle for TF.js.
+        out: folder of the site; a site that is there already is replaced once the new one is whole.
+
+    Returns:
+        The site's version: a hash over all of its files, the bundle's among them.
+
+    Raises:
+        ClassifierError: the bundle is missing or damaged.
+        SiteError: the bundle is not for TF.js, or `out` holds something else.
+
+    Example:
+        >>> export_bundle("fast_mpoxnet_msid", "mpox-tfjs", "tfjs", "uint16")
+        >>> build_site("mpox-tfjs", "site")
+    """
+    bundle, out = Path(bundle), Path(out)
+    metadata = read_metadata(bundle, ["tfjs/model.json", "MODEL_CARD.md"], ["format"]) if _is_tfjs(bundle) else None
+    if metadata is None:
+        raise SiteError(f"{bundle} is no bundle for TF.js. Make one with `mpox-keras export --format tfjs --out DIR`.")
+    if out.exists() and any(out.iterdir() if out.is_dir() else [out]) and not (out / _MARK).is_file():
+        raise SiteError(f"{out} exists and is no site. Give a new folder.")
+    contents = {name: file.read_bytes() for name, file in _app_files(importlib.resources.files("mpox_keras.web") / "app")}
+    policy = "; ".join(f"{name} {value}" for name, value in POLICY.items())
+    contents["index.html"] = contents["index.html"].replace(b"{{POLICY}}", policy.encode())
+    kept = [name for name in metadata["sha256"] if name not in _NOT_SERVED]
+    contents |= {f"bundle/{name}": (bundle / name).read_bytes() for name in kept}
+    metadata = {**metadata, "sha256": {name: metadata["sha256"][name] for name in kept}}
+    contents[f"bundle/{METADATA_FILE}"] = (json.dumps(metadata, indent=2, allow_nan=False) + "\n").encode()
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())}
+    version = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
+    # What the service worker does not keep: itself, and the list.
+    listed = {"./" if name == "index.html" else name: value for name, value in hashes.items() if name != "service-worker.js"}
+    contents[_MARK] = f"self.SITE = {json.dumps({'version': version, 'files': listed}, indent=1)};\n".encode()
+    contents["_headers"] = "".join(["/*\n", *(f"  {name}: {value}\n" for name, value in HEADERS.items())]).encode()
+    with replacing_folder(out) as temporary:
+        for name, content in contents.items():
+            path = temporary / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            if path.suffix in _COMPRESSED:
+                # Without the time, so that equal sites have equal bytes.
+                path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(content, 9, mtime=0))
+    return version
+
+
+def _is_tfjs(bundle):
+    return (bundle / METADATA_FILE).is_file() and (bundle / "tfjs").is_dir()
+
+
+def _app_files(folder: Traversable, prefix: str = ""):
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            yield from _app_files(entry, f"{prefix}{entry.name}/")
+        else:
+            yield prefix + entry.name, entry

@@ -1,0 +1,69 @@
+"""Refresh the copies of TF.js in mpox_keras/web/app/vendor from the npm registry.
+
+    python tools/vendor_tfjs.py
+
+Needs npm, which checks what it downloads. The files stay as they were published; vendor.json names their packages and holds
+their hashes, which a test compares.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from mpox_keras.files import replacing_folder
+from mpox_keras.metadata import file_sha256
+
+ROOT = Path(__file__).parent.parent
+VENDOR = ROOT / "mpox_keras" / "web" / "app" / "vendor"
+VERSION = "4.22.0"
+
+# Browsers without WebAssembly SIMD (before 2021 to 2023) lack more that the page needs, so the plain module is left out.
+FILES = {
+    "@tensorflow/tfjs-core": ["dist/tf-core.es2017.min.js"],
+    "@tensorflow/tfjs-converter": ["dist/tf-converter.es2017.min.js"],
+    "@tensorflow/tfjs-backend-wasm": [
+        "dist/tf-backend-wasm.es2017.min.js",
+        "wasm-out/tfjs-backend-wasm-simd.wasm",
+        "wasm-out/tfjs-backend-wasm-threaded-simd.wasm",
+    ],
+    "@tensorflow/tfjs-backend-webgl": ["dist/tf-backend-webgl.es2017.min.js"],
+    "@tensorflow/tfjs-backend-webgpu": ["dist/tf-backend-webgpu.es2017.min.js"],
+}
+
+
+def main():
+    """Download the packages and replace the folder."""
+    entries = []
+    with replacing_folder(VENDOR) as folder:
+        for package, names in FILES.items():
+            with tempfile.TemporaryDirectory() as scratch:
+                command = ["npm", "pack", "--json", f"{package}@{VERSION}", "--pack-destination", scratch]
+                packed = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)[0]
+                with tarfile.open(next(Path(scratch).glob("*.tgz"))) as archive:
+                    archive.extractall(scratch, filter="data")
+                for name in names:
+                    copy = folder / Path(name).name
+                    shutil.copyfile(Path(scratch) / "package" / name, copy)
+                    entries.append(
+                        {
+                            "file": copy.name,
+                            "sha256": file_sha256(copy),
+                            "package": package,
+                            "version": VERSION,
+                            "path": name,
+                            "integrity": packed["integrity"],
+                        }
+                    )
+        # The packages name Apache-2.0 and hold no copy of it.
+        shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
+        text = json.dumps({"licence": "Apache-2.0", "copyright": "Google LLC", "files": entries}, indent=2)
+        (folder / "vendor.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
