@@ -262,7 +262,7 @@ def verify(bundle, data, source, as_json):
 
 @main.command()
 @click.option("--bundle", type=click.Path(path_type=Path), help="A bundle for TF.js; by default one is made of the preset.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the site into this folder, for any host, and serve nothing.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the site into this folder, for any host; serve nothing.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", default=8000, show_default=True, help="Port to listen at.")
 @click.option("--open/--no-open", "open_page", default=True, help="Open the page in the browser.")

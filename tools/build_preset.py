@@ -1,10 +1,12 @@
 """Make a preset of the package from a finished fit on all photos and the cross-validation of the same config.
 
     python tools/build_preset.py --run runs/preset --results configs/results/fast_mpoxnet.json \
-        --name fast_mpoxnet_msid --photos "Monkeypox Skin Images Dataset (MSID), version 6, doi 10.17632/r9bfpnvyxr"
+        --external EXTERNAL --name fast_mpoxnet_msid \
+        --photos "Monkeypox Skin Images Dataset (MSID), version 6, doi 10.17632/r9bfpnvyxr"
 
 The out-of-fold figures, the temperature and the thresholds are those of networks trained in the same way on the other folds;
-the preset itself has seen every photo, so none of these can be measured or chosen with it.
+the preset itself has seen every photo, so none of these can be measured or chosen with it. What it does on photos from
+elsewhere is measured with the preset as it is shipped, and also written to configs/results/external.json.
 """
 
 from __future__ import annotations
@@ -17,8 +19,13 @@ import click
 
 from mpox_keras.classifier import MODEL_FILE, PRESETS_FOLDER, load_classifier
 from mpox_keras.config import load_config
-from mpox_keras.metadata import write_metadata
+from mpox_keras.data import read_external_photos
+from mpox_keras.evaluation import judge_mpox_against_others
+from mpox_keras.files import replacing
+from mpox_keras.metadata import read_metadata, write_metadata
 from mpox_keras.prediction import DISCLAIMER
+
+ROOT = Path(__file__).parent.parent
 
 _FIGURES = (
     "protocol",
@@ -43,9 +50,10 @@ _LICENCE = (
 @click.command()
 @click.option("--run", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, help="Finished fit.")
 @click.option("--results", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
+@click.option("--external", required=True, help="Photos from elsewhere, judged and used for nothing.")
 @click.option("--name", required=True, help="Name of the preset.")
 @click.option("--photos", required=True, help="What the photos are and where they come from.")
-def main(run, results, name, photos):
+def main(run, results, external, name, photos):
     """Write mpox_keras/models/presets/NAME."""
     trained = load_classifier(run)
     figures = json.loads(results.read_text())
@@ -83,6 +91,10 @@ def main(run, results, name, photos):
         },
         [MODEL_FILE],
     )
+    elsewhere = judge_mpox_against_others(load_classifier(folder), read_external_photos(external, trained.classes))
+    with replacing(ROOT / "configs" / "results" / "external.json") as temporary:
+        temporary.write_text(json.dumps(elsewhere, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    write_metadata(folder, {**read_metadata(folder), "external": elsewhere}, [MODEL_FILE])
     click.echo(f"{folder}: {(folder / MODEL_FILE).stat().st_size / 1e6:.2f} MB")
 
 

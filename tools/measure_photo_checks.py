@@ -31,8 +31,8 @@ const chunks = [];
 for await (const chunk of process.stdin) chunks.push(chunk);
 const pixels = new Uint8Array(Buffer.concat(chunks));
 const length = size * size * 3;
-const reasons = [];
-for (let at = 0; at < pixels.length; at += length) reasons.push(inspect(pixels.subarray(at, at + length), +size, +size).reasons);
+const starts = Array.from({ length: pixels.length / length }, (_, index) => index * length);
+const reasons = starts.map((start) => inspect(pixels.subarray(start, start + length), +size, +size).reasons);
 console.log(JSON.stringify({ limits: LIMITS, reasons }));
 """
 

@@ -18,6 +18,7 @@ def model_card(metadata: dict) -> str:
         "",
         f"**{metadata.get('intended_use') or DISCLAIMER}**",
         "",
+        *_elsewhere(metadata.get("external")),
         f"A photo of {metadata['image_size']} x {metadata['image_size']} pixels with values 0 to 255 goes in (the whole photo, "
         "resized); out come probabilities of " + ", ".join(metadata["classes"]) + ", calibrated by a temperature of "
         f"{metadata['temperature']:.3f}, a class activation map, and where the network has it a measure of how unlike the "
@@ -43,3 +44,15 @@ def model_card(metadata: dict) -> str:
         ]
     lines += [f"- Licence: {metadata.get('licence', 'not recorded')}", ""]
     return "\n".join(lines)
+
+
+def _elsewhere(figures):
+    if not figures:
+        return []
+    low, high = figures["auc_per_patient_interval"]
+    return [
+        f"On {figures['photos']} photos of {figures['patients']} patients from another source ({figures['mpox_patients']} "
+        f"of them with mpox), mpox is told from other rashes with an **AUC of {figures['auc_per_patient']:.2f} per patient** "
+        f"(95 % interval {low:.2f} to {high:.2f}); one half is guessing.",
+        "",
+    ]

@@ -51,7 +51,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "mpox-keras"
     sys_version = ""
-    files: dict[str, bytes] = {}
+    files: dict[str, bytes]
 
     def do_GET(self):
         self._answer(with_body=True)

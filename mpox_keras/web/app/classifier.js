@@ -44,7 +44,7 @@ export class Classifier {
   /**
    * @param {Uint8Array} pixels RGB samples, `image_size` x `image_size`.
    * @returns {Promise<{probabilities: Float32Array, class_activation_map: Float32Array, unfamiliarity: Float32Array,
-   *   milliseconds: number, tensors: number}>}
+   *   milliseconds: number}>}
    */
   predict(pixels) {
     return this.engine.predict(pixels);

@@ -31,16 +31,17 @@ export function paintHeatMap(canvas, picture, map, classes, index, opacity) {
  */
 export function strongestPlace(map, classes, index) {
   const values = strengths(map, classes, index);
-  const total = values.reduce((sum, value) => sum + value, 0);
-  if (!total) return null;
   const side = Math.sqrt(values.length);
-  let row = 0, column = 0;
+  const third = (position) => Math.floor(((position + 0.5) / side) * 3);
+  const places = Array.from({ length: 9 }, () => ({ sum: 0, cells: 0 }));
   values.forEach((value, cell) => {
-    row += (value * (Math.floor(cell / side) + 0.5)) / side;
-    column += (value * ((cell % side) + 0.5)) / side;
+    const place = places[third(Math.floor(cell / side)) * 3 + third(cell % side)];
+    place.sum += value;
+    place.cells++;
   });
-  const third = (sum) => Math.min(2, Math.floor((sum / total) * 3));
-  return third(row) * 3 + third(column);
+  const means = places.map(({ sum, cells }) => sum / Math.max(1, cells));
+  const strongest = Math.max(...means);
+  return strongest > 0 ? means.indexOf(strongest) : null;
 }
 
 // What speaks for the class, 0 to 1; 1 is the strongest of any class, so that a weak class has a weak map.

@@ -43,8 +43,13 @@ export const hasText = (key) => key in words;
 /** A class of the bundle in the page's language, or as the bundle calls it. */
 export const className = (label) => (hasText(`class_${label}`) ? text(`class_${label}`) : label);
 
-/** 0.934 -> 93 %, in the language's digits. */
-export const percent = (value) => new Intl.NumberFormat(current, { style: "percent" }).format(value);
+/** 0.934 -> 93 %, in the language's digits; never 0 or 100, of which no network is sure. */
+export function percent(value) {
+  const format = (share) => new Intl.NumberFormat(current, { style: "percent" }).format(share);
+  if (value < 0.01) return `< ${format(0.01)}`;
+  if (value > 0.99) return `> ${format(0.99)}`;
+  return format(value);
+}
 
 /** A number in the language's digits. */
 export const number = (value, digits = 0) => new Intl.NumberFormat(current, { maximumFractionDigits: digits }).format(value);

@@ -39,6 +39,7 @@ async function start() {
   byId("check").disabled = false;
   keepOffline({ onReady: () => (byId("offline").textContent = text("offline_ready")), onUpdate: offerUpdate }).catch(() => {});
   await classifier.improve();
+  byId("engine").dataset.measured = JSON.stringify(classifier.measured);
   refresh();
 }
 
@@ -79,7 +80,6 @@ function refresh() {
   if (!classifier) return;
   const { name, milliseconds } = classifier.engine;
   byId("engine").textContent = text("engine", { name, milliseconds: number(milliseconds, 1) });
-  byId("engine").dataset.measured = JSON.stringify(classifier.measured);
   if (navigator.serviceWorker?.controller) byId("offline").textContent = text("offline_ready");
 }
 
@@ -122,9 +122,9 @@ async function check() {
     const outputs = await classifier.predict(pixels);
     const prediction = decide([...outputs.probabilities], outputs.unfamiliarity?.[0] ?? null, metadata);
     const { name, width, height } = photo;
-    result = { prediction, map: outputs.class_activation_map, picture, metadata, area, quality, photo: { name, width, height } };
+    const engine = { name: classifier.engine.name, milliseconds: outputs.milliseconds };
+    result = { prediction, map: outputs.class_activation_map, picture, metadata, engine, area, quality, photo: { name, width, height } };
     view.show(result);
-    byId("result").dataset.outputs = JSON.stringify({ ...prediction, milliseconds: outputs.milliseconds, tensors: outputs.tensors });
     byId("answer").focus();
   } finally {
     button.disabled = false;

@@ -46,7 +46,7 @@ async function predict(pixels) {
   const answer = {};
   for (const [name, tensor] of Object.entries(outputs)) answer[name] = await tensor.data();
   tf.dispose([image, outputs]);
-  return { ...answer, milliseconds: performance.now() - started, tensors: tf.memory().numTensors };
+  return { ...answer, milliseconds: performance.now() - started };
 }
 
 onmessage = async ({ data: { id, name, argument } }) => {

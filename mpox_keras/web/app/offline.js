@@ -22,6 +22,8 @@ export async function keepOffline({ onReady, onUpdate }) {
     const replaces = Boolean(registration.active);
     worker.addEventListener("statechange", () => worker.state === "installed" && replaces && offer(worker));
   });
+  // A page that is opened from the cache does not ask by itself. Without a network there is nothing new.
+  registration.update().catch(() => {});
   await container.ready;
   onReady();
 }

@@ -6,7 +6,7 @@ const INK = "#11272a", QUIET = "#4b6063", ACCENT = "#0d5c63", PAPER = "#ffffff",
 const FONT = "system-ui, sans-serif";
 
 /** What of a result is worth keeping, as the Python package's `predict --json` calls it. */
-export function asData({ prediction, area, quality, photo, metadata }, date) {
+export function asData({ prediction, map, area, quality, photo, metadata, engine }, date) {
   return {
     notice: "Screening aid for research, not a diagnosis.",
     made: date.toISOString(),
@@ -15,6 +15,8 @@ export function asData({ prediction, area, quality, photo, metadata }, date) {
     warnings: quality.reasons,
     ...prediction,
     answer: prediction.doubt ? "not sure" : prediction.label,
+    class_activation_map: [...map],
+    engine,
     model: { name: metadata.name, format: metadata.format, precision: metadata.precision, sha256: metadata.sha256["tfjs/model.json"], made_by: metadata.made_by },
   };
 }

@@ -1,0 +1,81 @@
+"""The page for everyone: screen readers, keyboards, small phones, six languages."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+LANGUAGES = Path(__file__).parents[2] / "mpox_keras" / "web" / "app" / "languages"
+AXE = Path(__file__).parent.parent / "javascript" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_axe_finds_no_violations(start, server, drawn, tmp_path, language, scheme):
+    if not AXE.is_file():
+        pytest.skip("needs axe-core: npm ci --prefix tests/javascript")
+    app = start(f"{server.address}?language={language}", color_scheme=scheme, viewport={"width": 390, "height": 800}).ready()
+    script = AXE.read_text(encoding="utf-8")
+
+    def violations():
+        app.page.evaluate(script)
+        found = app.page.evaluate(
+            "async () => (await axe.run(document)).violations.map((v) => [v.id, v.nodes.map((n) => n.html)])"
+        )
+        return found
+
+    assert violations() == []
+    Image.new("RGB", (300, 300), "black").save(tmp_path / "dark.png")
+    app.open(tmp_path / "dark.png").page.click("#check")
+    app.page.wait_for_selector("#warnings:not([hidden])")
+    assert violations() == []
+    app.page.set_input_files("#file", drawn)
+    app.check()
+    assert violations() == []
+    app.page.locator(".show-card").first.click()
+    assert violations() == []
+    app.page.keyboard.press("Escape")
+    (tmp_path / "notes.jpg").write_text("notes")
+    app.page.set_input_files("#file", tmp_path / "notes.jpg")
+    app.message()
+    assert violations() == []
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "es", "pt", "sw", "ar"])
+def test_it_speaks_each_language_on_the_smallest_phone(start, server, drawn, language):
+    app = start(server.address, locale=language, viewport={"width": 320, "height": 568})
+    words = json.loads((LANGUAGES / f"{language}.json").read_text(encoding="utf-8"))
+    assert app.page.locator("html").get_attribute("lang") == language
+    assert app.page.locator("html").get_attribute("dir") == ("rtl" if language == "ar" else "ltr")
+    app.open(drawn).check()
+    assert words["notice"] in app.page.locator("main").inner_text()
+    assert app.page.locator("#check").inner_text() in (words["check_area"], words["check_anyway"])
+    assert app.page.evaluate("document.documentElement.scrollWidth") == 320
+    # Text twice as large still fits.
+    app.page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert app.page.evaluate("document.documentElement.scrollWidth") == 320
+
+
+def test_another_language_is_a_choice_away(app, drawn):
+    app.open(drawn).check()
+    app.page.select_option("#language", "es")
+    app.page.wait_for_selector("html[lang=es]")
+    assert app.page.locator("#next-heading, h3").first.inner_text() == "Qué hacer ahora"
+    assert "ninguna de estas" in app.page.locator("#bars").inner_text()
+    assert app.page.url.endswith("?language=es")
+
+
+def test_all_can_be_done_with_the_keyboard(app, drawn):
+    page = app.open(drawn).ready().page
+    page.locator("#frame").focus()
+    order = []
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        order.append(page.evaluate("document.activeElement.id"))
+    assert order[:5] == ["smaller", "larger", "whole", "another", "check"]
+    page.locator("#check").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#result:not([hidden])")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "heat-map-class"

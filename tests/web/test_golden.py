@@ -1,0 +1,137 @@
+"""The page gives Python's answers, whatever the photo and the area."""
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image, ImageCms
+from web_app import as_base64, assert_same_answer, encoded, judged, skin
+
+from mpox_keras.data.photos import decode_photo, resize_photo
+from mpox_keras.export.bundle import load_bundle
+
+AREAS = {"square": lambda app: None, "whole": lambda app: app.page.click("#whole")}
+
+
+def turned(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+def with_profile():
+    """A photo whose colour profile, if it were followed, would change every sample."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    return encoded(skin("mpox", 7), "JPEG", quality=90, icc_profile=profile.tobytes())
+
+
+GOLDEN = {
+    "png.png": lambda: encoded(skin()),
+    "jpeg.jpg": lambda: encoded(skin("chickenpox", 2), "JPEG", quality=85),
+    "full chroma.jpg": lambda: encoded(skin("mpox", 3), "JPEG", quality=95, subsampling=0),
+    "turned 6.jpg": lambda: encoded(skin("mpox", 4), "JPEG", exif=turned(6)),
+    "mirrored 5.jpg": lambda: encoded(skin("mpox", 4), "JPEG", exif=turned(5)),
+    "progressive.jpg": lambda: encoded(skin("mpox", 5, (1600, 1200)), "JPEG", progressive=True),
+    "twelve megapixels.jpg": lambda: encoded(skin("measles", 6, (4000, 3000)), "JPEG"),
+    "small.png": lambda: encoded(skin("normal", 8, (60, 90))),
+    "grey.png": lambda: encoded(skin("mpox", 9).convert("L")),
+    "webp.webp": lambda: encoded(skin("mpox", 10), "WEBP", lossless=True),
+    "profile.jpg": with_profile,
+    "cat.jpg": lambda: encoded(Image.fromarray(skimage.data.cat()), "JPEG", quality=92),
+    "coffee.png": lambda: encoded(Image.fromarray(skimage.data.coffee())),
+    "noise.png": lambda: encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (500, 700, 3), "uint8"))),
+}
+
+
+@pytest.mark.parametrize("area", list(AREAS))
+@pytest.mark.parametrize("name", list(GOLDEN))
+def test_golden_photos_have_pythons_answer(app, classifier, tmp_path, name, area):
+    path = tmp_path / name
+    path.write_bytes(GOLDEN[name]())
+    app.open(path)
+    AREAS[area](app)
+    found = app.check().data()
+    pixels = decode_photo(path)
+    place = found["area"]
+    height, width = pixels.shape[:2]
+    assert found["photo"] == {"name": name, "width": width, "height": height}
+    side = min(height, width)
+    assert (place["width"], place["height"]) == ((side, side) if area == "square" else (width, height))
+    cut = pixels[place["y"] : place["y"] + place["height"], place["x"] : place["x"] + place["width"]]
+    assert_same_answer(found, *judged(classifier, cut))
+
+
+def test_the_bundle_in_python_gives_the_same(app, bundle, drawn):
+    # The same 16-bit weights: only the runtimes differ.
+    found = app.open(drawn).check().data()
+    assert_same_answer(found, *judged(load_bundle(bundle), decode_photo(drawn)), tolerance=2e-5)
+
+
+@pytest.mark.parametrize("size", [(224, 224), (225, 100), (97, 1013), (2000, 3), (8, 8), (1200, 1600)])
+def test_resizing_is_pillows(app, size):
+    pixels = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), "uint8")
+    found = app.page.evaluate(
+        """async ([samples, width, height]) => {
+            const { resize } = await import("./resize.js");
+            const bytes = Uint8ClampedArray.from(atob(samples), (letter) => letter.charCodeAt(0));
+            return [...resize((top, rows) => bytes.subarray(top * width * 4, (top + rows) * width * 4), width, height, 224)];
+        }""",
+        [as_base64(np.dstack([pixels, np.full(size[::-1], 255, "uint8")])), *size],
+    )
+    np.testing.assert_array_equal(np.reshape(found, (224, 224, 3)), resize_photo(pixels, 224))
+
+
+def test_transparent_parts_lie_over_white(app, classifier, tmp_path):
+    picture = skin("mpox", 3).convert("RGBA")
+    picture.putalpha(Image.fromarray(np.tile(np.linspace(0, 255, 640).astype("uint8"), (480, 1))))
+    picture.save(tmp_path / "clear.png")
+    app.open(tmp_path / "clear.png").page.click("#whole")
+    # A browser stores transparent colours premultiplied, in 8 bits, so samples are off by one or two.
+    assert_same_answer(app.check().data(), *judged(classifier, decode_photo(tmp_path / "clear.png")), tolerance=0.02)
+
+
+def test_an_area_that_was_moved_is_the_one_that_is_checked(app, classifier, tmp_path):
+    picture = skin("mpox", 3, (800, 500))
+    picture.save(tmp_path / "photo.png")
+    frame = app.open(tmp_path / "photo.png").page.locator("#frame")
+    for key in ["-", "-", "-", "-", "ArrowRight", "ArrowRight", "ArrowDown", "+"]:
+        frame.press(key)
+    keyboard = app.check().data()
+    assert keyboard["area"]["width"] == keyboard["area"]["height"] < 400
+    assert keyboard["area"]["x"] > 220
+    frame.scroll_into_view_if_needed()
+    box = frame.bounding_box()
+    mouse = app.page.mouse
+    mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    mouse.down()
+    mouse.move(box["x"] + box["width"] / 2 - 500, box["y"] + box["height"] / 2 - 500, steps=4)
+    mouse.up()
+    box = frame.bounding_box()
+    mouse.move(box["x"] + box["width"] - 5, box["y"] + box["height"] - 5)
+    mouse.down()
+    mouse.move(box["x"] + box["width"] - 65, box["y"] + box["height"] - 65, steps=4)
+    mouse.up()
+    dragged = app.check().data()
+    assert (dragged["area"]["x"], dragged["area"]["y"]) == (0, 0)
+    assert dragged["area"]["width"] < keyboard["area"]["width"]
+    for found in (keyboard, dragged):
+        place = found["area"]
+        cut = np.array(picture)[place["y"] : place["y"] + place["height"], place["x"] : place["x"] + place["width"]]
+        assert_same_answer(found, *judged(classifier, cut))
+
+
+@pytest.mark.parametrize("engine", ["wasm", "wasm-threads", "webgl"])
+def test_each_engine_gives_the_same_answer(app, bundle, engine, classifier, drawn):
+    pixels = resize_photo(decode_photo(drawn), 224)
+    found = app.page.evaluate(
+        """async ([samples, engine]) => {
+            const { loadBundle } = await import("./bundle.js");
+            const { callsTo } = await import("./worker-call.js");
+            const { artifacts } = await loadBundle();
+            const call = callsTo(new Worker("model-worker.js"));
+            await call("start", { engine, artifacts, size: 224 });
+            const pixels = Uint8Array.from(atob(samples), (letter) => letter.charCodeAt(0));
+            return [...(await call("predict", { pixels })).probabilities];
+        }""",
+        [as_base64(pixels), engine],
+    )
+    np.testing.assert_allclose(found, classifier.predict_pixels(pixels[None])["probabilities"][0], atol=1e-3)

@@ -1,0 +1,153 @@
+"""The web app, served and used as a person uses it."""
+
+import base64
+import contextlib
+import io
+import json
+import socket
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mpox_keras.data.photos import resize_photo
+from mpox_keras.data.synthetic import draw_scene
+from mpox_keras.web.server import make_server
+
+
+@contextlib.contextmanager
+def serving(site, port=0):
+    """A running server of a site; its `answered` holds the status and path of every answer."""
+    server = make_server(site, port=port)
+    server.answered = []
+
+    def record(handler, code="-", size="-"):
+        server.answered.append((int(code), handler.path))
+
+    server.RequestHandlerClass.log_request = record
+    connections, accept = [], server.get_request
+
+    def remember():
+        connections.append(accept())
+        return connections[-1]
+
+    server.get_request = remember
+    server.address = f"http://127.0.0.1:{server.server_port}/"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        # Threads go on answering on connections that a browser keeps open.
+        for connection, _ in connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        server.server_close()
+        thread.join()
+
+
+class App:
+    """The page as a person uses it, in a browser profile of its own."""
+
+    def __init__(self, chromium, address, **options):
+        self.address = address
+        self.context = chromium.new_context(**{"locale": "en-GB", "viewport": {"width": 1000, "height": 900}, **options})
+        self.noise, self.requested = [], []
+        self.context.on("request", lambda request: self.requested.append(request.url))
+        self.page = self.new_page()
+
+    def new_page(self):
+        page = self.context.new_page()
+        page.on("console", lambda message: self.noise.append(message.text))
+        page.on("pageerror", lambda error: self.noise.append(str(error)))
+        page.goto(self.address)
+        page.wait_for_selector("#choose:not(:empty)")
+        return page
+
+    def ready(self):
+        """Wait until the network can be used."""
+        self.page.wait_for_selector("#check:not([disabled])", state="attached", timeout=60_000)
+        return self
+
+    def kept_offline(self):
+        """Wait until the whole site is on the device."""
+        self.page.wait_for_selector("#offline:not(:empty)", timeout=60_000)
+        return self
+
+    def tried(self):
+        """Wait until every engine was tried; gives what was measured."""
+        self.page.wait_for_selector("#engine[data-measured]", state="attached", timeout=120_000)
+        return json.loads(self.page.locator("#engine").get_attribute("data-measured"))
+
+    def reset(self):
+        """Back to the start, without loading the page again."""
+        self.page.evaluate("for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close()")
+        if self.page.locator("#another").is_visible():
+            self.page.click("#another")
+        self.page.select_option("#language", "en")
+        self.page.wait_for_selector("html[lang=en]")
+        self.noise.clear()
+        self.requested.clear()
+        return self
+
+    def open(self, photo):
+        """Choose a photo."""
+        self.page.locator("#status").evaluate("(status) => { status.textContent = ''; }")
+        self.page.set_input_files("#file", photo)
+        self.page.wait_for_selector("#status:not(:empty)", state="attached")
+        return self
+
+    def check(self):
+        """Have the area checked, whatever the warnings."""
+        button = self.ready().page.locator("#check")
+        button.click()
+        self.ready()
+        if self.page.locator("#warnings").is_visible():
+            button.click()
+            self.ready()
+        self.page.wait_for_selector("#result:not([hidden])")
+        return self
+
+    def data(self):
+        """What is saved of the result."""
+        with self.page.expect_download() as download:
+            self.page.click("#save-data")
+        return json.loads(Path(download.value.path()).read_text())
+
+    def message(self):
+        """The error that is shown."""
+        self.page.wait_for_selector("#message:not([hidden])", timeout=60_000)
+        return self.page.locator("#message").inner_text()
+
+
+def encoded(picture, format="PNG", **options):
+    stream = io.BytesIO()
+    picture.save(stream, format, **options)
+    return stream.getvalue()
+
+
+def skin(label="measles", seed=1, size=(640, 480)):
+    return draw_scene(label, np.random.default_rng(seed)).resize(size, Image.Resampling.BICUBIC)
+
+
+def judged(classifier, pixels):
+    """What Python says of `(height, width, 3)`."""
+    outputs = classifier.predict_pixels(resize_photo(pixels, classifier.image_size)[None])
+    return classifier.decide("photo", outputs["probabilities"][0], float(outputs["unfamiliarity"][0, 0])), outputs
+
+
+def assert_same_answer(found, expected, outputs, tolerance=1e-3):
+    for name, value in expected.probabilities.items():
+        assert found["probabilities"][name] == pytest.approx(value, abs=tolerance)
+    assert found["unfamiliarity"] == pytest.approx(expected.unfamiliarity, rel=tolerance * 5)
+    assert (found["label"], found["answer"]) == (expected.label, expected.answer)
+    assert (found["doubt"], found["mpox_suspected"]) == (expected.doubt, expected.mpox_suspected)
+    maps = outputs["class_activation_map"][0]
+    np.testing.assert_allclose(np.reshape(found["class_activation_map"], maps.shape), maps, atol=0.005 * np.abs(maps).max())
+
+
+def as_base64(samples):
+    return base64.b64encode(samples.tobytes()).decode()
