@@ -83,6 +83,7 @@ def schedule_table():
         ("fast_mpoxnet", "30 epochs at 224 pixels (as above)"),
         ("schedule_80_epochs", "80 epochs at 224 pixels"),
         ("schedule_100_epochs_192", "100 epochs at 192 pixels"),
+        ("schedule_80_epochs_256", "80 epochs at 224 pixels, photos judged at 256"),
     ):
         results = load(name)
         answered = next(row for row in results["limits"]["coverage_curve"] if row["coverage"] == 0.9)
@@ -273,7 +274,29 @@ def convolutions_table():
     return table(["runtime", "share of the time in convolutions"], [[name, percent(share)] for name, share in shares.items()])
 
 
+def web_table():
+    """What the page loads, and how long a prediction takes."""
+    figures = load("web")
+    rows = [[name, f"{value:.1f}"] for name, value in sorted(figures["prediction_ms"].items(), key=lambda entry: entry[1])]
+    rows += [
+        [f"from a photo of {figures['photo_megapixels']} megapixels to the answer", f"{figures['photo_to_answer_ms']:.0f}"],
+        ["of these, the page blocked", f"{figures['page_blocked_ms']:.0f}"],
+    ]
+    return table(["", "ms"], rows) + f"\n\nA first visit loads {figures['first_visit_bytes'] / 1e6:.2f} MB; later ones nothing."
+
+
+def photo_checks_table():
+    """Of how many photos the page complains."""
+    figures = load("photo_checks")
+    kinds = ("too_dark", "too_bright", "too_blurred")
+    names = [name for name, value in figures.items() if isinstance(value, dict) and set(value) == set(kinds)]
+    rows = [[name, *(percent(figures[name][kind]) for kind in kinds)] for name in names]
+    return table([f"{figures['photos']} photos of MSID", "too dark", "too bright", "blurred"], rows)
+
+
 TABLES = {
+    "web": web_table,
+    "photo_checks": photo_checks_table,
     "parity": parity_table,
     "benchmark": benchmark_table,
     "convolutions": convolutions_table,

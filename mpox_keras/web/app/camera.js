@@ -15,10 +15,12 @@ export async function takePhoto(dialog) {
   try {
     video.srcObject = stream;
     dialog.returnValue = "";
+    const closed = new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
     dialog.showModal();
-    await video.play();
-    await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
-    return dialog.returnValue === "take" ? await frameOf(video) : null;
+    // Stopped by closing the dialog early, which is no failure.
+    video.play().catch(() => {});
+    await closed;
+    return dialog.returnValue === "take" && video.videoWidth ? await frameOf(video) : null;
   } finally {
     for (const track of stream.getTracks()) track.stop();
     video.srcObject = null;

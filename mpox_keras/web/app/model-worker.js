@@ -41,7 +41,7 @@ const calls = {
 
 async function predict(pixels) {
   const started = performance.now();
-  const image = tf.tensor4d(Float32Array.from(pixels), [1, side, side, 3]);
+  const image = tf.tensor4d(new Float32Array(pixels), [1, side, side, 3]);
   const outputs = model.predict(image);
   const answer = {};
   for (const [name, tensor] of Object.entries(outputs)) answer[name] = await tensor.data();
