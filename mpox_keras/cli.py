@@ -215,6 +215,43 @@ def _load_predictor(source, bundle):
 
 
 @main.command()
+@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
+@_model_option
+@click.option("--bundle", type=click.Path(path_type=Path), help="A bundle of `mpox-keras export`, instead of --model.")
+@click.option("--method", "methods", multiple=True, help="Of METHODS; may be repeated; `all`.  [default: class_activation_map]")
+@click.option("--class", "label", help="The class to explain  [default: the likeliest]")
+@click.option("--out", default=Path("runs/explain"), show_default=True, type=click.Path(path_type=Path), help="Folder.")
+def explain(photos, source, bundle, methods, label, out):
+    """Show what in photos speaks for a class: a picture with heat maps for each."""
+    from mpox_keras.data.folder import expand_photos
+    from mpox_keras.data.photos import decode_photo, resize_photo
+
+    files = expand_photos(photos)
+    predictor = _load_predictor(source, bundle)
+    from mpox_keras.explain import METHODS
+    from mpox_keras.explain import explain as heat_map
+    from mpox_keras.explain.picture import save_explanations
+
+    names = list(METHODS) if "all" in methods else methods or ["class_activation_map"]
+    unreadable = 0
+    for number, prediction in enumerate(predictor.predict(files), 1):
+        if prediction.error:
+            click.echo(f"error: {prediction.error}", err=True)
+            unreadable += 1
+            continue
+        photo = resize_photo(decode_photo(prediction.file), predictor.image_size)
+        shown = label or prediction.label
+        heats = {name: heat_map(predictor, photo, name, shown) for name in names}
+        title = f"answer: {prediction.answer}; maps for {shown}, which has {prediction.probabilities[shown]:.0%}"
+        # Photos of two folders may share a name.
+        path = out / f"{number:04d}_{Path(prediction.file).stem}.png"
+        save_explanations(path, photo, heats, title)
+        click.echo(path)
+    if unreadable:
+        raise MpoxKerasError(f"{unreadable} of the photos could not be read; the others are explained.")
+
+
+@main.command()
 @_model_option
 @click.option("--format", default="tflite", show_default=True, help="tflite, tfjs, keras or saved_model.")
 @click.option(

@@ -1,0 +1,123 @@
+"""Maps from the outside: how a class's probability changes where parts of the photo are covered. Any runtime will do."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from mpox_keras.errors import require
+from mpox_keras.prediction import Predictor
+
+OCCLUSION_SIDE = 7
+"""A patch covers this share of a side: one in so many."""
+
+OCCLUSION_STEPS = 13
+"""How many places along each side a patch is put to."""
+
+SUPERPIXELS = 50
+LIME_SAMPLES = 300
+LIME_WIDTH = 0.25
+"""Width of LIME's kernel, in cosine distance (the value of its authors' code for pictures)."""
+
+SHAP_SAMPLES = 300
+_BATCH = 32
+
+
+def occlusion(predictor: Predictor, photo: np.ndarray, index: int) -> np.ndarray:
+    """Occlusion (Zeiler and Fergus 2014, arXiv 1311.2901, section 4.2): what covering a patch takes from the probability.
+
+    Each place of the map is the mean over the patches that cover it; a patch has the photo's mean colour.
+    """
+    size = len(photo)
+    side = math.ceil(size / OCCLUSION_SIDE)
+    starts = np.linspace(0, size - side, OCCLUSION_STEPS).round().astype(int)
+    corners = [(top, left) for top in starts for left in starts]
+    colour = _mean_colour(photo)
+
+    def covered(corner):
+        top, left = corner
+        changed = photo.copy()
+        changed[top : top + side, left : left + side] = colour
+        return changed
+
+    whole = class_probabilities(predictor, [photo], index)[0]
+    losses = whole - class_probabilities(predictor, map(covered, corners), index)
+    total, count = np.zeros((size, size)), np.zeros((size, size))
+    for (top, left), loss in zip(corners, losses, strict=True):
+        total[top : top + side, left : left + side] += loss
+        count[top : top + side, left : left + side] += 1
+    return total / count
+
+
+def lime(predictor: Predictor, photo: np.ndarray, index: int) -> np.ndarray:
+    """LIME (Ribeiro et al. 2016, arXiv 1602.04938, section 3.4): a linear model of which superpixels are shown.
+
+    Samples show each superpixel or cover it with its mean colour, and count by their likeness to the whole photo.
+    """
+    linear_model = require("sklearn.linear_model", "explain", "lime")
+    segments = superpixels(photo)
+    count = segments.max() + 1
+    shown = np.random.default_rng(0).random((LIME_SAMPLES, count)) < 0.5
+    shown[0] = True
+    probabilities = class_probabilities(predictor, _coalitions(photo, segments, shown), index)
+    cosine = np.sqrt(shown.mean(axis=1))
+    weights = np.exp(-((1 - cosine) ** 2) / LIME_WIDTH**2)
+    model = linear_model.Ridge(alpha=1.0).fit(shown.astype(float), probabilities, sample_weight=weights)
+    return model.coef_[segments]
+
+
+def shap(predictor: Predictor, photo: np.ndarray, index: int) -> np.ndarray:
+    """Kernel SHAP (Lundberg and Lee 2017, arXiv 1705.07874, section 4.1): Shapley values of superpixels, estimated.
+
+    Coalitions are drawn in complementary pairs with the sizes' share of the Shapley kernel; the least squares are solved
+    so that the values add up to what the whole photo has more than one of which every superpixel is covered.
+    """
+    segments = superpixels(photo)
+    count = segments.max() + 1
+    random = np.random.default_rng(0)
+    sizes = np.arange(1, count)
+    # Weight of all coalitions of a size: (count - 1) / (size (count - size)).
+    share = 1 / (sizes * (count - sizes))
+    shown = np.zeros((SHAP_SAMPLES, count), bool)
+    for row, size in enumerate(random.choice(sizes, SHAP_SAMPLES // 2, p=share / share.sum())):
+        shown[2 * row, random.permutation(count)[:size]] = True
+        shown[2 * row + 1] = ~shown[2 * row]
+    ends = np.stack([np.zeros(count, bool), np.ones(count, bool)])
+    probabilities = class_probabilities(predictor, _coalitions(photo, segments, np.concatenate([ends, shown])), index)
+    (nothing, whole), found = probabilities[:2], probabilities[2:]
+    # The last value is what the others leave of the sum.
+    design = shown[:, :-1].astype(float) - shown[:, -1:]
+    target = found - nothing - shown[:, -1] * (whole - nothing)
+    values = np.linalg.lstsq(design, target, rcond=None)[0]
+    return np.append(values, whole - nothing - values.sum())[segments]
+
+
+def superpixels(photo: np.ndarray) -> np.ndarray:
+    """SLIC superpixels: `(height, width)`, numbered from 0."""
+    segmentation = require("skimage.segmentation", "explain", "superpixels")
+    # With a fixed weight of colour, noise would tear all of them apart, and one would be left.
+    return segmentation.slic(photo, n_segments=SUPERPIXELS, slic_zero=True, start_label=0)
+
+
+def _coalitions(photo, segments, shown):
+    """The photo with the superpixels that are not shown covered by their mean colour, one by one."""
+    counts = np.bincount(segments.ravel())
+    colours = np.stack([np.bincount(segments.ravel(), photo[..., c].ravel()) / counts for c in range(3)], axis=-1)
+    covered = colours[segments].round().astype("uint8")
+    for row in shown:
+        yield np.where(row[segments][..., None], photo, covered)
+
+
+def class_probabilities(predictor: Predictor, photos: Iterable[np.ndarray], index: int) -> np.ndarray:
+    """Calibrated probability of one class for each photo, `(photos,)`, in constant memory."""
+    photos, found = iter(photos), []
+    while batch := list(itertools.islice(photos, _BATCH)):
+        found.append(predictor.predict_pixels(np.stack(batch))["probabilities"][:, index])
+    return np.concatenate(found).astype(float)
+
+
+def _mean_colour(photo):
+    return photo.mean(axis=(0, 1)).round().astype("uint8")

@@ -1,0 +1,48 @@
+"""Explanations as a picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mpox_keras.files import replacing
+from mpox_keras.prediction import DISCLAIMER
+
+_COLOURS = "inferno"
+_LEVELS = (0.3, 0.5, 0.7)
+
+
+def save_explanations(path: str | os.PathLike, photo: np.ndarray, heats: Mapping[str, np.ndarray], title: str) -> None:
+    """Write one row for each method: the photo, the heat map, both together, and the map's contours on the photo.
+
+    Args:
+        path: of the picture; its suffix tells the format.
+        photo: uint8 `(height, width, 3)`.
+        heats: method -> `(height, width)`, 0 to 1.
+        title: what the network answered.
+
+    Example:
+        >>> save_explanations("arm.png", photo, {"occlusion": explain(classifier, photo, "occlusion")}, "mpox, 93 %")
+    """
+    figure = Figure(figsize=(9, 2.4 * len(heats) + 0.9), layout="constrained")
+    figure.suptitle(f"{title}\n{DISCLAIMER}", fontsize=11)
+    rows = figure.subplots(len(heats), 4, squeeze=False)
+    for axes, (method, heat) in zip(rows, heats.items(), strict=True):
+        for axis in axes:
+            axis.set_xticks([])
+            axis.set_yticks([])
+        axes[0].set_ylabel(method.replace("_", " "), fontsize=9)
+        axes[0].imshow(photo)
+        axes[1].imshow(heat, cmap=_COLOURS, vmin=0, vmax=1)
+        axes[2].imshow(photo)
+        axes[2].imshow(heat, cmap=_COLOURS, vmin=0, vmax=1, alpha=0.5)
+        axes[3].imshow(photo)
+        if heat.max() > 0:
+            axes[3].contour(heat, levels=_LEVELS, cmap=_COLOURS, vmin=0, vmax=1, linewidths=1.2)
+    for axis, name in zip(rows[0], ("photo", "map", "overlay", "contours at 0.3, 0.5, 0.7"), strict=True):
+        axis.set_title(name, fontsize=9)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110)

@@ -1,0 +1,195 @@
+"""Heat maps: what each method must be by its definition, on the preset and on networks whose answer is known."""
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from tf_keras_vis.saliency import Saliency
+
+from mpox_keras.classifier import load_classifier
+from mpox_keras.cli import main
+from mpox_keras.data.synthetic import draw_scene
+from mpox_keras.explain import METHODS, ExplanationError, deletion_and_insertion, explain, gradients, perturbation, randomised
+from mpox_keras.explain.gradients import _logits, integrated_gradients
+from mpox_keras.explain.perturbation import occlusion, shap, superpixels
+from mpox_keras.export.bundle import load_bundle
+from mpox_keras.export.exporter import export_bundle
+from mpox_keras.prediction import Predictor
+
+MODEL_AGNOSTIC = ["class_activation_map", "occlusion", "lime", "shap"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fewer_samples():
+    """Maps are coarser, and what they must be is the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(perturbation, "LIME_SAMPLES", 120)
+        patch.setattr(perturbation, "SHAP_SAMPLES", 120)
+        patch.setattr(perturbation, "OCCLUSION_STEPS", 7)
+        patch.setattr(gradients, "SMOOTH_GRAD_SAMPLES", 5)
+        patch.setattr(gradients, "SCORE_CAM_CHANNELS", 16)
+        yield
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return load_classifier()
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return np.array(draw_scene("mpox", np.random.default_rng(5)))
+
+
+@pytest.fixture(scope="module")
+def heats(classifier, photo):
+    return {method: explain(classifier, photo, method, "mpox") for method in METHODS}
+
+
+class Corner(Predictor):
+    """Calls for mpox by the squared red of the upper left quarter, and looks nowhere else."""
+
+    def __init__(self):
+        super().__init__({"classes": ["mpox", "normal"], "image_size": 64, "thresholds": None})
+
+    def predict_pixels(self, pixels):
+        red = ((pixels[:, :32, :32, 0] / 255) ** 2).mean(axis=(1, 2))
+        return {"probabilities": np.stack([red, 1 - red], axis=1).astype("float32")}
+
+
+@pytest.fixture(scope="module")
+def grainy():
+    return np.random.default_rng(0).integers(0, 256, (64, 64, 3), "uint8") // 2 + np.array([100, 0, 0], "uint8")
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+def test_a_map_has_the_photos_size_and_is_the_same_again(classifier, photo, heats, method):
+    heat = heats[method]
+    assert heat.shape == photo.shape[:2]
+    assert heat.dtype == np.float32
+    assert heat.min() >= 0
+    assert heat.max() == 1
+    if method in ("smooth_grad", "lime", "shap"):  # those that draw
+        np.testing.assert_allclose(explain(classifier, photo, method, "mpox"), heat, atol=1e-4)
+
+
+def test_grad_cam_is_the_class_activation_map(heats):
+    # Both weight the last feature maps by the classifier's weights.
+    correlation = np.corrcoef(heats["grad_cam"].ravel(), heats["class_activation_map"].ravel())[0, 1]
+    assert correlation > 0.99
+
+
+@pytest.mark.parametrize("method", ["grad_cam_plus_plus", "score_cam"])
+def test_other_maps_of_the_same_features_are_alike(heats, method):
+    assert np.corrcoef(heats[method].ravel(), heats["class_activation_map"].ravel())[0, 1] > 0.7
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+def test_another_network_has_another_map(classifier, photo, heats, method):
+    other = explain(randomised(classifier), photo, method, "mpox")
+    correlation = np.corrcoef(other.ravel(), heats[method].ravel())[0, 1] if other.any() else 0
+    assert correlation < 0.7
+
+
+def test_randomising_leaves_the_network_itself_alone(classifier, photo):
+    before = classifier.predict_pixels(photo[None])["probabilities"]
+    other = randomised(classifier).predict_pixels(photo[None])["probabilities"]
+    np.testing.assert_array_equal(classifier.predict_pixels(photo[None])["probabilities"], before)
+    assert np.abs(other - before).max() > 0.01
+
+
+def test_the_class_matters(classifier, photo, heats):
+    other = explain(classifier, photo, "class_activation_map", "chickenpox")
+    assert not np.allclose(other, heats["class_activation_map"], atol=0.1)
+    likeliest = classifier.classes[int(classifier.predict_pixels(photo[None])["probabilities"].argmax())]
+    np.testing.assert_array_equal(explain(classifier, photo), explain(classifier, photo, "class_activation_map", likeliest))
+
+
+def test_integrated_gradients_add_up_to_the_difference_of_logits(classifier, photo):
+    model = _logits(classifier)
+    mean = np.broadcast_to(photo.astype("float32").mean(axis=(0, 1)), photo.shape)
+    difference = model.predict_on_batch(photo[None])[0, 0] - model.predict_on_batch(mean[None])[0, 0]
+    assert integrated_gradients(classifier, photo, 0).sum() == pytest.approx(difference, rel=0.1)
+
+
+def test_smooth_grad_without_noise_is_the_saliency_of_tf_keras_vis(classifier, photo, monkeypatch):
+    monkeypatch.setattr(gradients, "SMOOTH_GRAD_NOISE", 0.0)
+    saliency = Saliency(_logits(classifier), clone=False)
+    expected = saliency(lambda logits: logits[:, 0], photo[None].astype("float32"), normalize_map=False)
+    np.testing.assert_allclose(gradients.smooth_grad(classifier, photo, 0), np.asarray(expected)[0], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["occlusion", "lime", "shap"])
+def test_maps_from_the_outside_find_where_a_predictor_looks(grainy, method):
+    # Half of its red is bright: of stripes the mean of the squares is more than the square of the mean.
+    grainy = grainy.copy()
+    grainy[:32, :32, 0] = np.where(np.arange(32) % 8 < 4, 255, 0)
+    heat = explain(Corner(), grainy, method, "mpox")
+    assert heat[:24, :24].mean() > 2 * heat[40:, 40:].mean()
+
+
+def test_shapley_values_add_up(grainy):
+    reddish = grainy.copy()
+    reddish[:32, :32, 0] = 255
+    found = shap(Corner(), reddish, 0)
+    segments = superpixels(reddish)
+    values = [found[segments == number][0] for number in range(segments.max() + 1)]
+    covered = reddish.astype(float)
+    for number in range(segments.max() + 1):
+        covered[segments == number] = reddish[segments == number].mean(axis=0).round()
+    both = Corner().predict_pixels(np.stack([reddish, covered.astype("uint8")]))["probabilities"][:, 0]
+    assert sum(values) == pytest.approx(both[0] - both[1], abs=1e-5)
+
+
+def test_occlusion_is_the_loss_of_probability():
+    photo = np.zeros((64, 64, 3), "uint8")
+    photo[:32, :32, 0] = 200
+    found = occlusion(Corner(), photo, 0)
+    assert found[40:, 40:].max() == pytest.approx(0, abs=1e-6)
+    # A patch inside the quarter replaces 200 by the mean of 50 on its share of the quarter's pixels.
+    assert found[16, 16] == pytest.approx((200**2 - 50**2) / 255**2 * 10 * 10 / 32**2, rel=0.05)
+
+
+def test_a_better_map_has_a_smaller_deletion_and_a_larger_insertion_area():
+    photo = np.zeros((64, 64, 3), "uint8")
+    photo[:32, :32, 0] = 250
+    right, wrong = np.zeros((64, 64)), np.zeros((64, 64))
+    right[:32, :32] = wrong[32:, 32:] = 1
+    best, worst = (deletion_and_insertion(Corner(), photo, heat, "mpox") for heat in (right, wrong))
+    assert best[0] < worst[0] - 0.2
+    assert best[1] > worst[1]
+    assert min(best + worst) >= 0
+    assert max(best + worst) <= 1
+
+
+@pytest.mark.parametrize("method", MODEL_AGNOSTIC)
+def test_bundles_are_explained_too(tmp_path_factory, classifier, photo, heats, method):
+    folder = tmp_path_factory.mktemp("explain") / "bundle"
+    export_bundle("fast_mpoxnet_msid", folder, "keras")
+    np.testing.assert_allclose(explain(load_bundle(folder), photo, method, "mpox"), heats[method], atol=1e-3)
+
+
+def test_what_cannot_be_explained_is_told(classifier, photo):
+    with pytest.raises(ExplanationError, match="To be had are class_activation_map"):
+        explain(classifier, photo, "gradcam")
+    with pytest.raises(ExplanationError, match="knows mpox, chickenpox"):
+        explain(classifier, photo, label="acne")
+    with pytest.raises(ExplanationError, match="needs gradients, which a bundle has not"):
+        explain(Corner(), photo, "grad_cam")
+
+
+def test_the_command_writes_a_picture_for_each_photo(photo, tmp_path):
+    Image.fromarray(photo).save(tmp_path / "arm.png")
+    (tmp_path / "notes.jpg").write_text("no photo")
+    out = tmp_path / "out"
+    arguments = ["explain", str(tmp_path / "arm.png"), "--method", "class_activation_map", "--method", "occlusion"]
+    result = CliRunner().invoke(main, [*arguments, "--class", "measles", "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    with Image.open(out / "0001_arm.png") as picture:
+        assert picture.width > 900
+    result = CliRunner().invoke(main, [*arguments, str(tmp_path / "notes.jpg"), "--out", str(out)])
+    assert result.exit_code == 2
+    assert "1 of the photos could not be read" in result.output
+    result = CliRunner().invoke(main, [*arguments, "--method", "magic", "--out", str(out)])
+    assert result.exit_code == 2
+    assert "no method 'magic'" in result.output
