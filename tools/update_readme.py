@@ -294,7 +294,21 @@ def photo_checks_table():
     return table([f"{figures['photos']} photos of MSID", "too dark", "too bright", "blurred"], rows)
 
 
+def explanations_table():
+    """How faithful each method's maps are."""
+    rows = []
+    for name, figures in load("explanations")["methods"].items():
+        cells = [f"{figures[kind]:.3f} ± {figures[f'{kind}_error']:.3f}" for kind in ("deletion", "insertion")]
+        known = "seconds" in figures
+        cells.append(f"{figures['correlation_with_shuffled_weights']:+.2f}" if known else "")
+        cells.append(f"{figures['seconds']:.2f}" if known else "")
+        rows.append([name.replace("_", " "), *cells])
+    header = ["method", "deletion", "insertion", "correlation with shuffled weights", "seconds a map"]
+    return table(header, rows)
+
+
 TABLES = {
+    "explanations": explanations_table,
     "web": web_table,
     "photo_checks": photo_checks_table,
     "parity": parity_table,

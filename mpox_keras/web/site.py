@@ -74,9 +74,9 @@ def build_site(bundle: str | os.PathLike, out: str | os.PathLike) -> str:
         >>> build_site("mpox-tfjs", "site")
     """
     bundle, out = Path(bundle), Path(out)
-    metadata = read_metadata(bundle, ["tfjs/model.json", "MODEL_CARD.md"], ["format"]) if _is_tfjs(bundle) else None
-    if metadata is None:
+    if not (bundle / METADATA_FILE).is_file() or not (bundle / "tfjs").is_dir():
         raise SiteError(f"{bundle} is no bundle for TF.js. Make one with `mpox-keras export --format tfjs --out DIR`.")
+    metadata = read_metadata(bundle, ["tfjs/model.json", "MODEL_CARD.md"], ["format"])
     if out.exists() and any(out.iterdir() if out.is_dir() else [out]) and not (out / _MARK).is_file():
         raise SiteError(f"{out} exists and is no site. Give a new folder.")
     contents = {name: file.read_bytes() for name, file in _app_files(importlib.resources.files("mpox_keras.web") / "app")}
@@ -101,10 +101,6 @@ def build_site(bundle: str | os.PathLike, out: str | os.PathLike) -> str:
                 # Without the time, so that equal sites have equal bytes.
                 path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(content, 9, mtime=0))
     return version
-
-
-def _is_tfjs(bundle):
-    return (bundle / METADATA_FILE).is_file() and (bundle / "tfjs").is_dir()
 
 
 def _app_files(folder: Traversable, prefix: str = ""):

@@ -46,7 +46,12 @@ def server(site):
 def chromium():
     if not CHROMIUM:
         pytest.skip("needs Chromium, for example Debian's package chromium")
-    options = ["--use-fake-device-for-media-stream", "--host-resolver-rules=MAP insecure.test 127.0.0.1"]
+    # Small containers have too little shared memory for large photos.
+    options = [
+        "--disable-dev-shm-usage",
+        "--use-fake-device-for-media-stream",
+        "--host-resolver-rules=MAP insecure.test 127.0.0.1",
+    ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *options])
         yield browser

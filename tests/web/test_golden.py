@@ -120,7 +120,9 @@ def test_an_area_that_was_moved_is_the_one_that_is_checked(app, classifier, tmp_
 
 
 @pytest.mark.parametrize("engine", ["wasm", "wasm-threads", "webgl"])
-def test_each_engine_gives_the_same_answer(app, bundle, engine, classifier, drawn):
+def test_each_engine_gives_the_same_answer(app, engine, classifier, drawn):
+    if engine == "webgl" and "no webgl" in str(app.tried()["webgl"]):
+        pytest.skip("this Chromium has no WebGL")
     pixels = resize_photo(decode_photo(drawn), 224)
     found = app.page.evaluate(
         """async ([samples, engine]) => {

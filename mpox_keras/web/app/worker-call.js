@@ -9,19 +9,23 @@ import { Failure } from "./failure.js";
 export function callsTo(worker) {
   const waiting = new Map();
   let next = 0;
+  // An error outside of any call: the worker could not be loaded, or is lost.
+  let lost = null;
   worker.onmessage = ({ data: { id, value, failure } }) => {
-    const { resolve, reject } = waiting.get(id);
+    const call = waiting.get(id);
     waiting.delete(id);
-    if (failure) reject(new Failure(failure.key, failure.values));
-    else resolve(value);
+    if (failure) call?.reject(new Failure(failure.key, failure.values));
+    else call?.resolve(value);
   };
   worker.onerror = (event) => {
     event.preventDefault();
-    for (const { reject } of waiting.values()) reject(new Failure("worker_failed", { reason: event.message || "" }));
+    lost = new Failure("worker_failed", { reason: event.message || worker.constructor.name });
+    for (const { reject } of waiting.values()) reject(lost);
     waiting.clear();
   };
   return (name, argument, transfer = []) =>
     new Promise((resolve, reject) => {
+      if (lost) return reject(lost);
       waiting.set(next, { resolve, reject });
       worker.postMessage({ id: next++, name, argument }, transfer);
     });
