@@ -30,7 +30,8 @@ def grad_cam(classifier: Classifier, photo: np.ndarray, index: int) -> np.ndarra
 
 def grad_cam_plus_plus(classifier: Classifier, photo: np.ndarray, index: int) -> np.ndarray:
     """Grad-CAM++ (Chattopadhay et al. 2018, arXiv 1710.11063) at the last feature maps."""
-    return _from_feature_maps("gradcam_plus_plus", "GradcamPlusPlus", classifier, photo, index)
+    # Where no gradient is other than zero, its weights are 0 / 0, and nothing is explained.
+    return np.nan_to_num(_from_feature_maps("gradcam_plus_plus", "GradcamPlusPlus", classifier, photo, index))
 
 
 def score_cam(classifier: Classifier, photo: np.ndarray, index: int) -> np.ndarray:

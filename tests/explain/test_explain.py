@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from PIL import Image
 from tf_keras_vis.saliency import Saliency
 
-from mpox_keras.classifier import load_classifier
+from mpox_keras.classifier import Classifier, load_classifier
 from mpox_keras.cli import main
 from mpox_keras.data.synthetic import draw_scene
 from mpox_keras.explain import METHODS, ExplanationError, deletion_and_insertion, explain, gradients, perturbation, randomised
@@ -89,6 +89,16 @@ def test_another_network_has_another_map(classifier, photo, heats, method):
     other = explain(randomised(classifier), photo, method, "mpox")
     correlation = np.corrcoef(other.ravel(), heats[method].ravel())[0, 1] if other.any() else 0
     assert correlation < 0.7
+
+
+# Score-CAM weighs all feature maps alike where none matters.
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "score_cam"])
+def test_where_nothing_speaks_for_a_class_the_map_is_empty(classifier, photo, method):
+    deaf = randomised(classifier)
+    kernel, bias = deaf.trained.get_layer("diagnosis").get_weights()
+    deaf.trained.get_layer("diagnosis").set_weights([np.zeros_like(kernel), bias])
+    blind = Classifier(deaf.trained, deaf.metadata)
+    np.testing.assert_allclose(explain(blind, photo, method, "mpox"), 0, atol=1e-6)
 
 
 def test_randomising_leaves_the_network_itself_alone(classifier, photo):
