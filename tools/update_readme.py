@@ -102,6 +102,29 @@ def schedule_table():
     return table([*header, "accuracy of the surest 90 %", "calibration error", "AUC per patient, elsewhere"], rows)
 
 
+def ablation_table():
+    """What fusion and auxiliary losses add to the backbone."""
+    alone = _predictions("ablation_backbone")
+    whole = _predictions("fast_mpoxnet")
+    if list(alone) != list(whole):
+        raise SystemExit("ablation_backbone.csv and fast_mpoxnet.csv are of different photos.")
+    groups = [row["group"] for row in whole.values()]
+    figures = compare_accuracy([_is_right(row) for row in whole.values()], [_is_right(row) for row in alone.values()], groups)
+    low, high = figures["difference_interval"]
+    gain = f"{100 * figures['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+    rows = []
+    for name, title, points in (
+        ("ablation_backbone", "backbone alone", ""),
+        ("fast_mpoxnet", "with ABLGFM and auxiliary losses (as above)", gain),
+    ):
+        results = load(name)
+        auc = f"{results['mpox_against_other_rashes']['auc']:.3f}"
+        rash = with_interval(results["rash_classes_only"], "accuracy")
+        rows.append([title, _over_folds(results), points, rash, auc, f"{results['external_auc']:.2f}"])
+    header = ["network", "accuracy over folds, mean ± SD", "points more (95 % interval)", "rash classes only"]
+    return table([*header, "AUC, mpox against other rashes", "AUC per patient, elsewhere"], rows)
+
+
 def protocol_table():
     """One network, three ways to split."""
     rows = []
@@ -316,6 +339,7 @@ TABLES = {
     "convolutions": convolutions_table,
     "crossval": crossval_table,
     "schedule": schedule_table,
+    "ablation": ablation_table,
     "protocol": protocol_table,
     "comparison": comparison_table,
     "shortcuts": shortcuts_table,

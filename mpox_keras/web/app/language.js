@@ -46,8 +46,9 @@ export const className = (label) => (hasText(`class_${label}`) ? text(`class_${l
 /** 0.934 -> 93 %, in the language's digits; never 0 or 100, of which no network is sure. */
 export function percent(value) {
   const format = (share) => new Intl.NumberFormat(current, { style: "percent" }).format(share);
-  if (value < 0.01) return `< ${format(0.01)}`;
-  if (value > 0.99) return `> ${format(0.99)}`;
+  // Kept from left to right, or Arabic would mirror the signs.
+  if (value < 0.01) return `\u2066< ${format(0.01)}\u2069`;
+  if (value > 0.99) return `\u2066> ${format(0.99)}\u2069`;
   return format(value);
 }
 
