@@ -310,6 +310,7 @@ def web(bundle, out, host, port, open_page):
 
     with tempfile.TemporaryDirectory() as scratch:
         if bundle is None:
+            click.echo("exporting the preset; some seconds", err=True)
             _start_tensorflow()
             from mpox_keras.export.exporter import export_bundle
 
