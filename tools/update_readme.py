@@ -324,10 +324,11 @@ def explanations_table():
         cells = [f"{figures[kind]:.3f} ± {figures[f'{kind}_error']:.3f}" for kind in ("deletion", "insertion")]
         known = "seconds" in figures
         cells.append(f"{figures['correlation_with_shuffled_weights']:+.2f}" if known else "")
-        cells.append(f"{figures['seconds']:.2f}" if known else "")
+        cells.append(f"{figures['seconds']:.3f}" if known else "")
         rows.append([name.replace("_", " "), *cells])
     header = ["method", "deletion", "insertion", "correlation with shuffled weights", "seconds a map"]
-    return table(header, rows)
+    agreement = load("explanations")["agreement"]["class_activation_map grad_cam"]
+    return table(header, rows) + f"\n\nClass activation map and Grad-CAM correlate at {agreement:.4f}."
 
 
 TABLES = {
