@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from mpox_keras.classifier import Classifier
-from mpox_keras.explain.perturbation import class_probabilities
+from mpox_keras.explain.perturbation import class_probabilities, mean_colour
 from mpox_keras.prediction import Predictor
 
 STEPS = 20
@@ -39,7 +39,7 @@ def deletion_and_insertion(predictor: Predictor, photo: np.ndarray, heat: np.nda
     ranks[order] = np.arange(order.size)
     ranks = ranks.reshape(heat.shape)
     blurred = np.array(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(_BLUR)))
-    mean = np.broadcast_to(photo.mean(axis=(0, 1)).round().astype("uint8"), photo.shape)
+    mean = np.broadcast_to(mean_colour(photo), photo.shape)
     hottest = [(ranks < ranks.size * step / STEPS)[..., None] for step in range(STEPS + 1)]
     index = predictor.classes.index(label)
     deletion = class_probabilities(predictor, (np.where(chosen, mean, photo) for chosen in hottest), index)

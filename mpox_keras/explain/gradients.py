@@ -14,7 +14,7 @@ from mpox_keras.classifier import Classifier
 from mpox_keras.errors import require
 
 SCORE_CAM_CHANNELS = 32
-"""How many feature maps, those that vary most, Score-CAM masks the photo with (all would take ten times as long)."""
+"""How many feature maps, those that vary most, Score-CAM masks the photo with; all take much longer."""
 
 SMOOTH_GRAD_SAMPLES = 20
 SMOOTH_GRAD_NOISE = 0.15

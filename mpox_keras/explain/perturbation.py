@@ -35,7 +35,7 @@ def occlusion(predictor: Predictor, photo: np.ndarray, index: int) -> np.ndarray
     side = math.ceil(size / OCCLUSION_SIDE)
     starts = np.linspace(0, size - side, OCCLUSION_STEPS).round().astype(int)
     corners = [(top, left) for top in starts for left in starts]
-    colour = _mean_colour(photo)
+    colour = mean_colour(photo)
 
     def covered(corner):
         top, left = corner
@@ -119,5 +119,6 @@ def class_probabilities(predictor: Predictor, photos: Iterable[np.ndarray], inde
     return np.concatenate(found).astype(float)
 
 
-def _mean_colour(photo):
+def mean_colour(photo: np.ndarray) -> np.ndarray:
+    """What a photo's parts are covered with: uint8 `(3,)`."""
     return photo.mean(axis=(0, 1)).round().astype("uint8")
