@@ -1,0 +1,46 @@
+"""The command line: each command parses, calls one function and prints."""
+
+from __future__ import annotations
+
+import click
+
+from mpox_keras._version import __version__
+from mpox_keras.cli.data import data
+from mpox_keras.cli.exporting import export, verify
+from mpox_keras.cli.judging import evaluate
+from mpox_keras.cli.training import crossval, fit, quickstart, summary
+from mpox_keras.cli.using import explain, predict, web
+from mpox_keras.errors import MpoxKerasError
+
+
+class _Commands(click.Group):
+    """Shows the errors meant for the user as one message, with exit code 2."""
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except MpoxKerasError as error:
+            click.echo(f"error: {error}", err=True)
+        except BrokenPipeError:  # the reader of a pipe has enough; click ends quietly
+            raise
+        except OSError as error:
+            click.echo(f"error: {error.filename or 'a file'}: {error.strerror or error}", err=True)
+        except ModuleNotFoundError as error:  # installed without its dependencies, for TFLite bundles alone
+            click.echo(f"error: this needs the package {error.name}: pip install mpox-keras", err=True)
+        except KeyboardInterrupt:
+            click.echo("interrupted; the same command goes on where this one stopped", err=True)
+            context.exit(130)
+        context.exit(2)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__)
+def main():
+    """Train, judge and use ultralight networks that tell mpox from other rashes in photos.
+
+    For research; nothing here is a diagnosis.
+    """
+
+
+for command in (fit, crossval, evaluate, predict, explain, export, verify, web, summary, data, quickstart):
+    main.add_command(command)

@@ -1,0 +1,5 @@
+"""`python -m mpox_keras.cli`."""
+
+from mpox_keras.cli import main
+
+main()
