@@ -16,6 +16,22 @@ from mpox_keras.errors import MpoxKerasError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
+HUB = "keras_hub:"
+"""Begins the name of a network that is a preset of keras-hub."""
+
+NETWORKS = (
+    "FastMpoxNet",
+    *(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
+    *(f"DenseNet{layers}" for layers in (121, 169, 201)),
+    *(f"EfficientNetB{size}" for size in range(8)),
+    *(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S", "M", "L")),
+    *("InceptionResNetV2", "InceptionV3", "MobileNet", "MobileNetV2", "MobileNetV3Large", "MobileNetV3Small"),
+    *("NASNetLarge", "NASNetMobile"),
+    *(f"ResNet{layers}{version}" for layers in (50, 101, 152) for version in ("", "V2")),
+    *("VGG16", "VGG19", "Xception"),
+)
+"""The networks that a config may name beside presets of keras-hub: ours and those of keras.applications."""
+
 
 class ConfigError(MpoxKerasError, ValueError):
     """A config value or key is wrong; the message names it, what was expected and the nearest right key."""
@@ -26,12 +42,13 @@ class _Section(pydantic.BaseModel):
 
 
 class ModelConfig(_Section):
-    """The network: arguments of `mpox_keras.FastMpoxNet`, or of `TransferModel` for a network of keras.applications.
+    """The network: arguments of `mpox_keras.FastMpoxNet`, or of `TransferModel` for others.
 
-    `fusion`, `auxiliary_heads` and `head_filters` are for `FastMpoxNet`, `width` is for the others.
+    `network` is one of `NETWORKS`, or `keras_hub:` and a preset of keras-hub. `fusion`, `auxiliary_heads` and `head_filters`
+    are for `FastMpoxNet`, `width` is for MobileNets.
     """
 
-    network: Literal["FastMpoxNet", "MobileNetV2", "MobileNetV3Small", "MobileNetV3Large"] = "FastMpoxNet"
+    network: str = "FastMpoxNet"
     width: Annotated[float, Field(gt=0)] = 1.0
     weights: str | None = "imagenet"
     image_size: Annotated[int, Field(ge=32, multiple_of=32)] = 224
@@ -39,6 +56,21 @@ class ModelConfig(_Section):
     auxiliary_heads: bool = True
     head_filters: Annotated[int, Field(ge=1)] = 288
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+
+    @pydantic.field_validator("network")
+    @classmethod
+    def _known(cls, value):
+        if value in NETWORKS or value.removeprefix(HUB) not in ("", value):
+            return value
+        near = difflib.get_close_matches(value, NETWORKS, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(NETWORKS)}"
+        raise ValueError(f"there is no such network; {hint}, or {HUB} and a preset")
+
+    @pydantic.model_validator(mode="after")
+    def _width_fits(self):
+        if self.width != 1 and not self.network.startswith("MobileNet"):
+            raise ValueError(f"model.width is for MobileNets; {self.network} has one width")
+        return self
 
 
 class DataConfig(_Section):
@@ -85,6 +117,10 @@ class TrainingConfig(_Section):
     With `frozen_stages`, `views` augmented views of each photo are made before training (`mpox_keras.training.views`), and
     a teacher may be listened to by `teacher_weight` (`mpox_keras.training.distillation`). `image_size` is that of training,
     if not the model's.
+
+    `unfreezing` lists the epochs at which one more stage of the backbone begins to learn, the last one first; with the last
+    number all do: `[5]` trains the head alone for five epochs, `[3, 6]` the head, then also the last stage, then all.
+    `stage_decay` is the learning rate of a stage as a share of the next one's; the last stage has `learning_rate` times it.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 30
@@ -92,6 +128,8 @@ class TrainingConfig(_Section):
     image_size: Annotated[int, Field(ge=32, multiple_of=32)] | None = None
     frozen_stages: Literal[0, 2, 3, 4] = 0
     views: Annotated[int, Field(ge=1)] = 16
+    unfreezing: list[Annotated[int, Field(ge=1)]] = []
+    stage_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     teacher: str = "imagenet"
     teacher_weight: Share = 0.0
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
@@ -108,6 +146,13 @@ class TrainingConfig(_Section):
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     threads: Annotated[int, Field(ge=1)] | None = None
     tensorboard: bool = False
+
+    @pydantic.field_validator("unfreezing")
+    @classmethod
+    def _rising(cls, value):
+        if value != sorted(set(value)):
+            raise ValueError("expected epochs that rise, like [3, 6]")
+        return value
 
 
 class Config(_Section):
@@ -130,6 +175,8 @@ class Config(_Section):
     def _consistent(self):
         if self.training.frozen_stages and not (self.model.weights and self.model.network == "FastMpoxNet"):
             raise ValueError("training.frozen_stages needs a FastMpoxNet with pretrained model.weights")
+        if self.training.frozen_stages and (self.training.unfreezing or self.training.stage_decay != 1):
+            raise ValueError("training.frozen_stages never learn, so training.unfreezing and stage_decay do not go with them")
         if self.training.teacher_weight and not self.training.frozen_stages:
             raise ValueError("training.teacher_weight needs training.frozen_stages, because a teacher looks at fixed views")
         return self

@@ -20,3 +20,10 @@ def silenced_stderr() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def silence_stderr() -> None:
+    """The same for as long as the process runs: for workers, whose lines of progress would mix with one another's."""
+    sys.stderr.flush()
+    with open(os.devnull, "wb") as devnull:
+        os.dup2(devnull.fileno(), 2)

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import click
 
-from mpox_keras.cli.common import config_option, data_option, groups_option, set_option, show_progress, start_tensorflow
+from mpox_keras.cli.common import (
+    config_option,
+    data_option,
+    groups_option,
+    set_option,
+    show_progress,
+    start_tensorflow,
+    workers_option,
+)
+from mpox_keras.errors import MpoxKerasError
 
 
 @click.command()
@@ -44,8 +53,9 @@ def fit(config_path, data, groups, out, overrides):
     "by every fold's network and used for nothing.",
 )
 @click.option("--out", default=Path("runs/crossval"), show_default=True, type=click.Path(path_type=Path), help="Run folder.")
+@workers_option
 @set_option
-def crossval(config_path, data, groups, external, out, overrides):
+def crossval(config_path, data, groups, external, out, workers, overrides):
     """Train and judge one network per fold; groups never straddle folds, unless the config's data.split says so."""
     from mpox_keras.config import load_config
 
@@ -60,9 +70,53 @@ def crossval(config_path, data, groups, external, out, overrides):
         photos = read_grouped_photos(data, classes, groups)
     else:
         photos = read_ungrouped_photos(data, classes)
-    results = cross_validate(config, photos, out, read_external_photos(external, classes) if external else None)
+    elsewhere = read_external_photos(external, classes) if external else None
+    results = cross_validate(config, photos, out, elsewhere, workers)
     click.echo(format_summary(results))
     click.echo(f"results: {out}")
+
+
+@click.command()
+@click.option("--configs", "first", required=True, type=click.Path(path_type=Path), metavar="CONFIG...", help="The candidates.")
+@click.argument("others", nargs=-1, type=click.Path(path_type=Path), metavar="")
+@data_option
+@groups_option
+@click.option("--search", "ranges", type=click.Path(path_type=Path), help="A YAML file of ranges to draw hyperparameters from.")
+@click.option("--trials", default=4, show_default=True, type=click.IntRange(1), help="With --search: draws for each config.")
+@click.option("--out", default=Path("runs/select"), show_default=True, type=click.Path(path_type=Path), help="Run folder.")
+@workers_option
+@set_option
+def select(first, others, data, groups, ranges, trials, out, workers, overrides):
+    """Choose among networks by nested cross-validation, and estimate what the choice is worth.
+
+    The same command goes on where an interrupted one stopped.
+    """
+    from mpox_keras.config import load_config
+
+    configs = {}
+    for path in (first, *others):
+        if path.stem in configs:
+            raise MpoxKerasError(f"two of the configs are called {path.stem}; results go by the name, so rename one.")
+        configs[path.stem] = load_config(path, overrides)
+    if ranges:
+        from mpox_keras.training.search import draw_configs
+
+        configs = {
+            f"{name}_{number}": drawn
+            for name, config in configs.items()
+            for number, drawn in enumerate(draw_configs(config, ranges, trials, name), 1)
+        }
+    start_tensorflow(next(iter(configs.values())).training.threads)
+    from mpox_keras.data import read_grouped_photos
+    from mpox_keras.evaluation import format_summary
+    from mpox_keras.training.select import format_selection, select_network
+
+    photos = read_grouped_photos(data, next(iter(configs.values())).data.classes, groups)
+    results = select_network(configs, photos, out, workers)
+    click.echo(format_selection(results))
+    click.echo(format_summary(results))
+    click.echo(f"results: {out}")
+    click.echo(f"to train the winner: mpox-keras fit --config {out / 'winner.yaml'} --data {data}")
 
 
 @click.command()

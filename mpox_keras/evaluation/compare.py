@@ -1,4 +1,4 @@
-"""Two networks judged on the same photos."""
+"""Networks judged on the same photos."""
 
 from __future__ import annotations
 
@@ -46,3 +46,25 @@ def compare_accuracy(first: np.ndarray, second: np.ndarray, groups: Sequence[str
         "only_second": only_second,
         "p_value": float(binomtest(only_first, only_first + only_second).pvalue) if only_first + only_second else 1.0,
     }
+
+
+def pareto_front(costs: Sequence[float], accuracies: Sequence[float]) -> list[int]:
+    """The networks to which no other is superior: none costs less or as much and is more accurate, or as accurate for less.
+
+    Args:
+        costs: of each network, such as its milliseconds.
+        accuracies: of each network.
+
+    Returns:
+        Indices, the cheapest first; of networks alike in both the first.
+
+    Example:
+        >>> pareto_front([1.0, 2.0, 3.0], [0.8, 0.7, 0.9])
+        [0, 2]
+    """
+    front, reached = [], -float("inf")
+    for index in sorted(range(len(costs)), key=lambda index: (costs[index], -accuracies[index])):
+        if accuracies[index] > reached:
+            front.append(index)
+            reached = accuracies[index]
+    return front

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.metrics import auc, roc_curve
 
+from mpox_keras.evaluation.compare import pareto_front
 from mpox_keras.evaluation.metrics import CALIBRATION_BINS, calibration_bins, check_predictions, wilson_interval
 from mpox_keras.files import replacing
 
@@ -182,6 +183,50 @@ def plot_coverage(curve: Sequence[dict], path: str | Path | None = None) -> Figu
         axes.set(xlabel="Share of photos answered", ylabel="Accuracy of the answers")
         axes.grid(alpha=0.15, color=_INK, linewidth=0.8)
         axes.spines[["top", "right"]].set_visible(False)
+        _save(figure, path)
+    return figure
+
+
+def plot_selection(candidates: dict[str, dict], winner: str, path: str | Path | None = None) -> Figure:
+    """Draw accuracy, with 95 % intervals, against time and size; a line joins the networks that no other is superior to.
+
+    Args:
+        candidates: of `select_network`: name -> `accuracy`, `accuracy_interval`, `milliseconds` and `tflite_bytes`.
+        winner: the name to draw larger.
+        path: where to save the plot, `.svg` or `.png`; None saves nothing.
+
+    Raises:
+        ValueError: `path` ends in something else.
+
+    Example:
+        >>> plot_selection(results["candidates"], results["winner"], "selection.svg")
+    """
+    import matplotlib
+    from matplotlib.ticker import ScalarFormatter
+
+    accuracies = [candidate["accuracy"] for candidate in candidates.values()]
+    with matplotlib.rc_context(_SETTINGS):
+        figure, panels = _figure(8.4, 4.2, ncols=2, sharey=True)
+        for axes, key, unit, label in (
+            (panels[0], "milliseconds", 1, "Milliseconds a photo, TFLite, one thread"),
+            (panels[1], "tflite_bytes", 1e6, "Size as a TFLite model, MB"),
+        ):
+            costs = [candidate[key] / unit for candidate in candidates.values()]
+            front = pareto_front(costs, accuracies)
+            axes.plot(
+                [costs[index] for index in front], [accuracies[index] for index in front], color=_INK, linewidth=0.8, alpha=0.5
+            )
+            for index, (name, candidate) in enumerate(candidates.items()):
+                colour = _COLOURS[index % len(_COLOURS)]
+                axes.vlines(costs[index], *candidate["accuracy_interval"], color=colour, linewidth=1.4, alpha=0.5)
+                axes.plot(costs[index], accuracies[index], "o", color=colour, markersize=9 if name == winner else 6, label=name)
+            axes.set(xscale="log", xlabel=label)
+            axes.xaxis.set_major_formatter(ScalarFormatter())
+            axes.xaxis.set_minor_formatter(ScalarFormatter())
+            axes.grid(alpha=0.15, color=_INK, linewidth=0.8)
+            axes.spines[["top", "right"]].set_visible(False)
+        panels[0].set_ylabel("Accuracy out of fold")
+        panels[1].legend(frameon=False, loc="best")
         _save(figure, path)
     return figure
 

@@ -85,6 +85,39 @@ class Checkpoint(keras.callbacks.Callback):
             self.model.save_weights(temporary)
 
 
+class Unfreezing(keras.callbacks.Callback):
+    """Lets the stages of a backbone learn one after another, from the last to the first (gradual unfreezing, Howard and
+    Ruder 2018, arXiv 1801.06146, section 3.3).
+
+    Args:
+        stages: of `backbone_stages`.
+        epochs: at which one more stage begins to learn; with the last of them all do.
+    """
+
+    def __init__(self, stages: list[list[keras.Layer]], epochs: list[int]):
+        super().__init__()
+        self.stages = stages
+        self.epochs = epochs
+        self.frozen = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        begun = sum(epoch >= start for start in self.epochs)
+        frozen = 0 if begun == len(self.epochs) else max(0, len(self.stages) - begun)
+        if frozen == self.frozen:
+            return
+        self.frozen = frozen
+        for number, stage in enumerate(self.stages):
+            for layer in stage:
+                layer.trainable = number >= frozen
+        # What is trained was fixed when the step was traced.
+        self.model.make_train_function(force=True)
+
+    def on_train_end(self, logs=None):
+        for stage in self.stages:
+            for layer in stage:
+                layer.trainable = True
+
+
 def resume(model: keras.Model, checkpoint: Path, steps_per_epoch: int) -> int:
     """Load a checkpoint if there is one.
 

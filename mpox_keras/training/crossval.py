@@ -7,8 +7,6 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-import keras
 import numpy as np
 
 from mpox_keras.config import Config
@@ -21,10 +19,8 @@ from mpox_keras.evaluation.calibration import choose_limits
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.evaluation.report import write_report
 from mpox_keras.files import replacing
-from mpox_keras.models import deploy
-from mpox_keras.training.fit import is_finished, prepare, train
+from mpox_keras.training.folds import Examples, train_left_out
 from mpox_keras.training.runs import environment, open_run, training_seconds
-from mpox_keras.training.unfamiliarity import add_unfamiliarity
 
 _SPLITS = {
     "grouped": "groups kept together, augmentation of the training part only",
@@ -38,6 +34,7 @@ def cross_validate(
     photos: Sequence[Photo],
     folder: str | Path,
     external: Sequence[Photo] | None = None,
+    workers: int = 1,
 ) -> dict:
     """Train one network per fold on the photos of the other folds and predict the photos left out.
 
@@ -48,6 +45,7 @@ def cross_validate(
         config: the experiment.
         photos: labelled photos; folds given with them are used, else grouped stratified ones are made.
         external: photos of mpox and of other rashes from elsewhere, judged by every fold's network and used for nothing.
+        workers: how many networks are trained side by side, see `train_left_out`.
         folder: gets a folder per fold, `out_of_fold.csv` (file, label, group, fold, one probability per class, unfamiliarity),
             `results.json` and `report.html`.
 
@@ -68,35 +66,28 @@ def cross_validate(
         photos, pixels = add_copies(photos, pixels, config)
         config = _same_number_of_steps(config)
     folds = assign_folds(photos, config.data.folds, config.seed)
-    labels = np.array([classes.index(photo.label) for photo in photos])
+    examples = Examples(
+        pixels,
+        labels=np.array([classes.index(photo.label) for photo in photos]),
+        groups=np.array([photo.group for photo in photos]),
+        folds=folds,
+        external=load_photos(external, config.model.image_size) if external else None,
+    )
+    numbers = sorted(set(folds.tolist()))
+    answers = train_left_out(config, examples, [(fold,) for fold in numbers], folder, workers)
     probabilities, unfamiliarity = np.zeros((len(photos), len(classes))), np.zeros(len(photos))
-    groups = np.array([photo.group for photo in photos])
-    external_pixels = load_photos(external, config.model.image_size) if external else None
-    examples, external_probabilities = None, []
-    seconds = {}
-    for fold in sorted(set(folds.tolist())):
-        fold_folder = folder / f"fold_{fold}"
-        held_out = folds == fold
-        click.echo(f"fold {fold}: {(~held_out).sum()} photos to train on, {held_out.sum()} left out", err=True)
-        if examples is None and not is_finished(fold_folder):
-            examples = prepare(config, pixels)
-        taught = None if examples is None else examples[~held_out]
-        model = train(config, taught, labels[~held_out], fold_folder, groups[~held_out])
-        model = deploy(add_unfamiliarity(model, pixels[~held_out]))
-        answers = model.predict(pixels[held_out], verbose=0)
-        probabilities[held_out], unfamiliarity[held_out] = answers["probabilities"], answers["unfamiliarity"][:, 0]
-        if external:
-            external_probabilities.append(model.predict(external_pixels, verbose=0)["probabilities"])
-        seconds[f"fold_{fold}"] = training_seconds(fold_folder)
-        keras.backend.clear_session()
+    for fold in numbers:
+        held_out, answer = folds == fold, answers[fold,]
+        probabilities[held_out], unfamiliarity[held_out] = answer.probabilities, answer.unfamiliarity
+    seconds = {f"fold_{fold}": training_seconds(folder / f"fold_{fold}") for fold in numbers}
+    labels = examples.labels
 
     _write_out_of_fold(folder / "out_of_fold.csv", photos, folds, probabilities, unfamiliarity, classes)
     given = any(photo.fold is not None for photo in photos)
-    groups = len({photo.group for photo in photos})
     results = {
         **evaluate_predictions(labels, probabilities, classes, folds=folds, metadata=metadata_columns(photos)),
         "limits": choose_limits(labels, probabilities, classes, folds, unfamiliarity) if "mpox" in classes else None,
-        **(_external_figures(external, external_probabilities, classes) if external else {}),
+        **(_external_figures(external, [answers[fold,].external for fold in numbers], classes) if external else {}),
         "training_seconds": {**seconds, "total": sum(seconds.values())},
         "config": config.model_dump(),
         "environment": environment(),
@@ -104,7 +95,7 @@ def cross_validate(
     protocol = (
         f"{len(seconds)}-fold cross-validation, {'folds given with the data' if given else 'stratified folds'}, "
         f"{_SPLITS[config.data.split]}; last weights of a fixed schedule; "
-        f"out-of-fold predictions of {len(photos)} photos in {groups} groups"
+        f"out-of-fold predictions of {len(photos)} photos in {len(set(examples.groups))} groups"
     )
     files = [photo.file for photo in photos]
     write_report(folder, results, labels, probabilities, title="Cross-validation", protocol=protocol, files=files)

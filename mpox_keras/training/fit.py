@@ -20,8 +20,10 @@ from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.files import replacing
 from mpox_keras.metadata import write_metadata
 from mpox_keras.models import FastMpoxNet, TransferModel, deploy
-from mpox_keras.training.callbacks import Checkpoint, EpochLog, resume
+from mpox_keras.models.stages import backbone_stages
+from mpox_keras.training.callbacks import Checkpoint, EpochLog, Unfreezing, resume
 from mpox_keras.training.distillation import soft_labels
+from mpox_keras.training.optimizer import LayerwiseAdamW
 from mpox_keras.training.runs import environment, open_run
 from mpox_keras.training.unfamiliarity import add_unfamiliarity
 from mpox_keras.training.views import Views, make_views, split_network, view_batches
@@ -88,6 +90,8 @@ def train(
     batches = _batches(config, examples, labels, groups, batch_size, first_epoch * steps_per_epoch)
     log = EpochLog(folder / "log.csv", config.training.epochs)
     callbacks = [keras.callbacks.SwapEMAWeights(), log, Checkpoint(checkpoint, config.seed)]
+    if config.training.unfreezing:
+        callbacks.append(Unfreezing(backbone_stages(model), config.training.unfreezing))
     if config.training.tensorboard:
         callbacks.append(_tensorboard(folder))
     model.fit(
@@ -230,10 +234,9 @@ def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> N
     )
     if not warmup:
         schedule = keras.optimizers.schedules.CosineDecay(training.learning_rate, steps)
-    optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=training.weight_decay, use_ema=True, ema_momentum=training.average_momentum
+    optimizer = LayerwiseAdamW(
+        schedule, training.weight_decay, _factors(model, training), use_ema=True, ema_momentum=training.average_momentum
     )
-    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     # Built here, because `resume` loads its state, and because TensorFlow would trace the training step twice otherwise.
     optimizer.build(model.trainable_variables)
     loss_weights = {"diagnosis": 1.0}
@@ -250,6 +253,14 @@ def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> N
         # On a CPU, XLA made a step several times slower.
         jit_compile=False,
     )
+
+
+def _factors(model, training):
+    if training.stage_decay == 1:
+        return {}
+    stages = enumerate(reversed(backbone_stages(model)), 1)
+    variables = ((number, v) for number, stage in stages for layer in stage for v in layer.trainable_variables)
+    return {variable.path: training.stage_decay**number for number, variable in variables}
 
 
 def class_weights(labels: np.ndarray, config: Config) -> np.ndarray:

@@ -20,6 +20,7 @@ from mpox_keras.config import Config, dump_config
 from mpox_keras.data.folder import Photo
 from mpox_keras.errors import MpoxKerasError
 from mpox_keras.files import replacing
+from mpox_keras.metadata import file_sha256
 from mpox_keras.models.pretrained import load_pretrained_backbone
 
 
@@ -41,8 +42,7 @@ def open_run(folder: str | Path, config: Config, photos: Sequence[Photo]) -> Pat
         PretrainedWeightsError: the pretrained weights that the config names can't be had.
     """
     folder = Path(folder)
-    weights = config.model.weights if config.model.network == "FastMpoxNet" else None
-    pretrained = {"pretrained_sha256": load_pretrained_backbone(weights).sha256 if weights else None}
+    pretrained = {"pretrained_sha256": _pretrained_sha256(config.model)}
     texts = {"config.yaml": dump_config(config), "data.csv": _data_table(photos)}
     try:
         for name, text in texts.items():
@@ -60,6 +60,13 @@ def open_run(folder: str | Path, config: Config, photos: Sequence[Photo]) -> Pat
     except OSError as error:
         raise RunError(f"the run folder {folder} can't be written: {error.strerror}.") from None
     return folder
+
+
+def _pretrained_sha256(model):
+    """Of the file of pretrained weights; None for random ones, and for those that Keras fetches and checks itself."""
+    if model.weights and model.network == "FastMpoxNet":
+        return load_pretrained_backbone(model.weights).sha256
+    return file_sha256(model.weights) if model.weights and Path(model.weights).is_file() else None
 
 
 def set_threads(threads: int | None) -> None:

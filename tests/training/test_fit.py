@@ -47,9 +47,9 @@ def uninterrupted(arrays, tmp_path_factory):
     return train(parse_config(TINY), *arrays, folder, validation=arrays), folder
 
 
-@pytest.mark.parametrize("override", ["model.auxiliary_heads=false", "model.network=MobileNetV3Small"])
-def test_a_network_with_one_head_trains_too(arrays, tmp_path, capsys, override):
-    config = parse_config(TINY, [override, "training.epochs=1", "model.width=0.5"])
+@pytest.mark.parametrize("overrides", [["model.auxiliary_heads=false"], ["model.network=MobileNetV3Small", "model.width=0.5"]])
+def test_a_network_with_one_head_trains_too(arrays, tmp_path, capsys, overrides):
+    config = parse_config(TINY, [*overrides, "training.epochs=1"])
     model = train(config, *arrays, tmp_path, validation=arrays)
     assert list(model.output_names) == ["diagnosis"]
     assert "validation accuracy" in capsys.readouterr().err

@@ -1,0 +1,132 @@
+"""Networks trained with folds left out, and what they answer for these, in one process or in several."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import joblib
+import keras
+import numpy as np
+
+from mpox_keras.config import Config
+from mpox_keras.files import replacing
+from mpox_keras.models import deploy
+from mpox_keras.quiet import silence_stderr
+from mpox_keras.training.fit import is_finished, prepare, train
+from mpox_keras.training.runs import set_threads
+from mpox_keras.training.unfamiliarity import add_unfamiliarity
+
+_ANSWERS = "answers.npz"
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """Photos to train on and to judge, in one order.
+
+    Attributes:
+        pixels: `(photos, size, size, 3)`, uint8.
+        labels: `(photos,)`, class numbers.
+        groups: `(photos,)`; photos of one scene or patient share a group.
+        folds: `(photos,)`, fold numbers.
+        external: `(others, size, size, 3)`, uint8, pictures that are judged too, or None.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+    folds: np.ndarray
+    external: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """What a network says of the photos that were left out of its training, in their order.
+
+    Attributes:
+        probabilities: `(left out, classes)`.
+        unfamiliarity: `(left out,)`.
+        external: `(others, classes)`, or None.
+    """
+
+    probabilities: np.ndarray
+    unfamiliarity: np.ndarray
+    external: np.ndarray | None
+
+
+def train_left_out(
+    config: Config, examples: Examples, left_out: Sequence[tuple[int, ...]], folder: Path, workers: int = 1
+) -> dict[tuple[int, ...], Answers]:
+    """Train a network for each set of folds, on all photos but theirs, and have it answer for theirs.
+
+    What has ended in an earlier call is not done again, and a network that was cut off goes on in its epoch.
+
+    Args:
+        config: the experiment.
+        examples: of which `folds` tells those to leave out.
+        left_out: for each network the folds that it must not see.
+        folder: gets a folder for each network, `fold_0` or, without two folds, `fold_0_1`.
+        workers: how many networks are trained side by side, each in a process of its own that has
+            `config.training.threads` threads, or its share of the cores.
+
+    Returns:
+        The answers of each network.
+
+    Example:
+        >>> answers = train_left_out(config, examples, [(0,), (1,), (2,)], Path("runs/crossval"), workers=2)
+        >>> answers[0,].probabilities
+    """
+    folders = {folds: folder / f"fold_{'_'.join(map(str, folds))}" for folds in left_out}
+    missing = [folds for folds in left_out if not _has_answered(folders[folds] / _ANSWERS, examples)]
+    prepared = None
+    if any(not is_finished(folders[folds]) for folds in missing):
+        prepared = prepare(config, examples.pixels)
+    alone = workers == 1 or len(missing) < 2
+    threads = None if alone else config.training.threads or max(1, (os.cpu_count() or 1) // workers)
+    # joblib shares large arrays between its processes as files, so that each holds only what it trains on.
+    tasks = (joblib.delayed(_train_one)(config, examples, prepared, folds, folders[folds], threads) for folds in missing)
+    options = {"n_jobs": 1} if alone else {"n_jobs": workers, "backend": "loky", "initializer": silence_stderr}
+    parallel = joblib.Parallel(return_as="generator_unordered", **options)
+    for done, folds in enumerate(parallel(tasks), 1):
+        if not alone:
+            click.echo(f"{folders[folds].relative_to(folder.parent)} has ended ({done} of {len(missing)})", err=True)
+    return {folds: _read_answers(folders[folds] / _ANSWERS) for folds in left_out}
+
+
+def _train_one(config, examples, prepared, folds, folder, threads):
+    set_threads(threads)
+    held_out = np.isin(examples.folds, folds)
+    names = " and ".join(map(str, folds))
+    click.echo(f"fold {names}: {(~held_out).sum()} photos to train on, {held_out.sum()} left out", err=True)
+    taught = None if prepared is None else prepared[~held_out]
+    model = train(config, taught, examples.labels[~held_out], folder, examples.groups[~held_out])
+    model = deploy(add_unfamiliarity(model, examples.pixels[~held_out]))
+    answers = model.predict(examples.pixels[held_out], verbose=0)
+    arrays = {"probabilities": answers["probabilities"], "unfamiliarity": answers["unfamiliarity"][:, 0]}
+    if examples.external is not None:
+        arrays["external"] = model.predict(examples.external, verbose=0)["probabilities"]
+    with replacing(folder / _ANSWERS) as temporary:
+        np.savez(temporary, of=_fingerprint(examples), **arrays)
+    keras.backend.clear_session()
+    return folds
+
+
+def _has_answered(path, examples):
+    """Whether a network has answered for these photos; the photos from elsewhere may be others from call to call."""
+    if not path.is_file():
+        return False
+    with np.load(path) as stored:
+        return str(stored["of"]) == _fingerprint(examples)
+
+
+def _fingerprint(examples):
+    return "" if examples.external is None else hashlib.sha256(examples.external).hexdigest()
+
+
+def _read_answers(path):
+    with np.load(path) as stored:
+        return Answers(stored["probabilities"], stored["unfamiliarity"], stored.get("external"))

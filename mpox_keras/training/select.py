@@ -1,0 +1,183 @@
+"""Choice among networks, and an honest estimate of what the chosen one is worth."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+import keras
+import numpy as np
+
+from mpox_keras.config import Config, dump_config
+from mpox_keras.data.folder import DataError, Photo, metadata_columns
+from mpox_keras.data.loading import load_photos
+from mpox_keras.data.splits import assign_folds
+from mpox_keras.errors import MpoxKerasError
+from mpox_keras.evaluation.complexity import measure_complexity
+from mpox_keras.evaluation.metrics import evaluate_predictions
+from mpox_keras.evaluation.plots import plot_selection
+from mpox_keras.evaluation.report import write_report
+from mpox_keras.export.speed import measure_speed
+from mpox_keras.files import replacing
+from mpox_keras.models import deploy
+from mpox_keras.training.fit import build_model
+from mpox_keras.training.folds import Answers, Examples, train_left_out
+from mpox_keras.training.runs import environment, open_run, training_seconds
+
+
+class SelectionError(MpoxKerasError, ValueError):
+    """The candidates can't be chosen among; the message says why."""
+
+
+def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folder: str | Path, workers: int = 1) -> dict:
+    """Choose among networks by nested cross-validation (Varma and Simon 2006, doi 10.1186/1471-2105-7-91).
+
+    For each fold a network is chosen without it: by its accuracy on each of the other folds, after training on the rest of
+    them. Trained on all of the other folds, the chosen one is judged on the fold that had no part in the choice. These
+    judgements together estimate what choosing in this way is worth. The winner, to be used from now on, is chosen in the same
+    way from all folds; its own figure is flattered by the choice. Equal accuracy is decided for the smaller network.
+
+    A network that leaves two folds out serves the choice for both of them, so that `k` folds take `k (k + 1) / 2` networks of
+    each candidate. What has ended in an earlier call is not done again.
+
+    Args:
+        configs: the candidates by name; alike in `seed` and `data`.
+        photos: labelled photos; folds given with them are used, else grouped stratified ones are made.
+        folder: gets a folder per candidate, `results.json`, `report.html`, `selection.svg` and `winner.yaml`.
+        workers: how many networks are trained side by side, see `train_left_out`.
+
+    Returns:
+        Figures of `evaluate_predictions` for the nested estimate; `chosen`, by fold, with the accuracies that it was chosen
+        by; `candidates`, each with its own figures over all folds, parameters, multiply-adds, bytes and milliseconds as a
+        TFLite model, training seconds and config; `winner`; and environment.
+
+    Raises:
+        SelectionError: there are fewer than two candidates, or they differ in `seed` or `data`.
+        DataError: the folds do not fit the photos, or there are fewer than three.
+        MissingExtraError: LiteRT, which times the networks, is not installed.
+        PhotoError, RunError: as in `cross_validate`.
+
+    Example:
+        >>> results = select_network({"small": small, "large": large}, photos, "runs/select")
+        >>> results["winner"], results["accuracy"]
+    """
+    data, seed = _shared(configs)
+    folder = Path(folder)
+    costs = _costs(configs)
+    folds = assign_folds(photos, data.folds, seed)
+    numbers = sorted(set(folds.tolist()))
+    if len(numbers) < 3:
+        raise DataError(f"nested cross-validation needs three folds or more; there are {len(numbers)}.")
+    left_out = [(fold,) for fold in numbers] + list(itertools.combinations(numbers, 2))
+    labels = np.array([data.classes.index(photo.label) for photo in photos])
+    answers: dict[str, dict[tuple[int, ...], Answers]] = {}
+    for name, config in configs.items():
+        click.echo(f"{name}: {len(left_out)} networks", err=True)
+        examples = Examples(
+            load_photos(photos, config.model.image_size), labels, np.array([photo.group for photo in photos]), folds
+        )
+        answers[name] = train_left_out(config, examples, left_out, open_run(folder / name, config, photos), workers)
+
+    def best(accuracies):
+        return max(accuracies, key=lambda name: (accuracies[name], -costs[name]["trainable_parameters"]))
+
+    def out_of_fold(names):
+        probabilities = np.zeros((len(photos), len(data.classes)))
+        for fold, name in names.items():
+            probabilities[folds == fold] = answers[name][fold,].probabilities
+        return probabilities
+
+    chosen = {}
+    for fold in numbers:
+        inner = {name: _accuracy_without(fold, answers[name], labels, folds) for name in configs}
+        chosen[fold] = {"network": best(inner), "inner_accuracy": inner}
+    candidates = {
+        name: {
+            **evaluate_predictions(labels, out_of_fold(dict.fromkeys(numbers, name)), data.classes, folds=folds),
+            **costs[name],
+            "training_seconds": sum(training_seconds(path.parent) for path in (folder / name).glob("*/log.csv")),
+            "config": config.model_dump(),
+        }
+        for name, config in configs.items()
+    }
+    winner = best({name: candidate["accuracy"] for name, candidate in candidates.items()})
+    probabilities = out_of_fold({fold: choice["network"] for fold, choice in chosen.items()})
+    results = {
+        **evaluate_predictions(labels, probabilities, data.classes, folds=folds, metadata=metadata_columns(photos)),
+        "chosen": chosen,
+        "candidates": candidates,
+        "winner": winner,
+        "environment": environment(),
+    }
+    with replacing(folder / "winner.yaml") as temporary:
+        temporary.write_text(dump_config(configs[winner]), encoding="utf-8")
+    plot_selection(candidates, winner, folder / "selection.svg")
+    write_report(
+        folder,
+        results,
+        labels,
+        probabilities,
+        title="Choice of a network",
+        protocol=f"Nested cross-validation over {len(numbers)} folds, groups kept together: each fold is judged by a network "
+        f"that was chosen among {len(configs)} without it, {len(photos)} photos in {len({p.group for p in photos})} groups",
+        description="Chosen: " + ", ".join(f"{choice['network']} for fold {fold}" for fold, choice in chosen.items()) + ".",
+        files=[photo.file for photo in photos],
+    )
+    return results
+
+
+def format_selection(results: dict) -> str:
+    """The candidates and the choices as tables for the terminal; `results` is of `select_network`."""
+    width = max(map(len, [*results["candidates"], "network"]))
+    lines = [f"{'network':{width}}{'accuracy':>11}{'parameters':>13}{'MB':>8}{'ms':>8}  chosen for folds"]
+    for name, candidate in results["candidates"].items():
+        folds = ", ".join(str(fold) for fold, choice in results["chosen"].items() if choice["network"] == name)
+        lines.append(
+            f"{name:{width}}{candidate['accuracy']:11.1%}{candidate['trainable_parameters']:13,}"
+            f"{candidate['tflite_bytes'] / 1e6:8.2f}{candidate['milliseconds']:8.2f}  {folds or '-'}"
+        )
+    lines.append(f"winner: {results['winner']}; what choosing in this way is worth:")
+    return "\n".join(lines)
+
+
+def _shared(configs):
+    if len(configs) < 2:
+        raise SelectionError(f"there is nothing to choose among {', '.join(configs) or 'no configs'}; give two or more.")
+    (first, config), *others = configs.items()
+    for name, other in others:
+        for key in ("seed", "data"):
+            if getattr(other, key) != getattr(config, key):
+                raise SelectionError(f"{name} and {first} differ in {key}; networks can only be compared on the same folds.")
+    if config.data.split != "grouped":
+        raise SelectionError(f"data.split is {config.data.split!r}; a choice needs 'grouped', or it goes by what leaks.")
+    return config.data, config.seed
+
+
+def _costs(configs):
+    """Size and speed, measured before hours of training, in which a missing package would be found too late."""
+    models = {}
+    for name, config in configs.items():
+        untrained = config.model.model_copy(update={"weights": None})
+        models[name] = build_model(config.model_copy(update={"model": untrained}))
+    speeds = measure_speed(models)
+    costs = {}
+    for name, model in models.items():
+        complexity = measure_complexity(deploy(model))
+        del complexity["parts"]
+        costs[name] = {**complexity, **speeds[name]}
+    keras.backend.clear_session()
+    return costs
+
+
+def _accuracy_without(fold, answers, labels, folds):
+    """Accuracy of a candidate over all folds but one, each judged by the network that saw neither it nor that one."""
+    right = []
+    for pair, answer in answers.items():
+        if len(pair) == 2 and fold in pair:
+            # The answers are for both folds of the pair, in the order of the photos.
+            of_pair = np.isin(folds, pair)
+            other = folds[of_pair] != fold
+            right.append((answer.probabilities.argmax(axis=1) == labels[of_pair])[other])
+    return float(np.concatenate(right).mean())
