@@ -11,7 +11,7 @@ from mpox_keras.errors import require
 
 
 def draw_configs(config: Config, ranges: str | Path, trials: int, origin: str = "the config") -> list[Config]:
-    """Configs that differ in what the ranges name, spread evenly over them by Optuna's quasi-random sampler.
+    """Configs that differ in what the ranges name, drawn by Optuna at random (Bergstra and Bengio 2012, JMLR 13:281).
 
     They are all drawn before any is tried. A search that learns from its trials would have to begin anew for every outer fold
     of a nested cross-validation.
@@ -32,13 +32,10 @@ def draw_configs(config: Config, ranges: str | Path, trials: int, origin: str = 
     optuna = require("optuna", "search", "drawing hyperparameters")
     distributions = {key: _distribution(optuna, ranges, key, value) for key, value in _read(ranges).items()}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = optuna.samplers.QMCSampler(scramble=True, seed=config.seed, warn_independent_sampling=False)
-    study = optuna.create_study(sampler=sampler)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=config.seed))
     drawn = []
     for _ in range(trials):
         trial = study.ask(distributions)
-        # The sampler counts finished trials; what they gave does not matter to it.
-        study.tell(trial, 0.0)
         overrides = [f"{key}={yaml.safe_dump(value)}" for key, value in trial.params.items()]
         drawn.append(parse_config(config.model_dump(), overrides, origin))
     return drawn

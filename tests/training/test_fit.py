@@ -1,6 +1,7 @@
 """Training: exact resume, reproducibility, what a run folder holds. Tiny pictures, few steps."""
 
 import csv
+import itertools
 import json
 import subprocess
 import sys
@@ -83,6 +84,37 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(arrays, uninterrupted, tmp
     assert [row["loss"] for row in logs[1]] == [row["loss"] for row in logs[0]]
     assert not (tmp_path / "checkpoint.weights.h5").exists()
     assert not keras.models.load_model(tmp_path / "model.keras").compiled
+
+
+def test_stages_begin_to_learn_one_after_another_and_a_resumed_run_keeps_to_it(arrays, tmp_path, monkeypatch):
+    from mpox_keras.models.stages import backbone_stages
+    from mpox_keras.training import callbacks
+
+    config = parse_config(TINY, ["training.unfreezing=[1, 2]", "training.stage_decay=0.5", "model.auxiliary_heads=false"])
+    save, states = callbacks.Checkpoint.on_epoch_end, []
+
+    def save_and_stop(self, epoch, logs=None):
+        save(self, epoch, logs)
+        stages = [[w.numpy() for layer in stage for w in layer.weights] for stage in backbone_stages(self.model)]
+        states.append([*stages, self.model.get_layer("diagnosis").get_weights()])
+        raise StopAfter
+
+    monkeypatch.setattr(callbacks.Checkpoint, "on_epoch_end", save_and_stop)
+    monkeypatch.setattr(callbacks.Unfreezing, "on_train_end", None)  # a run that stops does not come to its end
+    for _ in range(3):
+        with pytest.raises(StopAfter):
+            train(config, *arrays, tmp_path)
+
+    keras.utils.set_random_seed(config.seed)
+    model = build_model(config)
+    stages = [[w.numpy() for layer in stage for w in layer.weights] for stage in backbone_stages(model)]
+    states.insert(0, [*stages, model.get_layer("diagnosis").get_weights()])
+    moved = [
+        [any(not np.array_equal(a, b) for a, b in zip(*pair, strict=True)) for pair in zip(before, after, strict=True)]
+        for before, after in itertools.pairwise(states)
+    ]
+    # Statistics of batch normalisations count too: a frozen stage stays as it was trained.
+    assert moved == [[False] * 4 + [True], [False] * 3 + [True] * 2, [True] * 5]
 
 
 def test_a_finished_run_is_not_trained_again(arrays, uninterrupted, monkeypatch):

@@ -1,0 +1,184 @@
+"""Networks that leave folds out, and the choice among them. The networks are as small as can be."""
+
+import itertools
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from mpox_keras.config import load_config, parse_config
+from mpox_keras.data.folder import CLASSES, Photo
+from mpox_keras.data.sources import read_grouped_photos
+from mpox_keras.data.synthetic import write_synthetic_photos
+from mpox_keras.training import fit, folds, select
+from mpox_keras.training.folds import Answers, Examples, train_left_out
+from mpox_keras.training.select import SelectionError, select_network
+
+CONFIG = parse_config(
+    {
+        "model": {"weights": None, "image_size": 32, "fusion": False, "auxiliary_heads": False, "head_filters": 8},
+        "training": {"epochs": 1, "batch_size": 8, "warmup_epochs": 0, "threads": 1},
+        "data": {"folds": 3},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("select") / "photos"
+    write_synthetic_photos(folder, scenes_per_class=3)
+    return read_grouped_photos(folder, CLASSES)
+
+
+@pytest.fixture
+def examples():
+    random = np.random.default_rng(0)
+    labels = np.arange(24) % 4
+    return Examples(random.integers(0, 256, (24, 32, 32, 3), "uint8"), labels, np.arange(24).astype(str), np.arange(24) // 8)
+
+
+def tiny(config, image_size=None):
+    """A network that is built and traced in a moment."""
+    inputs = keras.Input((32, 32, 3), name="image")
+    x = keras.layers.Conv2D(config.model.head_filters, 3, strides=32, name="convolution")(inputs)
+    x = keras.layers.GlobalAveragePooling2D(name="diagnosis_pooling")(x)
+    return keras.Model(inputs, {"diagnosis": keras.layers.Dense(4, name="diagnosis")(x)})
+
+
+def test_workers_give_the_answers_that_one_process_gives(examples, tmp_path):
+    """In one process of its own, too: TensorFlow's threads, which set the last digits, are fixed once it runs."""
+    left_out = [(0,), (0, 1)]
+    spread = train_left_out(CONFIG, examples, left_out, tmp_path / "spread", workers=2)
+    again = train_left_out(CONFIG, examples, left_out, tmp_path / "again", workers=2)
+    assert [len(spread[folds].probabilities) for folds in left_out] == [8, 16]
+    for folds_left_out in left_out:
+        np.testing.assert_array_equal(again[folds_left_out].probabilities, spread[folds_left_out].probabilities)
+        assert (tmp_path / "spread" / f"fold_{'_'.join(map(str, folds_left_out))}" / "model.keras").is_file()
+
+
+def test_a_network_never_sees_what_it_leaves_out(examples, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(fit, "build_model", tiny)
+    train = folds.train
+
+    def watched(config, pixels, labels, folder, groups):
+        seen.append((pixels, groups))
+        return train(config, pixels, labels, folder, groups)
+
+    monkeypatch.setattr(folds, "train", watched)
+    train_left_out(CONFIG, examples, [(0, 2)], tmp_path)
+    ((pixels, groups),) = seen
+    np.testing.assert_array_equal(pixels, examples.pixels[8:16])
+    assert set(groups) == set(examples.groups[8:16])
+    train_left_out(CONFIG, examples, [(0, 2)], tmp_path)
+    assert len(seen) == 1, "what has ended is not done again"
+
+
+def fake(accuracy):
+    """Answers with the given accuracy: (candidate, folds left out, fold that is judged) -> share of photos that are right."""
+
+    def train_left_out(config, examples, left_out, folder, workers):
+        made = {}
+        for without in left_out:
+            held_out = np.isin(examples.folds, without)
+            probabilities = np.zeros((held_out.sum(), 4))
+            for fold in without:
+                rows = np.flatnonzero(examples.folds[held_out] == fold)
+                right = round(accuracy(folder.name, without, fold) * len(rows))
+                answers = examples.labels[held_out][rows]
+                answers[right:] = (answers[right:] + 1) % 4
+                probabilities[rows, answers] = 1
+            made[without] = Answers(probabilities, np.zeros(len(probabilities)), None)
+        return made
+
+    return train_left_out
+
+
+def costs(configs):
+    return {
+        name: {
+            "trainable_parameters": 100 * config.model.head_filters,
+            "multiply_adds": 1,
+            "tflite_bytes": 1000 * config.model.head_filters,
+            "milliseconds": 0.1 * config.model.head_filters,
+        }
+        for name, config in configs.items()
+    }
+
+
+@pytest.fixture
+def candidates():
+    return {name: parse_config(CONFIG.model_dump(), [f"model.head_filters={n}"]) for name, n in (("large", 16), ("small", 8))}
+
+
+@pytest.fixture
+def made_up():
+    """Three folds of eight photos that are nowhere."""
+    return [Photo(f"{i}.png", b"", CLASSES[i % 4], str(i), fold=i // 8) for i in range(24)]
+
+
+def chosen_with(accuracy, candidates, photos, folder, monkeypatch):
+    monkeypatch.setattr(select, "train_left_out", fake(accuracy))
+    monkeypatch.setattr(select, "load_photos", lambda photos, size: np.zeros((len(photos), 1, 1, 3), "uint8"))
+    monkeypatch.setattr(select, "_costs", costs)
+    return select_network(candidates, photos, folder)
+
+
+def test_a_fold_is_judged_by_what_was_chosen_without_it(candidates, made_up, tmp_path, monkeypatch):
+    """The large network shines on fold 2 alone: whoever chooses with that fold takes it, and is disappointed elsewhere."""
+
+    def accuracy(name, without, fold):
+        if len(without) == 1:
+            return {"large": 0.25, "small": 0.75}[name]
+        return {"large": 1.0 if fold == 2 else 0.5, "small": 0.625}[name]
+
+    results = chosen_with(accuracy, candidates, made_up, tmp_path, monkeypatch)
+    assert {fold: choice["network"] for fold, choice in results["chosen"].items()} == {0: "large", 1: "large", 2: "small"}
+    assert results["chosen"][0]["inner_accuracy"] == {"large": 0.75, "small": 0.625}
+    assert results["accuracy"] == pytest.approx((0.25 + 0.25 + 0.75) / 3)
+    assert results["candidates"]["small"]["accuracy"] == pytest.approx(0.75)
+    assert results["winner"] == "small"
+    assert load_config(tmp_path / "winner.yaml") == candidates["small"]
+    assert json.loads((tmp_path / "results.json").read_text())["chosen"]["2"]["network"] == "small"
+    assert "<svg" in (tmp_path / "selection.svg").read_text()
+    assert "large for fold 0" in (tmp_path / "report.html").read_text()
+
+
+def test_of_equals_the_smaller_is_chosen(candidates, made_up, tmp_path, monkeypatch):
+    results = chosen_with(lambda *_: 0.5, candidates, made_up, tmp_path, monkeypatch)
+    assert results["winner"] == "small"
+    assert {choice["network"] for choice in results["chosen"].values()} == {"small"}
+
+
+def test_choosing_from_photos_to_a_winner(candidates, photos, tmp_path, monkeypatch):
+    pytest.importorskip("ai_edge_litert")
+    for module in (fit, select):
+        monkeypatch.setattr(module, "build_model", tiny)
+    results = select_network(candidates, photos, tmp_path)
+    for name, candidate in results["candidates"].items():
+        assert candidate["tflite_bytes"] > 500
+        assert candidate["milliseconds"] > 0
+        runs = {path.parent.name for path in (tmp_path / name).glob("*/model.keras")}
+        pairs = itertools.combinations(range(3), 2)
+        assert runs == {*(f"fold_{i}" for i in range(3)), *(f"fold_{i}_{j}" for i, j in pairs)}
+    assert results["photos"] == len(photos)
+    monkeypatch.setattr(folds, "train", None)
+    assert select_network(candidates, photos, tmp_path)["accuracy"] == results["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["data.folds=4"], "small and large differ in data"),
+        (["seed=1"], "small and large differ in seed"),
+        (["data.split=stratified"], "a choice needs 'grouped'"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(candidates, made_up, tmp_path, overrides, message):
+    small = parse_config(candidates["small"].model_dump(), overrides)
+    large = parse_config(candidates["large"].model_dump(), overrides if "split" in overrides[0] else [])
+    with pytest.raises(SelectionError, match=message):
+        select_network({"large": large, "small": small}, made_up, tmp_path)
+    with pytest.raises(SelectionError, match="nothing to choose among large"):
+        select_network({"large": large}, made_up, tmp_path)
