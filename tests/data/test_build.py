@@ -53,9 +53,10 @@ def sources(tmp_path_factory):
     save(clinic / "Monkeypox/near.png", recode(scenes[0], 85))
     save(clinic / "Normal/c.png", scenes[2])
     save(clinic / "Normal/blurred.png", scenes[3])
+    save(clinic / "Normal/e.png", scenes[6])
     save(clinic / "Acne/d.png", scenes[3])
-    files = ["Acne/d.png", "Monkeypox/a.png", "Monkeypox/again.bmp", "Monkeypox/b.png", "Monkeypox/near.png", "Normal/c.png"]
-    rows = [f"{file},{'b and c' if file[-5] in 'bc' else file}," for file in files]
+    files = ["Acne/d.png", *(f"Monkeypox/{name}" for name in ("a.png", "again.bmp", "b.png", "near.png")), "Normal/c.png"]
+    rows = ["Normal/e.png,Monkeypox/b.png,", *(f"{file},{file}," for file in files)]
     (clinic / "groups.csv").write_text("\n".join(["file,group,drop", *rows, "Normal/blurred.png,x,too blurred"]))
     (clinic / "metadata.csv").write_text("file,patient,stage,licence\nMonkeypox/a.png,1,early,\nMonkeypox/b.png,2,,CC0\n")
 
@@ -100,9 +101,10 @@ def test_every_photo_is_there_once(built):
         "mpox/clinic_0004.png": "mpox",
         "mpox/clinic_0005.png": "mpox",
         "mpox/web_0005.png": "mpox",
+        "normal/clinic_0008.png": "normal",
         "normal/web_0006.png": "normal",
     }
-    assert len(list(out.rglob("*.png"))) == 6
+    assert len(list(out.rglob("*.png"))) == 7
     left_out = {(row["source"], row["origin"]): row for row in read_rows(out / "left_out.csv")}
     assert {key: (row["label"], row["reason"].split(":")[0], row["duplicate_of"]) for key, row in left_out.items()} == {
         ("clinic", "Acne/d.png"): ("acne", "label left out", ""),
@@ -122,6 +124,7 @@ def test_groups_join_scenes_patients_and_what_the_tables_join(built):
     groups = {row["file"]: row["group"] for row in read_rows(built[0] / "groups.csv")}
     # The patient 7 of the web is in a near copy of the clinic's b, which is left out, and is not the patient 1 of the clinic.
     assert groups["mpox/clinic_0004.png"] == groups["normal/web_0006.png"] == groups["mpox/web_0005.png"]
+    assert groups["mpox/clinic_0004.png"] == groups["normal/clinic_0008.png"]
     assert groups["mpox/clinic_0002.png"] == groups["mpox/clinic_0005.png"]
     assert len(set(groups.values())) == 3
     assert {photo.file: photo.group for photo in read_grouped_photos(built[0], CLASSES)} == groups
@@ -156,6 +159,7 @@ def test_metadata_tells_where_a_photo_is_from(sources, built):
         "mpox/clinic_0002.png": "",
         "mpox/clinic_0004.png": "CC0",
         "mpox/clinic_0005.png": "",
+        "normal/clinic_0008.png": "",
         "mpox/web_0005.png": "by permission",
         "normal/web_0006.png": "by permission",
     }
@@ -163,12 +167,12 @@ def test_metadata_tells_where_a_photo_is_from(sources, built):
 
 def test_report_counts_what_was_kept_and_what_has_no_licence(built):
     lines = built[1].splitlines()
-    assert lines[0] == f"6 photos in 3 groups in {built[0]}"
-    for line in ["  mpox: 4", "  clinic: 3 of 7", "  web: 3 of 8", "  unreadable: 2", "  label conflict: 2"]:
+    assert lines[0] == f"7 photos in 3 groups in {built[0]}"
+    for line in ["  mpox: 4", "  clinic: 4 of 8", "  web: 3 of 8", "  unreadable: 2", "  label conflict: 2"]:
         assert line in lines
     mixed = lines.index("Groups with more than one label, kept: look at these: 1")
-    assert lines[mixed + 1] == "  3: mpox/clinic_0004.png, mpox/web_0005.png, normal/web_0006.png"
-    assert lines[-2:] == ["Without a known licence (--licence SOURCE=TEXT names it): 2", "  clinic: 2"]
+    assert lines[mixed + 1] == "  4: mpox/clinic_0004.png, mpox/web_0005.png, normal/clinic_0008.png, normal/web_0006.png"
+    assert lines[-2:] == ["Without a known licence (--licence SOURCE=TEXT names it): 3", "  clinic: 3"]
 
 
 def test_the_same_sources_give_the_same_bytes_and_their_order_decides(sources, built, tmp_path):
@@ -183,6 +187,7 @@ def test_the_same_sources_give_the_same_bytes_and_their_order_decides(sources, b
         "mpox/web_0001.png",
         "mpox/web_0002.png",
         "mpox/web_0005.png",
+        "normal/clinic_0008.png",
         "normal/web_0006.png",
     ]
 
