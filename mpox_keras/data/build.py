@@ -290,11 +290,10 @@ def _map_labels(photos, labels, classes):
             raise DataError(f"the label {old!r} is mapped to {new!r}, which is no class; they are {', '.join(classes)}.")
     mapped = []
     for photo in photos:
-        label = labels.get(photo.label, photo.label)
-        if label:
-            mapped.append(dataclasses.replace(photo, label=label))
-        else:
+        if labels.get(photo.label) == "":
             mapped.append(dataclasses.replace(photo, drop=photo.drop or LABEL_LEFT_OUT))
+        else:
+            mapped.append(dataclasses.replace(photo, label=labels.get(photo.label, photo.label)))
     unknown = [photo for photo in mapped if not photo.drop and photo.label not in classes]
     if unknown:
         label = unknown[0].label

@@ -216,6 +216,7 @@ def test_tfds_builds_it(built, tmp_path):
         ("a.png,mpox,1,2,64,20", r"row 2 \(a\.png\) has the box .* not inside the photo of 64 x 64 pixels"),
         ("a.png,mpox,-1,2,20,20", "not inside the photo"),
         ("a.png,acne,,,,", r"row 2 \(a\.png\) has the label 'acne'.*'acne' \(1\)\. Map them \(--label OLD=NEW\)"),
+        ("a.png,,,,,", "has the label '', which is none"),
         ("a.png,mpox,,,,\na.png,mpox,,,,", r"own\.csv lists a\.png twice"),
         (",mpox,,,,", "row 2 names no file"),
         ("b.png,mpox,,,,", r"no photo of the source own can be used; .*b\.png does not exist"),
