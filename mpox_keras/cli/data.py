@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mpox_keras.cli.common import show_progress
+from mpox_keras.errors import MpoxKerasError
 
 
 @click.group()
@@ -35,3 +36,32 @@ def check(directory, out, classes, as_json):
     click.echo(f"groups table: {out}", err=True)
     if (directory / "audit.csv").is_file():
         click.echo(f"{directory / 'audit.csv'} is there too and wins over groups.csv.", err=True)
+
+
+@data.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to make; must be empty or not there.")
+@click.option("--class", "classes", multiple=True, help="A class name; give one per class if they are not the usual four.")
+@click.option("--label", "labels", multiple=True, metavar="OLD=NEW", help="Class of a label; OLD= leaves its photos out.")
+@click.option("--licence", "licences", multiple=True, metavar="SOURCE=TEXT", help="Licence of a source whose table has none.")
+def build(sources, out, classes, labels, licences):
+    """Build a data set from folders of class folders and CSV tables of photos.
+
+    Crops photos to their boxes, takes everything but pixels away, and keeps each photo once.
+    """
+    from mpox_keras.data.build import build_folder
+    from mpox_keras.data.folder import CLASSES
+
+    labels, licences = _read_pairs("--label", labels), _read_pairs("--licence", licences)
+    report = build_folder(sources, out, classes or CLASSES, labels, licences, progress=show_progress)
+    click.echo(report.to_text())
+
+
+def _read_pairs(option, texts):
+    pairs = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or key in pairs:
+            raise MpoxKerasError(f"cannot use {option} {text!r}; expected NAME=VALUE, once for a name.")
+        pairs[key] = value
+    return pairs

@@ -57,8 +57,9 @@ class FolderReport:
         sizes: number of readable photos by `(width, height)`.
         pixel_duplicates: sets of files whose decoded pixels are equal.
         links: pairs of one scene found by matching, between photos that are no pixel duplicates.
-        label_conflicts: sets of equal or near identical photos with more than one label; all of them are dropped,
-            because nothing in the photos tells which label is right.
+        alike: sets of files that are equal or near identical.
+        label_conflicts: those of `alike` with more than one label; all of their photos are dropped, because nothing in the
+            photos tells which label is right.
         mixed_links: pairs of one scene whose labels differ although neither photo is dropped; look at them.
     """
 
@@ -68,6 +69,7 @@ class FolderReport:
     sizes: dict[tuple[int, int], int]
     pixel_duplicates: list[list[str]]
     links: list[SceneLink]
+    alike: list[list[str]]
     label_conflicts: list[list[str]]
     mixed_links: list[SceneLink]
 
@@ -93,6 +95,7 @@ class FolderReport:
             "pixel_duplicates": self.pixel_duplicates,
             "scene_groups": self.scene_groups(),
             "links": [dataclasses.asdict(link) for link in self.links],
+            "alike": self.alike,
             "label_conflicts": self.label_conflicts,
             "mixed_links": [dataclasses.asdict(link) for link in self.mixed_links],
         }
@@ -177,13 +180,12 @@ def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progre
     equal = [(same[0], other) for same in by_pixels.values() for other in same[1:]]
     groups = connect(files, equal + [(link.first, link.second) for link in links])
     near_identical = [(link.first, link.second) for link, pair in zip(links, pairs, strict=True) if pair.near_identical]
-    label_conflicts = [
-        alike for alike in _members(connect(files, equal + near_identical)) if len({labels[file] for file in alike}) > 1
-    ]
+    alike = [members for members in _members(connect(files, equal + near_identical)) if len(members) > 1]
+    label_conflicts = [members for members in alike if len({labels[file] for file in members}) > 1]
 
     drops = dict.fromkeys(unreadable, UNREADABLE)
     drops |= {other: PIXEL_DUPLICATE for _, other in equal}
-    drops |= {file: LABEL_CONFLICT for alike in label_conflicts for file in alike}
+    drops |= {file: LABEL_CONFLICT for members in label_conflicts for file in members}
     return FolderReport(
         directory=str(directory),
         photos=[CheckedPhoto(file, labels[file], groups[file], drops.get(file, "")) for file in files],
@@ -191,6 +193,7 @@ def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progre
         sizes=dict(sizes),
         pixel_duplicates=[same for same in by_pixels.values() if len(same) > 1],
         links=links,
+        alike=alike,
         label_conflicts=label_conflicts,
         mixed_links=[
             link

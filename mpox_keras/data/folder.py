@@ -144,6 +144,11 @@ def find_groups_file(directory: str | Path) -> Path | None:
     return None
 
 
+def find_metadata_file(directory: str | Path) -> Path | None:
+    """The table of metadata beside the photos, the first of `METADATA_FILES` that is there."""
+    return next((path for name in METADATA_FILES if (path := Path(directory) / name).is_file()), None)
+
+
 def find_photos(directory: str | Path, classes: Sequence[str] = CLASSES) -> list[Photo]:
     """Photos of a folder of class folders, without regard to any table; the group is empty.
 
@@ -223,8 +228,8 @@ def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | P
     directory = Path(directory)
     groups = Path(groups) if groups else find_groups_file(directory)
     group_rows = read_table(groups, ["group"]) if groups else {}
-    metadata_paths = [directory / name for name in METADATA_FILES if (directory / name).is_file()]
-    metadata_rows = read_table(metadata_paths[0], []) if metadata_paths else {}
+    metadata = find_metadata_file(directory)
+    metadata_rows = read_table(metadata, []) if metadata else {}
     kept = []
     for photo in photos:
         row = group_rows.get(photo.file, {})

@@ -72,6 +72,7 @@ def test_findings(report):
     assert sorted(report.unreadable) == ["Normal/empty.png", "Normal/text.jpg"]
     assert "Normal/empty.png is empty" in report.unreadable["Normal/empty.png"]
     assert report.pixel_duplicates == [["Monkeypox/a.png", "Monkeypox/sub folder/c.bmp"]]
+    assert report.alike == [["Chickenpox/e.png", "Measles/d.png"], ["Monkeypox/a.png", "Monkeypox/sub folder/c.bmp"]]
     assert report.label_conflicts == [["Chickenpox/e.png", "Measles/d.png"]]
     assert [(link.first, link.second) for link in report.mixed_links] == [("Chickenpox/h.png", "Measles/i.png")]
     assert report.sizes == {(160, 160): 6, (120, 120): 1, (90, 160): 1, (100, 100): 1, (140, 160): 1}
