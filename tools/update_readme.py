@@ -104,25 +104,34 @@ def schedule_table():
 
 def ablation_table():
     """What fusion and auxiliary losses add to the backbone."""
-    alone = _predictions("ablation_backbone")
-    whole = _predictions("fast_mpoxnet")
-    if list(alone) != list(whole):
-        raise SystemExit("ablation_backbone.csv and fast_mpoxnet.csv are of different photos.")
-    groups = [row["group"] for row in whole.values()]
-    figures = compare_accuracy([_is_right(row) for row in whole.values()], [_is_right(row) for row in alone.values()], groups)
-    low, high = figures["difference_interval"]
-    gain = f"{100 * figures['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
     rows = []
-    for name, title, points in (
-        ("ablation_backbone", "backbone alone", ""),
-        ("fast_mpoxnet", "with ABLGFM and auxiliary losses (as above)", gain),
+    for name, title in (
+        ("ablation_backbone", "backbone alone"),
+        ("ablation_fusion", "with ABLGFM"),
+        ("ablation_auxiliary", "with auxiliary losses"),
+        ("fast_mpoxnet", "with both (as above)"),
     ):
         results = load(name)
+        points = "" if name == "ablation_backbone" else _gain(compare(name, "ablation_backbone"))
         auc = f"{results['mpox_against_other_rashes']['auc']:.3f}"
         rash = with_interval(results["rash_classes_only"], "accuracy")
         rows.append([title, _over_folds(results), points, rash, auc, f"{results['external_auc']:.2f}"])
     header = ["network", "accuracy over folds, mean ± SD", "points more (95 % interval)", "rash classes only"]
     return table([*header, "AUC, mpox against other rashes", "AUC per patient, elsewhere"], rows)
+
+
+def compare(name, other):
+    """Figures of `compare_accuracy` for the out-of-fold predictions of two results."""
+    first, second = _predictions(name), _predictions(other)
+    if list(first) != list(second):
+        raise SystemExit(f"{name}.csv and {other}.csv are of different photos.")
+    right = ([_is_right(row) for row in predictions.values()] for predictions in (first, second))
+    return compare_accuracy(*right, [row["group"] for row in first.values()])
+
+
+def _gain(figures):
+    low, high = figures["difference_interval"]
+    return f"{100 * figures['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
 def protocol_table():
@@ -144,25 +153,35 @@ def protocol_table():
 
 def comparison_table():
     """Fast-MpoxNet against a peer of its size, photo by photo."""
-    peer = _predictions("peer_mobilenet_v3_small_050")
     rows = []
     for name, title in (("fast_mpoxnet_scratch", "both from random weights"), ("fast_mpoxnet", "ours pretrained")):
-        ours = _predictions(name)
-        if list(ours) != list(peer):
-            raise SystemExit(f"{name}.csv and peer_mobilenet_v3_small_050.csv are of different photos.")
-        groups = [row["group"] for row in ours.values()]
-        figures = compare_accuracy([_is_right(row) for row in ours.values()], [_is_right(row) for row in peer.values()], groups)
-        low, high = figures["difference_interval"]
-        rows.append(
-            [
-                title,
-                f"{100 * figures['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})",
-                f"{figures['only_first']} : {figures['only_second']}",
-                f"{figures['p_value']:.1g}",
-            ]
-        )
+        figures = compare(name, "peer_mobilenet_v3_small_050")
+        alone = f"{figures['only_first']} : {figures['only_second']}"
+        rows.append([title, _gain(figures), alone, f"{figures['p_value']:.1g}"])
     header = ["Fast-MpoxNet against MobileNetV3-Small 0.5", "accuracy, points (95 % interval)", "right alone", "McNemar's p"]
     return table(header, rows)
+
+
+def select_table():
+    """Candidates of the choice, the most accurate first, and what the choice is worth."""
+    results = load("select")
+    rows = []
+    for name, candidate in sorted(results["candidates"].items(), key=lambda entry: -entry[1]["accuracy"]):
+        chosen = [fold for fold, choice in results["chosen"].items() if choice["network"] == name]
+        rows.append(
+            [
+                f"[{name}](configs/{name}.yaml)",
+                _over_folds(candidate),
+                with_interval(candidate["rash_classes_only"], "accuracy"),
+                f"{candidate['trainable_parameters']:,}",
+                f"{candidate['tflite_bytes'] / 1e6:.2f} MB",
+                f"{candidate['milliseconds']:.2f}",
+                len(chosen),
+            ]
+        )
+    header = ["candidate", "accuracy over folds, mean ± SD", "rash classes only", "parameters", "TFLite model", "ms"]
+    made = table([*header, f"folds of {len(results['chosen'])} that chose it"], rows)
+    return f"{made}\n\nNested estimate: {with_interval(results, 'accuracy')}; over folds {_over_folds(results)}."
 
 
 def _predictions(name):
@@ -346,6 +365,7 @@ TABLES = {
     "shortcuts": shortcuts_table,
     "external": external_table,
     "per_class": per_class_table,
+    "select": select_table,
     "duplicates": duplicates_table,
     "speed": speed_table,
 }

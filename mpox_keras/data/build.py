@@ -130,9 +130,8 @@ def build_folder(
             groups={file: group for file, group in groups.items() if file not in drops},
         )
         if not report.kept:
-            raise DataError(
-                f"nothing is left of {', '.join(dict.fromkeys(p.source for p in photos))}: all photos contradict each other in label."
-            )
+            names = ", ".join(dict.fromkeys(photo.source for photo in photos))
+            raise DataError(f"nothing is left of {names}: all photos contradict each other in label.")
         _write_tables(report, directory)
     return report
 

@@ -38,6 +38,7 @@ def backbone_stages(model):
         # Maps of one pixel are what gates are made of; they belong to the stage that they are in.
         if len(shape) == 4 and shape[1] > 1:
             number = round(math.log2(size / shape[1]))
-        if layer.trainable_variables and not layer.name.startswith(_OWN):
+        # What a Normalization holds is measured, not trained. Asking for variables to train would lose frozen layers.
+        if layer.weights and not isinstance(layer, keras.layers.Normalization) and not layer.name.startswith(_OWN):
             stages.setdefault(number, []).append(layer)
     return [stages[number] for number in sorted(stages)]

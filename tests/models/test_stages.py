@@ -23,3 +23,10 @@ def test_gates_belong_to_the_stage_that_they_are_in():
         assert 64 >> number in heights
     weighted = {layer.name for layer in layers_inside(model) if layer.trainable_variables}
     assert {layer.name for stage in stages for layer in stage} == weighted - {"diagnosis"}
+
+
+def test_frozen_layers_stay_in_their_stages():
+    model = FastMpoxNet(input_shape=(64, 64, 3))
+    before = backbone_stages(model)
+    model.trainable = False
+    assert backbone_stages(model) == before
