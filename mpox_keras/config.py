@@ -121,6 +121,8 @@ class TrainingConfig(_Section):
     `unfreezing` lists the epochs at which one more stage of the backbone begins to learn, the last one first; with the last
     number all do: `[5]` trains the head alone for five epochs, `[3, 6]` the head, then also the last stage, then all.
     `stage_decay` is the learning rate of a stage as a share of the next one's; the last stage has `learning_rate` times it.
+
+    `distribution: mirrored` shares every batch among the GPUs of the machine (`mpox_keras.training.distribution`).
     """
 
     epochs: Annotated[int, Field(ge=1)] = 30
@@ -145,6 +147,7 @@ class TrainingConfig(_Section):
     average_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.98
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     threads: Annotated[int, Field(ge=1)] | None = None
+    distribution: Literal["none", "mirrored"] = "none"
     tensorboard: bool = False
 
     @pydantic.field_validator("unfreezing")

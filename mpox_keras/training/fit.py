@@ -23,6 +23,7 @@ from mpox_keras.models import FastMpoxNet, TransferModel, deploy
 from mpox_keras.models.stages import backbone_stages
 from mpox_keras.training.callbacks import Checkpoint, EpochLog, Unfreezing, resume
 from mpox_keras.training.distillation import soft_labels
+from mpox_keras.training.distribution import make_strategy, synchronize
 from mpox_keras.training.optimizer import LayerwiseAdamW
 from mpox_keras.training.runs import environment, open_run
 from mpox_keras.training.unfamiliarity import add_unfamiliarity
@@ -77,13 +78,16 @@ def train(
         return keras.models.load_model(folder / MODEL_FILE, compile=False)
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_dtype_policy(config.training.precision)
-    try:
-        whole, frozen, model = _parts(config)
-    finally:
-        keras.mixed_precision.set_dtype_policy("float32")
     batch_size = min(config.training.batch_size, len(examples))
     steps_per_epoch = len(examples) // batch_size
-    compile_model(model, config, steps_per_epoch)
+    with make_strategy(config.training.distribution, batch_size).scope():
+        try:
+            whole, frozen, model = _parts(config)
+        finally:
+            keras.mixed_precision.set_dtype_policy("float32")
+        if config.training.distribution != "none":
+            synchronize(model)
+        compile_model(model, config, steps_per_epoch)
 
     checkpoint = folder / "checkpoint.weights.h5"
     first_epoch = resume(model, checkpoint, steps_per_epoch)
