@@ -10,6 +10,7 @@ import click
 import keras
 
 from mpox_keras.files import replacing
+from mpox_keras.training.runs import RunError
 
 
 class EpochLog(keras.callbacks.Callback):
@@ -128,8 +129,14 @@ def resume(model: keras.Model, checkpoint: Path, steps_per_epoch: int) -> int:
 
     Returns:
         Number of epochs already done.
+
+    Raises:
+        RunError: the checkpoint is damaged.
     """
     if not checkpoint.is_file():
         return 0
-    model.load_weights(checkpoint)
+    try:
+        model.load_weights(checkpoint)
+    except Exception as error:  # h5py and Keras have many
+        raise RunError(f"{checkpoint} is damaged ({error}). Delete it, and this network is trained from its start.") from None
     return int(model.optimizer.iterations) // steps_per_epoch

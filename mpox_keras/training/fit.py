@@ -25,7 +25,7 @@ from mpox_keras.training.callbacks import Checkpoint, EpochLog, Unfreezing, resu
 from mpox_keras.training.distillation import soft_labels
 from mpox_keras.training.distribution import make_strategy, synchronize
 from mpox_keras.training.optimizer import LayerwiseAdamW
-from mpox_keras.training.runs import environment, open_run
+from mpox_keras.training.runs import RunError, environment, open_run
 from mpox_keras.training.unfamiliarity import add_unfamiliarity
 from mpox_keras.training.views import Views, make_views, split_network, view_batches
 
@@ -69,13 +69,17 @@ def train(
     Returns:
         The trained network in its training form, with the moving average of its weights.
 
+    Raises:
+        ConfigError: several devices can't share a batch evenly.
+        RunError: the checkpoint or the trained network in the folder is damaged.
+
     Example:
         >>> config = load_config("configs/fast_mpoxnet.yaml")
         >>> model = train(config, prepare(config, photos), labels, "runs/first", groups)
     """
     folder = Path(folder)
     if is_finished(folder):
-        return keras.models.load_model(folder / MODEL_FILE, compile=False)
+        return _load_trained(folder / MODEL_FILE)
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_dtype_policy(config.training.precision)
     batch_size = min(config.training.batch_size, len(examples))
@@ -116,6 +120,13 @@ def train(
         trained.save(temporary)
     checkpoint.unlink()
     return trained
+
+
+def _load_trained(path):
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:  # zipfile, h5py and Keras have many
+        raise RunError(f"{path} is damaged ({error}). Delete it, and this network is trained anew.") from None
 
 
 def is_finished(folder: str | Path) -> bool:

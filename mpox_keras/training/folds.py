@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -117,10 +118,11 @@ def _train_one(config, examples, prepared, folds, folder, threads):
 
 def _has_answered(path, examples):
     """Whether a network has answered for these photos; the photos from elsewhere may be others from call to call."""
-    if not path.is_file():
+    try:
+        with np.load(path) as stored:
+            return str(stored["of"]) == _fingerprint(examples)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # none yet, or damaged: the network is asked again
         return False
-    with np.load(path) as stored:
-        return str(stored["of"]) == _fingerprint(examples)
 
 
 def _fingerprint(examples):

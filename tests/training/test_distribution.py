@@ -28,8 +28,8 @@ for distribution in ("none", "mirrored"):
     statistics = [float(np.sum(w)) for w in model.get_layer("stem_normalization").get_weights()]
     losses[distribution + "_statistics"] = statistics
 try:
-    train(parse_config({"model": {"weights": None, "image_size": 32}, "training": {"batch_size": 7, "distribution": "mirrored"}}),
-          photos, np.arange(16) % 4, tempfile.mkdtemp())
+    config = parse_config(config.model_dump(), ["training.batch_size=7"])
+    train(config, photos, np.arange(16) % 4, tempfile.mkdtemp())
 except ConfigError as error:
     losses["error"] = str(error)
 print(json.dumps(losses))
