@@ -57,7 +57,6 @@ def predict(photos, source, bundle, as_json):
 def explain(photos, source, bundle, methods, label, out):
     """Show what in photos speaks for a class: a picture with heat maps for each."""
     from mpox_keras.data.folder import expand_photos
-    from mpox_keras.data.photos import decode_photo, resize_photo
 
     files = expand_photos(photos)
     predictor = load_predictor(source, bundle)
@@ -67,12 +66,11 @@ def explain(photos, source, bundle, methods, label, out):
 
     names = list(METHODS) if "all" in methods else methods or ["class_activation_map"]
     unreadable = 0
-    for number, prediction in enumerate(predictor.predict(files), 1):
+    for number, (prediction, photo) in enumerate(predictor.predict_and_show(files), 1):
         if prediction.error:
             click.echo(f"error: {prediction.error}", err=True)
             unreadable += 1
             continue
-        photo = resize_photo(decode_photo(prediction.file), predictor.image_size)
         shown = label or prediction.label
         heats = {name: heat_map(predictor, photo, name, shown) for name in names}
         title = f"answer: {prediction.answer}; maps for {shown}, which has {prediction.probabilities[shown]:.0%}"
