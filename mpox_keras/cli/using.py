@@ -83,6 +83,29 @@ def explain(photos, source, bundle, methods, label, out):
 
 
 @click.command()
+@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
+@model_option
+@bundle_option
+@click.option("--method", default="class_activation_map", show_default=True, help="Of METHODS.")
+@click.option("--class", "label", help="The class to explain  [default: the likeliest of each photo]")
+@click.option("--out", default=Path("runs/review.html"), show_default=True, type=click.Path(path_type=Path), help="HTML file.")
+def review(photos, source, bundle, method, label, out):
+    """Make a sheet on which clinicians diagnose photos and judge heat maps: one file, offline, saves a table."""
+    from mpox_keras.data.folder import expand_photos
+
+    files = expand_photos(photos)
+    predictor = load_predictor(source, bundle)
+    from mpox_keras.explain.review import write_review_sheet
+
+    problems = write_review_sheet(out, predictor, files, method, label)
+    click.echo(f"sheet: {out} ({out.stat().st_size / 1e6:.1f} MB); it contains the photos: share it as you would share them")
+    for problem in problems:
+        click.echo(f"error: {problem}", err=True)
+    if problems:
+        raise MpoxKerasError(f"{len(problems)} of the photos are not on the sheet; the others are.")
+
+
+@click.command()
 @click.option("--bundle", type=click.Path(path_type=Path), help="A bundle for TF.js; by default one is made of the preset.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the site into this folder, for any host; serve nothing.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")

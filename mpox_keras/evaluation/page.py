@@ -68,8 +68,8 @@ def html_picture(photo: np.ndarray, caption: str, format: str = "PNG") -> str:
     return f'<figure><img src="{data_uri(image, format)}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
 
 
-def data_uri(image: Image.Image, format: str) -> str:
-    """An image as an address that holds it."""
+def data_uri(image: Image.Image, format: str, **options) -> str:
+    """An image as an address that holds it, and nothing else of its file; `options` go to Pillow."""
     stream = io.BytesIO()
-    image.save(stream, format=format, optimize=True)
+    image.save(stream, format=format, optimize=True, **options)
     return f"data:image/{format.lower()};base64,{base64.b64encode(stream.getvalue()).decode()}"
