@@ -62,7 +62,10 @@ def main():
 def take_review(browser, scratch):
     """The review sheet once a diagnosis was given."""
     page = browser.new_context(viewport={"width": 1100, "height": 940}, color_scheme="light").new_page()
-    write_review_sheet(scratch / "sheet.html", load_classifier(), [scratch / "drawn.png"])
+    photos = [scratch / f"{label}.png" for label in ("mpox", "chickenpox", "measles")]
+    for path in photos:
+        draw_scene(path.stem, np.random.default_rng(5)).crop((0, 30, 224, 190)).save(path)
+    write_review_sheet(scratch / "sheet.html", load_classifier(), photos)
     page.goto((scratch / "sheet.html").as_uri())
     page.click("#help summary")
     page.fill("#reviewer", "AB")

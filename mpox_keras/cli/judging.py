@@ -80,6 +80,8 @@ def check_explanations(source, bundle, data, masks, methods, count, out):
 
     Exits with 2 if a photo or a mask could not be used; the report is written all the same.
     """
+    # Bundles need no TensorFlow, but explanations do.
+    start_tensorflow()
     predictor = load_predictor(source, bundle)
     from mpox_keras.data import read_photos
     from mpox_keras.explain.maps import methods_for
@@ -127,6 +129,7 @@ def check_explanations(source, bundle, data, masks, methods, count, out):
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def agreement(verdicts, as_json):
     """How far reviewers agree: tables saved by sheets of `mpox-keras review`."""
+    start_tensorflow()
     from mpox_keras.explain.agreement import format_agreement, measure_agreement, read_verdicts
 
     results = measure_agreement(read_verdicts(verdicts))

@@ -59,6 +59,8 @@ def explain(photos, source, bundle, methods, label, out):
     from mpox_keras.data.folder import expand_photos
 
     files = expand_photos(photos)
+    # Bundles need no TensorFlow, but explanations do.
+    start_tensorflow()
     predictor = load_predictor(source, bundle)
     from mpox_keras.explain import METHODS
     from mpox_keras.explain import explain as heat_map
@@ -94,6 +96,8 @@ def review(photos, source, bundle, method, label, out):
     from mpox_keras.data.folder import expand_photos
 
     files = expand_photos(photos)
+    # Bundles need no TensorFlow, but explanations do.
+    start_tensorflow()
     predictor = load_predictor(source, bundle)
     from mpox_keras.explain.review import write_review_sheet
 

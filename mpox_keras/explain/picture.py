@@ -75,7 +75,16 @@ def outline(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def contour_paths(heat: np.ndarray) -> list[str]:
-    """Contours of a heat map, `(height, width)`, as the `d` of an SVG path in pixels, one for each of three levels."""
+    """Contours of a heat map at three levels, for the `d` of SVG paths.
+
+    Args:
+        heat: `(height, width)`, 0 to 1.
+
+    Returns:
+        One path for each level, in pixels; none for a map that is zero everywhere.
+    """
+    if not heat.any():
+        return []
     contours = Figure().subplots().contour(heat, levels=_LEVELS)
     return [
         "".join(
