@@ -85,12 +85,16 @@ def check_explanations(source, bundle, data, masks, methods, count, out):
     predictor = load_predictor(source, bundle)
     from mpox_keras.data import read_photos
     from mpox_keras.explain.maps import methods_for
+    from mpox_keras.explain.masks import find_mask
     from mpox_keras.explain.measure import measure_explanations
     from mpox_keras.explain.report import format_explanations, write_explanation_report
     from mpox_keras.export.bundle import load_bundle
     from mpox_keras.export.exporter import evenly, export_bundle
 
-    photos = evenly(read_photos(data, predictor.classes), count)
+    photos = read_photos(data, predictor.classes)
+    # Often only some photos have a mask, and these tell more.
+    masked = [photo for photo in photos if masks and find_mask(masks, photo.file)]
+    photos = (evenly(masked, count) + evenly([photo for photo in photos if photo not in masked], count))[:count]
     with tempfile.TemporaryDirectory() as scratch:
         exported = None
         if bundle is None:
@@ -107,13 +111,14 @@ def check_explanations(source, bundle, data, masks, methods, count, out):
             progress=show_progress,
         )
     name = bundle or source
+    first = ", those with a mask first" if masks else ""
     report = write_explanation_report(
         out,
         results,
         examples,
         title=f"Explanations of {name} on {data}",
-        protocol=f"maps of {results['photos']} photos of {data}, evenly of every class, for the answer of {name} to each. "
-        "Photos it was trained on flatter it.",
+        protocol=f"maps of {results['photos']} photos of {data}, evenly of every class{first}, for the answer of {name} to "
+        "each. Photos it was trained on flatter it.",
     )
     click.echo(format_explanations(results))
     click.echo(f"report: {report}")

@@ -165,16 +165,24 @@ def test_the_command_writes_report_and_figures(tmp_path):
     write_metadata(model, {"classes": classes, "image_size": 32, "temperature": 1.0, "thresholds": None}, ["model.keras"])
     data = tmp_path / "photos"
     write_synthetic_photos(data, scenes_per_class=1)
-    arguments = ["check-explanations", "--model", model, "--data", data, "--out", tmp_path / "out", "--photos", 4]
-    arguments += ["--method", "class_activation_map", "--method", "occlusion"]
+    masks, mask = tmp_path / "masks", Image.fromarray(middle_half(224))
+    for label, view, width in (("measles", 1, 224), ("mpox", 0, 100)):
+        (masks / label).mkdir(parents=True)
+        mask.resize((width, 224)).save(masks / label / f"{label}_000_{view}.png")
+    arguments = ["check-explanations", "--model", model, "--data", data, "--masks", masks, "--out", tmp_path / "out"]
+    arguments += ["--photos", 3, "--method", "class_activation_map", "--method", "occlusion"]
     result = CliRunner().invoke(main, list(map(str, arguments)))
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 2
+    assert "1 of the photos and masks could not be used" in result.stderr
+    assert "hottest hidden" in result.stdout
     figures = json.loads((tmp_path / "out" / "results.json").read_text())
     assert set(figures["methods"]) == {"class_activation_map", "occlusion", "random"}
-    assert figures["shuffled_photos"] == figures["photos"] == 4
     assert "correlation_with_shuffled_weights" in figures["methods"]["occlusion"]
-    assert "hottest hidden" in result.stdout
-    (tmp_path / "masks").mkdir()
-    result = CliRunner().invoke(main, list(map(str, [*arguments, "--masks", tmp_path / "masks"])))
-    assert result.exit_code == 2
-    assert "has a mask for none of the 4 photos" in result.stderr
+    assert figures["shuffled_photos"] == figures["photos"] == 3
+    # Of eight photos those with a mask come first; one of the two masks is of another photo.
+    assert (figures["lesions"]["photos"], figures["lesions"]["without_mask"]) == (1, 1)
+    assert list(figures["lesions"]["errors"]) == ["mpox/mpox_000_0.png"]
+    assert figures["shortcuts"]["lesion"]["photos"] == 1
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Pointing game" in page
+    assert "expected the same proportions" in page.lower()
