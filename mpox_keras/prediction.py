@@ -104,15 +104,25 @@ class Predictor(abc.ABC):
         Returns:
             One prediction per photo.
         """
+        return (prediction for prediction, _ in self.predict_and_show(photos, batch_size))
+
+    def predict_and_show(
+        self, photos: Iterable[str | os.PathLike | bytes], batch_size: int = 32
+    ) -> Iterator[tuple[Prediction, np.ndarray | None]]:
+        """Like `predict`, and shows what the network saw of each photo.
+
+        Returns:
+            One prediction per photo, with uint8 `(image_size, image_size, 3)`, or None if the photo could not be read.
+        """
         loaded = map_in_order(self._load, photos)
         while batch := list(itertools.islice(loaded, batch_size)):
             pixels = [pixels for _, pixels, _ in batch if pixels is not None]
             rows = iter(self._decidable(np.stack(pixels)) if pixels else ())
             for file, decoded, error in batch:
                 if decoded is None:
-                    yield Prediction(file, None, {}, error=error)
+                    yield Prediction(file, None, {}, error=error), None
                 else:
-                    yield self.decide(file, *next(rows))
+                    yield self.decide(file, *next(rows)), decoded
 
     def _decidable(self, pixels):
         outputs = self.predict_pixels(pixels)

@@ -29,6 +29,7 @@ from mpox_keras.config import load_config
 from mpox_keras.data import read_grouped_photos
 from mpox_keras.data.loading import load_photos
 from mpox_keras.evaluation import evaluate_predictions
+from mpox_keras.explain.shortcuts import middle_half, paint_over
 from mpox_keras.files import replacing
 from mpox_keras.models import deploy
 
@@ -53,7 +54,11 @@ def main(data, run):
     answers = {"traits_alone": cross_val_predict(probe, features, labels, cv=rotations, method="predict_proba")}
 
     middle = middle_half(config.model.image_size)
-    views = {"whole": pixels, "middle_masked": paint_over(pixels, middle), "only_middle": paint_over(pixels, ~middle)}
+    views = {
+        "whole": pixels,
+        "middle_masked": np.stack([paint_over(photo, middle) for photo in pixels]),
+        "only_middle": np.stack([paint_over(photo, ~middle) for photo in pixels]),
+    }
     answers |= {name: np.zeros((len(photos), len(classes))) for name in views}
     for fold in np.unique(folds):
         network = deploy(keras.models.load_model(run / f"fold_{fold}" / MODEL_FILE, compile=False))
@@ -100,20 +105,6 @@ def traits(photo):
         *np.histogram(saturation, 4, (0, 256))[0] / saturation.size,
         *coarse.std(axis=(0, 1)),
     ]
-
-
-def middle_half(size):
-    """True in a square of half the area, `(size, size)`."""
-    margin = round(size * (1 - np.sqrt(0.5)) / 2)
-    middle = np.zeros((size, size), bool)
-    middle[margin:-margin, margin:-margin] = True
-    return middle
-
-
-def paint_over(photos, hidden):
-    """Photos with a part painted in the mean colour of the photo."""
-    means = photos.mean(axis=(1, 2), keepdims=True)
-    return np.where(hidden[None, :, :, None], means, photos).astype("uint8")
 
 
 if __name__ == "__main__":

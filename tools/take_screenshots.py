@@ -1,10 +1,11 @@
-"""Take the pictures of the web app that the README shows, on a drawn picture of skin.
+"""Take the pictures of the web app and of the review sheet that the README shows, on drawn pictures of skin.
 
 python tools/take_screenshots.py
 """
 
 from __future__ import annotations
 
+import io
 import shutil
 import tempfile
 import threading
@@ -14,7 +15,9 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from mpox_keras.classifier import load_classifier
 from mpox_keras.data.synthetic import draw_scene
+from mpox_keras.explain.review import write_review_sheet
 from mpox_keras.export.exporter import export_bundle
 from mpox_keras.web.server import make_server
 from mpox_keras.web.site import build_site
@@ -27,7 +30,7 @@ SCREENS = {
 
 
 def main():
-    """Write docs/web_desktop.png and docs/web_phone.png."""
+    """Write docs/web_desktop.png, docs/web_phone.png and docs/review.png."""
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         scratch = Path(scratch)
         export_bundle("fast_mpoxnet_msid", scratch / "bundle", "tfjs", "uint16")
@@ -50,12 +53,32 @@ def main():
             if name == "web_phone":
                 page.locator("#result").scroll_into_view_if_needed()
                 page.evaluate("document.getElementById('result').scrollIntoView()")
-            page.screenshot(path=scratch / f"{name}.png")
-            Image.open(scratch / f"{name}.png").convert("P", palette=Image.Palette.ADAPTIVE).save(
-                DOCS / f"{name}.png", optimize=True
-            )
+            save_screen(page, name)
+        take_review(browser, scratch)
         browser.close()
         server.shutdown()
+
+
+def take_review(browser, scratch):
+    """The review sheet once a diagnosis was given."""
+    page = browser.new_context(viewport={"width": 1100, "height": 940}, color_scheme="light").new_page()
+    photos = [scratch / f"{label}.png" for label in ("mpox", "chickenpox", "measles")]
+    for path in photos:
+        draw_scene(path.stem, np.random.default_rng(5)).crop((0, 30, 224, 190)).save(path)
+    write_review_sheet(scratch / "sheet.html", load_classifier(), photos)
+    page.goto((scratch / "sheet.html").as_uri())
+    page.click("#help summary")
+    page.fill("#reviewer", "AB")
+    page.check("[name=diagnosis][value=mpox]")
+    page.click("#give")
+    page.check("[name=map][value=partly]")
+    save_screen(page, "review")
+
+
+def save_screen(page, name):
+    """Write what is on the screen to docs, in few colours."""
+    shot = Image.open(io.BytesIO(page.screenshot()))
+    shot.convert("P", palette=Image.Palette.ADAPTIVE).save(DOCS / f"{name}.png", optimize=True)
 
 
 def draw_picture(path):

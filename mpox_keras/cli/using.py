@@ -57,9 +57,10 @@ def predict(photos, source, bundle, as_json):
 def explain(photos, source, bundle, methods, label, out):
     """Show what in photos speaks for a class: a picture with heat maps for each."""
     from mpox_keras.data.folder import expand_photos
-    from mpox_keras.data.photos import decode_photo, resize_photo
 
     files = expand_photos(photos)
+    # Bundles need no TensorFlow, but explanations do.
+    start_tensorflow()
     predictor = load_predictor(source, bundle)
     from mpox_keras.explain import METHODS
     from mpox_keras.explain import explain as heat_map
@@ -67,12 +68,11 @@ def explain(photos, source, bundle, methods, label, out):
 
     names = list(METHODS) if "all" in methods else methods or ["class_activation_map"]
     unreadable = 0
-    for number, prediction in enumerate(predictor.predict(files), 1):
+    for number, (prediction, photo) in enumerate(predictor.predict_and_show(files), 1):
         if prediction.error:
             click.echo(f"error: {prediction.error}", err=True)
             unreadable += 1
             continue
-        photo = resize_photo(decode_photo(prediction.file), predictor.image_size)
         shown = label or prediction.label
         heats = {name: heat_map(predictor, photo, name, shown) for name in names}
         title = f"answer: {prediction.answer}; maps for {shown}, which has {prediction.probabilities[shown]:.0%}"
@@ -82,6 +82,31 @@ def explain(photos, source, bundle, methods, label, out):
         click.echo(path)
     if unreadable:
         raise MpoxKerasError(f"{unreadable} of the photos could not be read; the others are explained.")
+
+
+@click.command()
+@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
+@model_option
+@bundle_option
+@click.option("--method", default="class_activation_map", show_default=True, help="Of METHODS.")
+@click.option("--class", "label", help="The class to explain  [default: the likeliest of each photo]")
+@click.option("--out", default=Path("runs/review.html"), show_default=True, type=click.Path(path_type=Path), help="HTML file.")
+def review(photos, source, bundle, method, label, out):
+    """Make a sheet on which clinicians diagnose photos and judge heat maps: one file, offline, saves a table."""
+    from mpox_keras.data.folder import expand_photos
+
+    files = expand_photos(photos)
+    # Bundles need no TensorFlow, but explanations do.
+    start_tensorflow()
+    predictor = load_predictor(source, bundle)
+    from mpox_keras.explain.review import write_review_sheet
+
+    problems = write_review_sheet(out, predictor, files, method, label)
+    click.echo(f"sheet: {out} ({out.stat().st_size / 1e6:.1f} MB); it contains the photos: share it as you would share them")
+    for problem in problems:
+        click.echo(f"error: {problem}", err=True)
+    if problems:
+        raise MpoxKerasError(f"{len(problems)} of the photos are not on the sheet; the others are.")
 
 
 @click.command()

@@ -231,6 +231,74 @@ def plot_selection(candidates: dict[str, dict], winner: str, path: str | Path | 
     return figure
 
 
+def plot_deletion_and_insertion(methods: dict, path: str | Path | None = None) -> Figure:
+    """Draw how faithful each method's heat maps are, with standard errors; the grey line is where a map of noise lies.
+
+    Args:
+        methods: `methods` of `measure_explanations`.
+        path: where to save the plot, `.svg` or `.png`; None saves nothing.
+
+    Raises:
+        ValueError: `path` ends in something else.
+
+    Example:
+        >>> plot_deletion_and_insertion(results["methods"], "faithfulness.svg")
+    """
+    import matplotlib
+
+    names = [name for name in methods if name != "random"]
+    rows = np.arange(len(names))[::-1]
+    with matplotlib.rc_context(_SETTINGS):
+        figure, axes = _figure(4.6, 1.2 + 0.34 * len(names))
+        for kind, colour, marker in (("insertion", _COLOURS[0], "o"), ("deletion", _COLOURS[1], "D")):
+            means = [methods[name][kind] for name in names]
+            errors = [methods[name][f"{kind}_error"] or 0 for name in names]
+            axes.errorbar(means, rows, xerr=errors, fmt=marker, color=colour, markersize=5, elinewidth=1.4, label=kind)
+            axes.axvline(methods["random"][kind], color=colour, linewidth=0.8, linestyle=(0, (4, 4)), alpha=0.7)
+        axes.set_yticks(rows, [name.replace("_", " ") for name in names])
+        axes.set(xlabel="Area under the curve", xlim=(-0.01, 1.01), ylim=(-0.6, len(names) - 0.4))
+        axes.grid(axis="x", alpha=0.15, color=_INK, linewidth=0.8)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
+        _save(figure, path)
+    return figure
+
+
+def plot_agreement(names: Sequence[str], correlations: np.ndarray, path: str | Path | None = None) -> Figure:
+    """Draw how far several methods' heat maps agree.
+
+    Args:
+        names: of the methods.
+        correlations: -1 to 1, `(names, names)`.
+        path: where to save the plot, `.svg` or `.png`; None saves nothing.
+
+    Raises:
+        ValueError: `path` ends in something else.
+
+    Example:
+        >>> plot_agreement(["lime", "shap"], [[1, 0.8], [0.8, 1]])
+    """
+    import matplotlib
+    from matplotlib.patches import Rectangle
+
+    with matplotlib.rc_context(_SETTINGS):
+        figure, axes = _figure(4.6, 4.6)
+        for (row, column), value in np.ndenumerate(np.asarray(correlations, float)):
+            cell = Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=_COLOURS[0 if value > 0 else 1], linewidth=0)
+            cell.set_alpha(0.06 + 0.94 * abs(value))
+            axes.add_patch(cell)
+            colour = "#ffffff" if abs(value) > 0.75 else _INK
+            axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8)
+        shown = [name.replace("_", " ") for name in names]
+        axes.set_xticks(range(len(names)), shown, rotation=40, ha="right")
+        axes.set_yticks(range(len(names)), shown)
+        axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5))
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        _save(figure, path)
+    return figure
+
+
 def inline_svg(figure: Figure, description: str) -> str:
     """A figure as an `<svg>` element whose ink takes the text colour of the HTML page around it.
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import importlib.resources
-import io
 import json
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from string import Template
 
 import numpy as np
-from PIL import Image
 
 from mpox_keras.evaluation.calibration import scale
 from mpox_keras.evaluation.metrics import check_predictions
-from mpox_keras.evaluation.plots import inline_svg, plot_confusion_matrix, plot_coverage, plot_reliability, plot_roc_curves
+from mpox_keras.evaluation.page import fill_page, html_cards, html_picture, html_plots, html_table
+from mpox_keras.evaluation.plots import plot_confusion_matrix, plot_coverage, plot_reliability, plot_roc_curves
 from mpox_keras.evaluation.summary import decimal, interval, percent, photo_count, proportion
 from mpox_keras.files import replacing
 from mpox_keras.prediction import DISCLAIMER
 
 _MOST_WRONG = 20
-_PICTURE_SIZE = 224
 
 
 def write_report(
@@ -68,8 +64,8 @@ def write_report(
     if files is not None and len(files) != len(labels):
         raise ValueError(f"files has {len(files)} names for {len(labels)} photos; give one each.")
 
-    template = Template(importlib.resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
-    page = template.substitute(
+    page = fill_page(
+        importlib.resources.files(__package__) / "report.html",
         title=escape(title),
         disclaimer=escape(DISCLAIMER),
         protocol=escape(protocol),
@@ -98,18 +94,6 @@ def _proportion_cell(figures: dict, name: str) -> str:
     return f"<span>{percent(figures[name])} <small>{interval(figures, name)}</small></span>"
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of ready HTML cells; each cell carries its heading, which narrow screens show beside it."""
-    head = "".join(f'<th scope="col">{name}</th>' for name in header)
-    body = "".join(
-        f'<tr><th scope="row">{first}</th>'
-        + "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in zip(header[1:], cells, strict=True))
-        + "</tr>"
-        for first, *cells in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
 def _cards(results: dict) -> str:
     note = f"{interval(results, 'accuracy')}, {photo_count(results['photos'])}"
     if results.get("accuracy_sd") is not None:
@@ -129,8 +113,7 @@ def _cards(results: dict) -> str:
             f"Brier score {decimal(results['brier_score'])} (0 to 2)",
         ),
     ]
-    html = "".join(f"<div><h3>{name}</h3><b>{value}</b><small>{note}</small></div>" for name, value, note in cards)
-    return html.replace(" %", "&nbsp;%")
+    return html_cards(cards)
 
 
 def _per_class_table(per_class: dict) -> str:
@@ -144,7 +127,7 @@ def _per_class_table(per_class: dict) -> str:
         )
         for name, figures in per_class.items()
     ]
-    return _table(("Class", "Recall", "Specificity", "Precision", "F1", "AUC", "Photos"), rows)
+    return html_table(("Class", "Recall", "Specificity", "Precision", "F1", "AUC", "Photos"), rows)
 
 
 def _rash_section(results: dict) -> str:
@@ -154,13 +137,13 @@ def _rash_section(results: dict) -> str:
     text = f"<h2>Rash classes only</h2><p>{escape(rash['definition'])}"
     text += " Photos called normal in public collections are far easier and flatter every model.</p>"
     cells = (_proportion_cell(rash, "accuracy"), percent(rash["macro_f1"]), str(rash["photos"]))
-    text += _table(("", "Accuracy", "Macro F1", "Photos"), [("All rash classes", *cells)])
+    text += html_table(("", "Accuracy", "Macro F1", "Photos"), [("All rash classes", *cells)])
     mpox = results.get("mpox_against_other_rashes")
     if mpox:
         cells = (_proportion_cell(mpox, "recall"), _proportion_cell(mpox, "specificity"), decimal(mpox["auc"]))
         text += f"<p>{escape(mpox['definition'])}</p>"
         rows = [("Mpox against other rashes", *cells, str(mpox["photos"]))]
-        text += _table(("", "Recall", "Specificity", "AUC", "Photos"), rows)
+        text += html_table(("", "Recall", "Specificity", "AUC", "Photos"), rows)
     return text
 
 
@@ -173,13 +156,7 @@ def _plots(results: dict, labels: np.ndarray, probabilities: np.ndarray) -> str:
             "Accuracy by top probability with 95 % intervals. Below the diagonal, answers are surer than right.",
         ),
     )
-    return _figures(plots)
-
-
-def _figures(plots):
-    return "".join(
-        f"<figure>{inline_svg(figure, caption)}<figcaption>{caption}</figcaption></figure>" for figure, caption in plots
-    )
+    return html_plots(plots)
 
 
 def _external_section(results: dict) -> str:
@@ -194,7 +171,7 @@ def _external_section(results: dict) -> str:
         f"<h2>Photos from elsewhere</h2><p>Mpox against other rashes, {photo_count(external['photos'])} of "
         f"{external['patients']} patients, {external['mpox_patients']} of them with mpox; mean of the folds' networks, "
         f"intervals by bootstrap over patients. One network alone has an AUC per patient of "
-        f"{decimal(results['external_auc'])} on average.</p>" + _table(("AUC", "", "95 % interval"), rows)
+        f"{decimal(results['external_auc'])} on average.</p>" + html_table(("AUC", "", "95 % interval"), rows)
     )
 
 
@@ -212,7 +189,7 @@ def _limits_section(limits: dict | None, labels: np.ndarray, probabilities: np.n
         ("Answering at all", abstention, ("coverage", "accuracy")),
         ("Refusing as unfamiliar", refusal, ("refused",)),
     ]
-    table = _table(
+    table = html_table(
         ("", "Threshold", "Out of fold"),
         [
             (
@@ -231,7 +208,7 @@ def _limits_section(limits: dict | None, labels: np.ndarray, probabilities: np.n
     return (
         f"<h2>Limits</h2><p>Temperature {limits['temperature']:.2f} lowers the calibration error from {before} to {after}. "
         f"Thresholds are chosen on all photos; the figures beside them are cross-fitted.</p>{table}"
-        f'<div class="plots">{_figures(plots)}</div>'
+        f'<div class="plots">{html_plots(plots)}</div>'
     )
 
 
@@ -252,7 +229,7 @@ def _breakdown_section(results: dict) -> str:
             )
             for value, figures in values.items()
         ]
-        parts.append(f"<h3>{name}</h3>" + _table(header, rows))
+        parts.append(f"<h3>{name}</h3>" + html_table(header, rows))
     return "<h2>By what is recorded of the photos</h2>" + "".join(parts) if parts else ""
 
 
@@ -276,7 +253,7 @@ def _most_wrong_section(
         for i in wrong[:_MOST_WRONG]
     ]
     shown = f"The {len(rows)} of {len(wrong)} wrong answers that gave the true class least probability."
-    return f"<h2>Photos most wrong</h2><p>{shown}</p>" + _table(("File", "True class", "Answer"), rows)
+    return f"<h2>Photos most wrong</h2><p>{shown}</p>" + html_table(("File", "True class", "Answer"), rows)
 
 
 def _pictures_section(pictures: Sequence[tuple[str, np.ndarray]]) -> str:
@@ -287,11 +264,5 @@ def _pictures_section(pictures: Sequence[tuple[str, np.ndarray]]) -> str:
             raise ValueError(
                 f"picture {caption!r} must be uint8 with the shape (height, width, 3), got {photo.dtype} {photo.shape}."
             )
-        image = Image.fromarray(photo)
-        image.thumbnail((_PICTURE_SIZE, _PICTURE_SIZE))
-        stream = io.BytesIO()
-        image.save(stream, format="PNG")
-        source = f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
-        caption = escape(caption)
-        figures.append(f'<figure><img src="{source}" alt="{caption}"><figcaption>{caption}</figcaption></figure>')
+        figures.append(html_picture(photo, caption))
     return f'<h2>Photos</h2><div class="pictures">{"".join(figures)}</div>' if figures else ""

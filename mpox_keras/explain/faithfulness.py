@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import keras
 import numpy as np
-from PIL import Image, ImageFilter
 
 from mpox_keras.classifier import Classifier
-from mpox_keras.explain.perturbation import class_probabilities, mean_colour
+from mpox_keras.explain.perturbation import blurred, class_probabilities, mean_colour
 from mpox_keras.prediction import Predictor
 
 STEPS = 20
 """How many equal shares of the pixels are taken away or brought in."""
-
-_BLUR = 12
 
 
 def deletion_and_insertion(predictor: Predictor, photo: np.ndarray, heat: np.ndarray, label: str) -> tuple[float, float]:
@@ -38,12 +35,12 @@ def deletion_and_insertion(predictor: Predictor, photo: np.ndarray, heat: np.nda
     ranks = np.empty(order.size, int)
     ranks[order] = np.arange(order.size)
     ranks = ranks.reshape(heat.shape)
-    blurred = np.array(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(_BLUR)))
+    soft = blurred(photo)
     mean = np.broadcast_to(mean_colour(photo), photo.shape)
     hottest = [(ranks < ranks.size * step / STEPS)[..., None] for step in range(STEPS + 1)]
     index = predictor.classes.index(label)
     deletion = class_probabilities(predictor, (np.where(chosen, mean, photo) for chosen in hottest), index)
-    insertion = class_probabilities(predictor, (np.where(chosen, photo, blurred) for chosen in hottest), index)
+    insertion = class_probabilities(predictor, (np.where(chosen, photo, soft) for chosen in hottest), index)
     return float(np.trapezoid(deletion) / STEPS), float(np.trapezoid(insertion) / STEPS)
 
 

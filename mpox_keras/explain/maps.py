@@ -33,7 +33,26 @@ METHODS: dict[str, Callable] = {
 }
 """Name -> function of a predictor, a photo and a class's index to a map of any size, signed or not."""
 
-_NEED_GRADIENTS = {"grad_cam", "grad_cam_plus_plus", "score_cam", "smooth_grad", "integrated_gradients"}
+NEED_GRADIENTS = frozenset({"grad_cam", "grad_cam_plus_plus", "score_cam", "smooth_grad", "integrated_gradients"})
+"""The methods that a bundle can't be explained by."""
+
+
+def check_method(predictor: Predictor, method: str) -> None:
+    """Say whether a predictor can be explained by a method.
+
+    Raises:
+        ExplanationError: the method is unknown, or needs gradients and the predictor has none.
+    """
+    if method not in METHODS:
+        raise ExplanationError(f"there is no method {method!r}. To be had are {', '.join(METHODS)}.")
+    if method in NEED_GRADIENTS and not hasattr(predictor, "trained"):
+        others = ", ".join(name for name in METHODS if name not in NEED_GRADIENTS)
+        raise ExplanationError(f"{method} needs gradients, which a bundle has not. To be had for it are {others}.")
+
+
+def methods_for(predictor: Predictor) -> list[str]:
+    """Names of all methods that a predictor can be explained by."""
+    return [name for name in METHODS if name not in NEED_GRADIENTS or hasattr(predictor, "trained")]
 
 
 def explain(
@@ -60,13 +79,9 @@ def explain(
     Example:
         >>> heat = explain(load_classifier(), photo, "grad_cam", "mpox")
     """
-    if method not in METHODS:
-        raise ExplanationError(f"there is no method {method!r}. To be had are {', '.join(METHODS)}.")
+    check_method(predictor, method)
     if label is not None and label not in predictor.classes:
         raise ExplanationError(f"there is no class {label!r}. The network knows {', '.join(predictor.classes)}.")
-    if method in _NEED_GRADIENTS and not hasattr(predictor, "trained"):
-        others = ", ".join(name for name in METHODS if name not in _NEED_GRADIENTS)
-        raise ExplanationError(f"{method} needs gradients, which a bundle has not. To be had for it are {others}.")
     if label is None:
         index = int(np.argmax(predictor.predict_pixels(photo[None])["probabilities"][0]))
     else:

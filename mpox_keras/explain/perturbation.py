@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
+from PIL import Image, ImageFilter
 
 from mpox_keras.errors import require
 from mpox_keras.prediction import Predictor
@@ -24,6 +25,7 @@ LIME_WIDTH = 0.25
 
 SHAP_SAMPLES = 300
 _BATCH = 32
+_BLUR = 12
 
 
 def occlusion(predictor: Predictor, photo: np.ndarray, index: int) -> np.ndarray:
@@ -122,3 +124,8 @@ def class_probabilities(predictor: Predictor, photos: Iterable[np.ndarray], inde
 def mean_colour(photo: np.ndarray) -> np.ndarray:
     """What a photo's parts are covered with: uint8 `(3,)`."""
     return photo.mean(axis=(0, 1)).round().astype("uint8")
+
+
+def blurred(photo: np.ndarray) -> np.ndarray:
+    """A photo in which no detail is left, uint8 `(height, width, 3)`."""
+    return np.array(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(_BLUR)))

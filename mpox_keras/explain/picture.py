@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.ndimage import binary_dilation
 
 from mpox_keras.files import replacing
 from mpox_keras.prediction import DISCLAIMER
@@ -46,3 +48,47 @@ def save_explanations(path: str | os.PathLike, photo: np.ndarray, heats: Mapping
         axis.set_title(name, fontsize=9)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110)
+
+
+def overlay(photo: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """A heat map over its photo.
+
+    Args:
+        photo: uint8 `(height, width, 3)`.
+        heat: `(height, width)`, 0 to 1.
+
+    Returns:
+        uint8 `(height, width, 3)`.
+    """
+    return (0.5 * photo + 0.5 * coloured(heat)).astype("uint8")
+
+
+def coloured(heat: np.ndarray) -> np.ndarray:
+    """A heat map, `(height, width)`, 0 to 1, in the colours of all pictures here: uint8 `(height, width, 3)`."""
+    return matplotlib.colormaps[_COLOURS](heat, bytes=True)[..., :3]
+
+
+def outline(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """A photo with the border of a mask, bool `(height, width)`, drawn around it."""
+    # Cyan is no colour of skin, nor of the heat maps.
+    return np.where((binary_dilation(mask, iterations=2) & ~mask)[..., None], np.array([0, 229, 255], "uint8"), photo)
+
+
+def contour_paths(heat: np.ndarray) -> list[str]:
+    """Contours of a heat map at three levels, for the `d` of SVG paths.
+
+    Args:
+        heat: `(height, width)`, 0 to 1.
+
+    Returns:
+        One path for each level, in pixels; none for a map that is zero everywhere.
+    """
+    if not heat.any():
+        return []
+    contours = Figure().subplots().contour(heat, levels=_LEVELS)
+    return [
+        "".join(
+            "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in line) for line in path.to_polygons(closed_only=False) if len(line)
+        )
+        for path in contours.get_paths()
+    ]

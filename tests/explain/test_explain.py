@@ -1,5 +1,7 @@
 """Heat maps: what each method must be by its definition, on the preset and on networks whose answer is known."""
 
+import sys
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -9,6 +11,7 @@ from tf_keras_vis.saliency import Saliency
 from mpox_keras.classifier import Classifier, load_classifier
 from mpox_keras.cli import main
 from mpox_keras.data.synthetic import draw_scene
+from mpox_keras.errors import MissingExtraError
 from mpox_keras.explain import METHODS, ExplanationError, deletion_and_insertion, explain, gradients, perturbation, randomised
 from mpox_keras.explain.gradients import _logits, integrated_gradients
 from mpox_keras.explain.perturbation import occlusion, shap, superpixels
@@ -193,13 +196,16 @@ def test_bundles_are_explained_too(bundle, photo, heats, method):
     np.testing.assert_allclose(explain(bundle, photo, method, "mpox"), heats[method], atol=1e-3)
 
 
-def test_what_cannot_be_explained_is_told(classifier, photo):
+def test_what_cannot_be_explained_is_told(classifier, photo, monkeypatch):
     with pytest.raises(ExplanationError, match="To be had are class_activation_map"):
         explain(classifier, photo, "gradcam")
     with pytest.raises(ExplanationError, match="knows mpox, chickenpox"):
         explain(classifier, photo, label="acne")
     with pytest.raises(ExplanationError, match="needs gradients, which a bundle has not"):
         explain(Corner(), photo, "grad_cam")
+    monkeypatch.setitem(sys.modules, "tf_keras_vis.gradcam", None)
+    with pytest.raises(MissingExtraError, match=r'needs the package tf-keras-vis: pip install "mpox-keras\[explain\]"'):
+        explain(classifier, photo, "grad_cam")
 
 
 def test_the_command_writes_a_picture_for_each_photo(photo, tmp_path):

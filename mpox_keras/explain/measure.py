@@ -1,0 +1,232 @@
+"""Every check of the explanations over many photos: what a report, a table or a paper needs."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mpox_keras.data.folder import Photo
+from mpox_keras.data.photos import PhotoError, decode_photo, resize_photo
+from mpox_keras.explain.faithfulness import deletion_and_insertion, randomised
+from mpox_keras.explain.maps import NEED_GRADIENTS, check_method, explain
+from mpox_keras.explain.masks import MaskError, energy_in_lesion, find_mask, pointing_game, read_mask
+from mpox_keras.explain.shortcuts import hide, hottest_region, middle_half, shortcut_figures
+from mpox_keras.prediction import Predictor
+
+RANDOM = "random"
+"""Stands for a map of noise, which every method should beat."""
+
+_MEANS = ("deletion", "insertion", "pointing_game", "energy_in_lesion")
+
+
+@dataclasses.dataclass
+class Explained:
+    """One photo with its maps.
+
+    Attributes:
+        photo: what was explained.
+        pixels: uint8 `(image_size, image_size, 3)`.
+        answer: the likeliest class, which the maps are for.
+        probability: of that class.
+        heats: method -> `(image_size, image_size)`, 0 to 1.
+        seconds: method -> how long its map took.
+        mask: bool `(image_size, image_size)`, true on lesions; None without a mask.
+    """
+
+    photo: Photo
+    pixels: np.ndarray
+    answer: str
+    probability: float
+    heats: dict[str, np.ndarray]
+    seconds: dict[str, float]
+    mask: np.ndarray | None
+
+
+def measure_explanations(
+    predictor: Predictor,
+    photos: Sequence[Photo],
+    methods: Sequence[str],
+    *,
+    masks: str | os.PathLike | None = None,
+    exported: Predictor | None = None,
+    shuffled: int = 20,
+    examples: int = 0,
+    progress: Callable[[str, int, int], None] = lambda step, done, total: None,
+) -> tuple[dict, list[Explained]]:
+    """Measure the maps of several methods for the likeliest class of each photo.
+
+    Args:
+        predictor: a `Classifier`, or a `Bundle` with methods that need no gradients.
+        photos: labelled photos.
+        methods: names in `METHODS`.
+        masks: folder of lesion masks at the same relative paths as the photos.
+        exported: the same network as the predictor, exported: faster, and used wherever no gradients are needed.
+        shuffled: how many photos are also explained with shuffled weights; a bundle's weights can't be shuffled.
+        examples: how many of the first photos are returned with their maps.
+        progress: called with the step, and how many photos of how many are done.
+
+    Returns:
+        Plain values that `json.dumps(..., allow_nan=False)` takes, and the examples. Figures without photos are left out:
+
+        - `photos`, how many were measured; `errors`, file -> why it was not.
+        - `lesions` (None without `masks`): `photos` with a mask; `without_mask`; `errors`, file -> why its mask could not be
+          used; `share`, mean share of a photo that is lesion.
+        - `methods`: name, and "random" for a map of noise -> means over photos with their standard error (`_error`) of
+          `deletion`, `insertion`, and, for the true class of photos with a mask, `pointing_game` and `energy_in_lesion`; median
+          `seconds` of a map; mean `correlation_with_shuffled_weights` over `shuffled_photos`.
+        - `agreement`: two methods' names -> mean correlation of their maps.
+        - `shortcuts`: region hidden -> `photos` and `views`, see `shortcut_figures`. The regions are `lesion` (photos with a
+          mask), `hottest` (of the class activation map) and `middle` (of the photo).
+
+    Raises:
+        ExplanationError: a method is unknown, or needs gradients and the predictor has none.
+        MaskError: the folder of masks is missing, has a mask for none of the photos, or several for one.
+        PhotoError: no photo can be read.
+
+    Example:
+        >>> results, _ = measure_explanations(classifier, read_photos("photos", classifier.classes), ["grad_cam"])
+    """
+    for name in methods:
+        check_method(predictor, name)
+    places = {photo.file: find_mask(masks, photo.file) for photo in photos} if masks is not None else {}
+    if places and not any(places.values()):
+        raise MaskError(
+            f"{masks} has a mask for none of the {len(photos)} photos. Expected {Path(masks) / photos[0].file}, with any "
+            "suffix, and so on."
+        )
+    network = _Network(predictor, exported or predictor, randomised(predictor) if hasattr(predictor, "trained") else None)
+    random = np.random.default_rng(0)
+    measured, shown, errors, mask_errors = [], [], {}, {}
+    for number, photo in enumerate(photos):
+        try:
+            explained = _explain(network, photo, methods, places.get(photo.file), mask_errors)
+        except PhotoError as error:
+            errors[photo.file] = str(error)
+        else:
+            explained.heats[RANDOM] = random.random(explained.pixels.shape[:2], "float32")
+            measured.append(_measure(network, explained, len(measured) < shuffled))
+            if len(shown) < examples:
+                shown.append(explained)
+        progress("measuring explanations", number + 1, len(photos))
+    if not measured:
+        raise PhotoError(f"none of the {len(photos)} photos can be read; the first: {next(iter(errors.values()))}")
+    results = {
+        "photos": len(measured),
+        "class": "the likeliest of each photo",
+        "errors": errors,
+        "shuffled_photos": min(shuffled, len(measured)) if network.shuffled else 0,
+        "lesions": None,
+        "methods": {name: _summary([of_photo["methods"][name] for of_photo in measured]) for name in (*methods, RANDOM)},
+        "agreement": {
+            f"{first} {second}": float(np.mean([of_photo["agreement"][first, second] for of_photo in measured]))
+            for first, second in itertools.combinations(methods, 2)
+        },
+        "shortcuts": _shortcuts(measured),
+    }
+    if masks is not None:
+        shares = [of_photo["lesion_share"] for of_photo in measured if of_photo["lesion_share"] is not None]
+        results["lesions"] = {
+            "photos": len(shares),
+            "without_mask": len(measured) - len(shares) - len(mask_errors),
+            "errors": mask_errors,
+            "share": float(np.mean(shares)) if shares else None,
+        }
+    return results, shown
+
+
+def correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Pearson's, of two maps; 0 where one is flat."""
+    if not first.std() or not second.std():
+        return 0.0
+    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
+
+
+@dataclasses.dataclass
+class _Network:
+    """One network in up to three forms: with gradients if it has any, fast, and with shuffled weights."""
+
+    predictor: Predictor
+    fast: Predictor
+    shuffled: Predictor | None
+
+    def explain(self, name, pixels, label):
+        return explain(self.predictor if name in NEED_GRADIENTS else self.fast, pixels, name, label)
+
+
+def _explain(network, photo, methods, mask_path, mask_errors):
+    decoded = decode_photo(photo.source, photo.file)
+    pixels = resize_photo(decoded, network.fast.image_size)
+    mask = None
+    if mask_path:
+        try:
+            mask = read_mask(mask_path, decoded.shape[:2], network.fast.image_size)
+        except (MaskError, PhotoError) as error:
+            mask_errors[photo.file] = str(error)
+    probabilities = network.fast.predict_pixels(pixels[None])["probabilities"][0]
+    answer = network.fast.classes[int(probabilities.argmax())]
+    heats, seconds = {}, {}
+    for name in methods:
+        started = time.perf_counter()
+        heats[name] = network.explain(name, pixels, answer)
+        seconds[name] = time.perf_counter() - started
+    return Explained(photo, pixels, answer, float(probabilities.max()), heats, seconds, mask)
+
+
+def _measure(network, explained, with_shuffled):
+    """Figures of one photo."""
+    pixels, mask, answer, label = explained.pixels, explained.mask, explained.answer, explained.photo.label
+    figures = {}
+    for name, heat in explained.heats.items():
+        deletion, insertion = deletion_and_insertion(network.fast, pixels, heat, answer)
+        figures[name] = {"deletion": deletion, "insertion": insertion}
+        if name != RANDOM:
+            figures[name]["seconds"] = explained.seconds[name]
+            if network.shuffled and with_shuffled:
+                other = explain(network.shuffled, pixels, name, answer)
+                figures[name]["correlation_with_shuffled_weights"] = correlation(heat, other)
+        if mask is not None:
+            # A lesion speaks for the true class; a map for a wrong answer need not lie on it.
+            if answer != label and name != RANDOM:
+                heat = network.explain(name, pixels, label)
+            figures[name] |= {"pointing_game": pointing_game(heat, mask), "energy_in_lesion": energy_in_lesion(heat, mask)}
+    hottest = hottest_region(network.explain("class_activation_map", pixels, answer))
+    regions = {"lesion": mask, "hottest": hottest, "middle": middle_half(len(pixels))}
+    return {
+        "label": network.fast.classes.index(label),
+        "methods": figures,
+        "agreement": {
+            pair: correlation(explained.heats[pair[0]], explained.heats[pair[1]])
+            for pair in itertools.combinations(explained.heats, 2)
+        },
+        "lesion_share": None if mask is None else float(mask.mean()),
+        "hidden": {name: hide(network.fast, pixels, region) for name, region in regions.items() if region is not None},
+    }
+
+
+def _summary(values):
+    """Means over photos, most with their standard error; of the time the median."""
+    made = {}
+    for kind in _MEANS:
+        if found := [of_photo[kind] for of_photo in values if kind in of_photo]:
+            made[kind] = float(np.mean(found))
+            made[f"{kind}_error"] = float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else None
+    for kind, middle in (("seconds", np.median), ("correlation_with_shuffled_weights", np.mean)):
+        if found := [of_photo[kind] for of_photo in values if kind in of_photo]:
+            made[kind] = float(middle(found))
+    return made
+
+
+def _shortcuts(measured):
+    made = {}
+    for region in ("lesion", "hottest", "middle"):
+        hidden = [(of_photo["hidden"][region], of_photo["label"]) for of_photo in measured if region in of_photo["hidden"]]
+        if hidden:
+            probabilities, labels = zip(*hidden, strict=True)
+            made[region] = {"photos": len(labels), "views": shortcut_figures(probabilities, labels)}
+    return made
