@@ -1,12 +1,21 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and folders that one run at a time writes to."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from mpox_keras.errors import MpoxKerasError
+
+_TEMPORARY = re.compile(r"\.\d+\.")  # of `replacing`
+
+
+class FolderInUseError(MpoxKerasError, RuntimeError):
+    """Another run works in the folder."""
 
 
 @contextlib.contextmanager
@@ -46,3 +55,33 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
         if path.exists():
             os.replace(path, Path(scratch) / "old")
         os.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def locked(folder: str | os.PathLike) -> Iterator[None]:
+    """Hold a folder, made if missing, for one run, and clear away what runs that were cut off left half written.
+
+    The operating system frees the folder when the process ends, however it ends.
+
+    Raises:
+        FolderInUseError: another run holds it.
+
+    Example:
+        >>> with locked("runs/fit"):
+        ...     train(config, photos, labels, "runs/fit")
+    """
+    # Imported here, because whoever only predicts has no need of it.
+    import fasteners
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = fasteners.InterProcessLock(folder / ".lock")
+    if not lock.acquire(blocking=False):
+        raise FolderInUseError(f"another run works in {folder} at this moment. Wait for it, or give another folder.")
+    try:
+        for path in folder.rglob(".*"):
+            if _TEMPORARY.match(path.name):
+                path.unlink(missing_ok=True)
+        yield
+    finally:
+        lock.release()

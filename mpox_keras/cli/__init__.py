@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import click
 
 from mpox_keras._version import __version__
@@ -17,6 +19,8 @@ class _Commands(click.Group):
     """Shows the errors meant for the user as one message, with exit code 2."""
 
     def invoke(self, context):
+        # As Ctrl-C does, so that workers end too, and what is half done is cleared away.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             return super().invoke(context)
         except MpoxKerasError as error:

@@ -18,7 +18,7 @@ from mpox_keras.evaluation.binary import evaluate_mpox_against_others
 from mpox_keras.evaluation.calibration import choose_limits
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.evaluation.report import write_report
-from mpox_keras.files import replacing
+from mpox_keras.files import locked, replacing
 from mpox_keras.training.folds import Examples, train_left_out
 from mpox_keras.training.runs import environment, open_run, training_seconds
 
@@ -57,24 +57,27 @@ def cross_validate(
     Raises:
         DataError: the folds do not fit the photos.
         PhotoError: a photo can't be read.
-        RunError: the folder belongs to another run.
+        RunError: the folder belongs to another run, or something in it is damaged.
+        FolderInUseError: another run works in the folder.
     """
-    folder = open_run(folder, config, photos)
+    folder = Path(folder)
     classes = config.data.classes
-    pixels = load_photos(photos, config.model.image_size)
-    if config.data.split == "copies_first":
-        photos, pixels = add_copies(photos, pixels, config)
-        config = _same_number_of_steps(config)
-    folds = assign_folds(photos, config.data.folds, config.seed)
-    examples = Examples(
-        pixels,
-        labels=np.array([classes.index(photo.label) for photo in photos]),
-        groups=np.array([photo.group for photo in photos]),
-        folds=folds,
-        external=load_photos(external, config.model.image_size) if external else None,
-    )
-    numbers = sorted(set(folds.tolist()))
-    answers = train_left_out(config, examples, [(fold,) for fold in numbers], folder, workers)
+    with locked(folder):
+        open_run(folder, config, photos)
+        pixels = load_photos(photos, config.model.image_size)
+        if config.data.split == "copies_first":
+            photos, pixels = add_copies(photos, pixels, config)
+            config = _same_number_of_steps(config)
+        folds = assign_folds(photos, config.data.folds, config.seed)
+        examples = Examples(
+            pixels,
+            labels=np.array([classes.index(photo.label) for photo in photos]),
+            groups=np.array([photo.group for photo in photos]),
+            folds=folds,
+            external=load_photos(external, config.model.image_size) if external else None,
+        )
+        numbers = sorted(set(folds.tolist()))
+        answers = train_left_out(config, examples, [(fold,) for fold in numbers], folder, workers)
     probabilities, unfamiliarity = np.zeros((len(photos), len(classes))), np.zeros(len(photos))
     for fold in numbers:
         held_out, answer = folds == fold, answers[fold,]

@@ -17,7 +17,7 @@ from mpox_keras.data.loading import load_photos
 from mpox_keras.data.splits import split_off_validation
 from mpox_keras.errors import require
 from mpox_keras.evaluation.metrics import evaluate_predictions
-from mpox_keras.files import replacing
+from mpox_keras.files import locked, replacing
 from mpox_keras.metadata import write_metadata
 from mpox_keras.models import FastMpoxNet, TransferModel, deploy
 from mpox_keras.models.stages import backbone_stages
@@ -171,25 +171,28 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
     Raises:
         DataError: a class has too few groups to be split.
         PhotoError: a photo can't be read.
-        RunError: the folder belongs to another run.
+        RunError: the folder belongs to another run, or something in it is damaged.
+        FolderInUseError: another run works in the folder.
     """
     training, validation = split_off_validation(photos, config.data.validation_fraction, config.seed)
-    folder = open_run(folder, config, photos)
+    folder = Path(folder)
     classes = config.data.classes
-    arrays = [
-        (load_photos(part, config.model.image_size), np.array([classes.index(photo.label) for photo in part]))
-        for part in (training, validation)
-        if part
-    ]
-    pixels, labels = arrays[0]
-    groups = [photo.group for photo in training]
-    judged = arrays[1] if validation else None
-    examples = None if is_finished(folder) else prepare(config, pixels)
-    model = train(config, examples, labels, folder, groups, validation=judged)
-    if "unfamiliarity" not in model.output_names:
-        model = add_unfamiliarity(model, pixels)
-        with replacing(folder / MODEL_FILE) as temporary:
-            model.save(temporary)
+    with locked(folder):
+        open_run(folder, config, photos)
+        arrays = [
+            (load_photos(part, config.model.image_size), np.array([classes.index(photo.label) for photo in part]))
+            for part in (training, validation)
+            if part
+        ]
+        pixels, labels = arrays[0]
+        groups = [photo.group for photo in training]
+        judged = arrays[1] if validation else None
+        examples = None if is_finished(folder) else prepare(config, pixels)
+        model = train(config, examples, labels, folder, groups, validation=judged)
+        if "unfamiliarity" not in model.output_names:
+            model = add_unfamiliarity(model, pixels)
+            with replacing(folder / MODEL_FILE) as temporary:
+                model.save(temporary)
     results = None
     if validation:
         pixels, labels = arrays[1]

@@ -28,38 +28,31 @@ class RunError(MpoxKerasError, RuntimeError):
     """A run folder cannot be used for this run; the message says why and what to do."""
 
 
-def open_run(folder: str | Path, config: Config, photos: Sequence[Photo]) -> Path:
+def open_run(folder: str | Path, config: Config, photos: Sequence[Photo]) -> None:
     """Make a run folder, or return to one that was made for the same config and photos.
 
     Writes `config.yaml`, `data.csv` (file, label, group, fold and SHA-256 of every photo) and `environment.json` (with the
     SHA-256 of the pretrained weights).
 
-    Returns:
-        The folder.
-
     Raises:
-        RunError: the folder belongs to another run, or can't be written.
+        RunError: the folder belongs to another run.
         PretrainedWeightsError: the pretrained weights that the config names can't be had.
     """
     folder = Path(folder)
     pretrained = {"pretrained_sha256": _pretrained_sha256(config.model)}
     texts = {"config.yaml": dump_config(config), "data.csv": _data_table(photos)}
-    try:
-        for name, text in texts.items():
-            path = folder / name
-            if not path.is_file():
-                with replacing(path) as temporary:
-                    temporary.write_text(text, encoding="utf-8")
-            elif (before := path.read_text(encoding="utf-8")) != text:
-                raise RunError(
-                    f"{folder} holds a run with another {name}: {_first_difference(before, text)}. "
-                    "Give another folder with --out, or remove this one."
-                )
-        with replacing(folder / "environment.json") as temporary:
-            temporary.write_text(json.dumps({**environment(), **pretrained}, indent=2))
-    except OSError as error:
-        raise RunError(f"the run folder {folder} can't be written: {error.strerror}.") from None
-    return folder
+    for name, text in texts.items():
+        path = folder / name
+        if not path.is_file():
+            with replacing(path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+        elif (before := path.read_text(encoding="utf-8")) != text:
+            raise RunError(
+                f"{folder} holds a run with another {name}: {_first_difference(before, text)}. "
+                "Give another folder with --out, or remove this one."
+            )
+    with replacing(folder / "environment.json") as temporary:
+        temporary.write_text(json.dumps({**environment(), **pretrained}, indent=2))
 
 
 def _pretrained_sha256(model):

@@ -20,7 +20,7 @@ from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.evaluation.plots import plot_selection
 from mpox_keras.evaluation.report import write_report
 from mpox_keras.export.speed import measure_speed
-from mpox_keras.files import replacing
+from mpox_keras.files import locked, replacing
 from mpox_keras.models import deploy
 from mpox_keras.training.fit import build_model
 from mpox_keras.training.folds import Answers, Examples, train_left_out
@@ -57,7 +57,7 @@ def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folde
         SelectionError: there are fewer than two candidates, or they differ in `seed` or `data`.
         DataError: the folds do not fit the photos, or there are fewer than three.
         MissingExtraError: LiteRT, which times the networks, is not installed.
-        PhotoError, RunError: as in `cross_validate`.
+        PhotoError, RunError, FolderInUseError: as in `cross_validate`.
 
     Example:
         >>> results = select_network({"small": small, "large": large}, photos, "runs/select")
@@ -75,10 +75,11 @@ def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folde
     answers: dict[str, dict[tuple[int, ...], Answers]] = {}
     for name, config in configs.items():
         click.echo(f"{name}: {len(left_out)} networks", err=True)
-        examples = Examples(
-            load_photos(photos, config.model.image_size), labels, np.array([photo.group for photo in photos]), folds
-        )
-        answers[name] = train_left_out(config, examples, left_out, open_run(folder / name, config, photos), workers)
+        pixels = load_photos(photos, config.model.image_size)
+        examples = Examples(pixels, labels, np.array([photo.group for photo in photos]), folds)
+        with locked(folder / name):
+            open_run(folder / name, config, photos)
+            answers[name] = train_left_out(config, examples, left_out, folder / name, workers)
 
     def best(accuracies):
         return max(accuracies, key=lambda name: (accuracies[name], -costs[name]["trainable_parameters"]))

@@ -242,7 +242,8 @@ def test_a_run_folder_names_the_pretrained_weights_by_their_hash(folder, tmp_pat
     for weights, expected in ((None, None), ("some.pth", "c0ffee")):
         monkeypatch.setattr(runs, "load_pretrained_backbone", lambda path: PretrainedBackbone({}, UNIT_RANGE, "c0ffee"))
         config = parse_config(TINY, [f"model.weights={json.dumps(weights)}"])
-        run = open_run(tmp_path / str(weights), config, photos)
+        run = tmp_path / str(weights)
+        open_run(run, config, photos)
         assert json.loads((run / "environment.json").read_text())["pretrained_sha256"] == expected
     monkeypatch.undo()
     with pytest.raises(PretrainedWeightsError, match=r"'missing\.pth' is neither"):
