@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import time
+import zipfile
 from pathlib import Path
 
 import click
 import keras
+import numpy as np
 
 from mpox_keras.files import replacing
 from mpox_keras.training.runs import RunError
@@ -62,11 +64,12 @@ def _duration(seconds):
 class Checkpoint(keras.callbacks.Callback):
     """After every epoch saves network, optimizer and moving average in one file, from which `resume` goes on.
 
-    Keras's BackupAndRestore keeps the epoch in a second file, which a crash between the two can set apart from the weights.
+    Keras's BackupAndRestore keeps the epoch in a second file, which a crash between the two can set apart from the weights, and
+    HDF5, in which Keras saves weights, ends the process where the disk is full.
     Dropout's random state, which Keras saves nowhere, is made a function of the seed and the epoch.
 
     Args:
-        path: ends in `.weights.h5`.
+        path: ends in `.npz`.
         seed: of the dropout.
     """
 
@@ -83,7 +86,11 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         with replacing(self.path) as temporary:
-            self.model.save_weights(temporary)
+            np.savez(temporary, *map(keras.ops.convert_to_numpy, _state(self.model)))
+
+
+def _state(model):
+    return [*model.weights, *model.optimizer.variables]
 
 
 class Unfreezing(keras.callbacks.Callback):
@@ -136,7 +143,9 @@ def resume(model: keras.Model, checkpoint: Path, steps_per_epoch: int) -> int:
     if not checkpoint.is_file():
         return 0
     try:
-        model.load_weights(checkpoint)
-    except Exception as error:  # h5py and Keras have many
+        with np.load(checkpoint) as stored:
+            for variable, values in zip(_state(model), stored.values(), strict=True):
+                variable.assign(values)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise RunError(f"{checkpoint} is damaged ({error}). Delete it, and this network is trained from its start.") from None
     return int(model.optimizer.iterations) // steps_per_epoch

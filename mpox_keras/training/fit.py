@@ -61,7 +61,7 @@ def train(
         config: the experiment.
         examples: what `prepare` made of the photos, or the training photos' part of it.
         labels: `(photos,)`, class numbers.
-        folder: gets `checkpoint.weights.h5` while training, `log.csv`, and at last `model.keras`.
+        folder: gets `checkpoint.npz` while training, `log.csv`, and at last `model.keras`.
         groups: `(photos,)`; no part of a teacher is fitted on photos of the groups that it teaches. By default every photo is
             a group of its own.
         validation: photos and labels that are measured after every epoch and change nothing.
@@ -93,7 +93,7 @@ def train(
             synchronize(model)
         compile_model(model, config, steps_per_epoch)
 
-    checkpoint = folder / "checkpoint.weights.h5"
+    checkpoint = folder / "checkpoint.npz"
     first_epoch = resume(model, checkpoint, steps_per_epoch)
     batches = _batches(config, examples, labels, groups, batch_size, first_epoch * steps_per_epoch)
     log = EpochLog(folder / "log.csv", config.training.epochs)

@@ -25,8 +25,8 @@ def add_unfamiliarity(model: keras.Model, photos: np.ndarray) -> keras.Model:
     """
     pooled = model.get_layer("diagnosis_pooling").output
     features = keras.Model(model.inputs, pooled).predict(photos, verbose=0)
-    # With as many components as photos nothing would be left over.
-    analysis = PCA(max(1, min(_COMPONENTS, len(photos) // 2)), random_state=0).fit(features)
+    # With as many components as photos or features nothing would be left over.
+    analysis = PCA(max(1, min(_COMPONENTS, *(count // 2 for count in features.shape))), random_state=0).fit(features)
     layer = Unfamiliarity(analysis.n_components_, dtype="float32", name="unfamiliarity")
     unfamiliarity = layer(pooled)
     layer.set_weights([analysis.mean_, analysis.components_.T, np.float32(1)])

@@ -83,7 +83,7 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(arrays, uninterrupted, tmp
     logs = [list(csv.DictReader((f / "log.csv").open())) for f in (folder, tmp_path)]
     assert [row["epoch"] for row in logs[1]] == ["1", "2", "3"]
     assert [row["loss"] for row in logs[1]] == [row["loss"] for row in logs[0]]
-    assert not (tmp_path / "checkpoint.weights.h5").exists()
+    assert not (tmp_path / "checkpoint.npz").exists()
     assert not keras.models.load_model(tmp_path / "model.keras").compiled
 
 
@@ -264,7 +264,7 @@ def test_kill_and_run_again_gives_the_weights_of_an_uninterrupted_run(folder, tm
     assert start(tmp_path / "whole").wait() == 0
     killed = start(tmp_path / "killed")
     deadline = time.monotonic() + 300
-    while not (tmp_path / "killed" / "checkpoint.weights.h5").exists() and time.monotonic() < deadline:
+    while not (tmp_path / "killed" / "checkpoint.npz").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     killed.kill()
     assert killed.wait() == -9
