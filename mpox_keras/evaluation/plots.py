@@ -223,6 +223,7 @@ def plot_selection(candidates: dict[str, dict], winner: str, path: str | Path | 
             axes.set(xscale="log", xlabel=label)
             axes.xaxis.set_major_formatter(ScalarFormatter())
             axes.xaxis.set_minor_formatter(ScalarFormatter())
+            axes.tick_params(axis="x", which="both", length=3, pad=4)
             axes.grid(alpha=0.15, color=_INK, linewidth=0.8)
             axes.spines[["top", "right"]].set_visible(False)
         panels[0].set_ylabel("Accuracy out of fold")

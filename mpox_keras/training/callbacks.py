@@ -146,6 +146,6 @@ def resume(model: keras.Model, checkpoint: Path, steps_per_epoch: int) -> int:
         with np.load(checkpoint) as stored:
             for variable, values in zip(_state(model), stored.values(), strict=True):
                 variable.assign(values)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise RunError(f"{checkpoint} is damaged ({error}). Delete it, and this network is trained from its start.") from None
     return int(model.optimizer.iterations) // steps_per_epoch
