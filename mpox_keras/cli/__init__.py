@@ -9,7 +9,7 @@ from mpox_keras.cli.data import data
 from mpox_keras.cli.exporting import export, verify
 from mpox_keras.cli.judging import evaluate
 from mpox_keras.cli.training import crossval, fit, quickstart, select, summary
-from mpox_keras.cli.using import explain, predict, web
+from mpox_keras.cli.using import explain, predict, screen, web
 from mpox_keras.errors import MpoxKerasError
 
 
@@ -42,5 +42,5 @@ def main():
     """
 
 
-for command in (fit, crossval, select, evaluate, predict, explain, export, verify, web, summary, data, quickstart):
+for command in (fit, crossval, select, evaluate, predict, screen, explain, export, verify, web, summary, data, quickstart):
     main.add_command(command)

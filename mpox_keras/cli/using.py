@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import signal
 import tempfile
 from pathlib import Path
 
 import click
 
-from mpox_keras.cli.common import bundle_option, load_predictor, model_option, start_tensorflow
+from mpox_keras.cli.common import bundle_option, load_predictor, model_option, show_progress, start_tensorflow
 from mpox_keras.errors import MpoxKerasError
 
 _SUSPICION = {True: "suspected", False: "no", None: "-"}
@@ -82,6 +83,45 @@ def explain(photos, source, bundle, methods, label, out):
         click.echo(path)
     if unreadable:
         raise MpoxKerasError(f"{unreadable} of the photos could not be read; the others are explained.")
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the results.")
+@model_option
+@bundle_option
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes on this machine.")
+@click.option(
+    "--beam-option",
+    "beam_options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="For a cluster instead: an option of Apache Beam, such as runner=FlinkRunner; may be repeated.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print summary.json.")
+def screen(inputs, folder, source, bundle, workers, beam_options, as_json):
+    """Predict photos by the million into Parquet files: files, folders, globs, lists (CSV or Parquet) or URLs.
+
+    The same command goes on where an interrupted one stopped. A bundle is faster than --model.
+    """
+    # Ends the processes of the workers too, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if bundle is None:
+        start_tensorflow()
+    from mpox_keras.prediction import DISCLAIMER
+    from mpox_keras.screening import screen_photos
+
+    click.echo(DISCLAIMER, err=True)
+    summary = screen_photos(inputs, folder, source, bundle, workers, beam_options, show_progress)
+    if as_json:
+        click.echo(json.dumps(summary, indent=2))
+        return
+    for answer, photos in summary["answers"].items():
+        click.echo(f"{answer:>12}  {photos:>10,}")
+    click.echo(
+        f"{summary['photos']:,} photos: mpox suspected in {summary['mpox_suspected']:,}, {summary['unreadable']:,} unreadable"
+    )
+    click.echo(f"records: {folder / 'shards'}")
 
 
 @click.command()

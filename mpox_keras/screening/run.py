@@ -1,0 +1,297 @@
+"""A screening's run: the shards that are not done yet, spread by Apache Beam.
+
+Beam spreads them, for it does so over processes of one machine as well as on Dataflow, Flink and Spark, and TensorFlow Datasets
+speaks it already. It hands out numbers of shards only; photos and records never pass through it.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import functools
+import json
+import logging
+import os
+import shlex
+import sys
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from mpox_keras._version import __version__
+from mpox_keras.errors import require
+from mpox_keras.files import replacing
+from mpox_keras.prediction import DISCLAIMER, Prediction, Predictor
+from mpox_keras.quiet import silenced_stderr
+from mpox_keras.screening.inputs import absolute, find_inputs
+from mpox_keras.screening.plan import (
+    SHARDS_FOLDER,
+    ScreeningError,
+    find_shards,
+    locked,
+    read_header,
+    read_shard,
+    shard_path,
+    write_plan,
+)
+
+SUMMARY_FILE = "summary.json"
+WORKERS_LOG = "workers.log"
+
+_SECONDS_BETWEEN_REPORTS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """What all shards of a screening share.
+
+    Attributes:
+        folder: of the screening.
+        source: of the network, as in `screen_photos`.
+        bundle: as in `screen_photos`.
+        network: the network's metadata at the beginning, as JSON.
+    """
+
+    folder: Path
+    source: str | os.PathLike
+    bundle: str | os.PathLike | None
+    network: str
+
+
+def screen_photos(
+    inputs: Sequence[str],
+    folder: str | os.PathLike,
+    source: str | os.PathLike,
+    bundle: str | os.PathLike | None = None,
+    workers: int = 1,
+    beam_options: Sequence[str] = (),
+    progress: Callable[[str, int, int], None] = lambda step, done, total: None,
+) -> dict:
+    """Predict any number of photos into Parquet files, each photo exactly as `Predictor.predict` does.
+
+    The first run writes the plan; the same call goes on with it after any end, and does no shard twice that was done. A photo
+    that can't be read has a record that says why.
+
+    Args:
+        inputs: as `find_inputs` takes them.
+        folder: gets `plan.jsonl`; `shards/*.parquet`, with a record for each photo; and `summary.json`. One run at a time.
+        source: of the network, as `load_classifier` takes it.
+        bundle: folder of an exported network, used instead of `source`. With a TFLite bundle no process needs TensorFlow.
+        workers: processes on this machine; one is this process itself.
+        beam_options: options of a Beam pipeline without their dashes, such as `runner=FlinkRunner`, for a cluster instead.
+            `folder`, the bundle and the photos must have the same paths there.
+        progress: called with what is counted, how many of it are done, and how many there are.
+
+    Returns:
+        What `summary.json` holds: counts by answer and otherwise, classes, the network's hashes, inputs and version.
+
+    Raises:
+        ScreeningError: the folder belongs to another screening or is in use, there are no photos, or a worker failed.
+        DataError: an input names nothing, or a list can't be used.
+        ClassifierError: the network can't be loaded.
+        MissingExtraError: a package of the extra `screen` is not installed.
+
+    Example:
+        >>> summary = screen_photos(["s3://clinic/photos/"], "screened", "fast_mpoxnet_msid", bundle="mpox-tflite", workers=8)
+        >>> summary["photos"], summary["answers"]["mpox"]
+        (1000000, 40963)
+    """
+    folder = Path(folder)
+    require("pyarrow", "screen", "screening")
+    with silenced_stderr():  # it says at its import which stores it can't reach
+        require("apache_beam", "screen", "screening")
+    network = _load(source, bundle).metadata
+    header = {"inputs": [absolute(os.fspath(argument)) for argument in inputs], "network": json.loads(json.dumps(network))}
+    with locked(folder):
+        planned = read_header(folder)
+        if planned is None:
+            write_plan(folder, header, find_inputs(header["inputs"]))
+        elif planned != header:
+            raise ScreeningError(_difference(folder, planned, header))
+        shards = find_shards(folder)
+        missing = _missing(folder, shards)
+        if missing:
+            with _reports(progress, folder, len(shards)):
+                _spread(missing, Work(folder.absolute(), source, bundle, json.dumps(network)), workers, beam_options)
+            if missing := _missing(folder, shards):
+                raise ScreeningError(
+                    f"{len(missing)} of {len(shards)} shards are missing in {folder / SHARDS_FOLDER}, such as {missing[0][0]}. "
+                    "The same command goes on; on a cluster, see that its machines write to this folder."
+                )
+        summary = {
+            **_count(folder, shards, network["classes"]),
+            "classes": network["classes"],
+            "inputs": header["inputs"],
+            "network": {"source": os.fspath(bundle or source), "sha256": network["sha256"]},
+            "made_by": f"mpox-keras {__version__}",
+            "note": DISCLAIMER,
+        }
+        with replacing(folder / SUMMARY_FILE) as temporary:
+            temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return summary
+
+
+def _load(source, bundle) -> Predictor:
+    if bundle is None:
+        from mpox_keras.classifier import load_classifier
+
+        return load_classifier(source)
+    from mpox_keras.export.bundle import load_bundle
+
+    with silenced_stderr():
+        return load_bundle(bundle)
+
+
+@functools.lru_cache(maxsize=1)
+def _load_once(source, bundle, network: str) -> Predictor:
+    predictor = _load(source, bundle)
+    if json.dumps(predictor.metadata) != network:
+        raise ScreeningError(f"{bundle or source} is no longer the network that this screening began with.")
+    return predictor
+
+
+def _difference(folder, planned, header):
+    if planned["inputs"] != header["inputs"]:
+        return (
+            f"{folder} holds a screening of {', '.join(planned['inputs'])}, not of {', '.join(header['inputs'])}. "
+            "Give the same photos, or another folder."
+        )
+    return f"{folder} holds a screening by another network. Give the network it began with, or another folder."
+
+
+def _missing(folder, shards):
+    return [(number, offset) for number, offset in shards if not shard_path(folder, number).exists()]
+
+
+def _spread(shards, work, workers, beam_options):
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    # It would repeat what its workers say.
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    try:
+        if beam_options:
+            pipeline = beam.Pipeline(options=PipelineOptions([f"--{option}" for option in beam_options]))
+        else:
+            options = PipelineOptions([f"--direct_num_workers={workers}"])
+            pipeline = beam.Pipeline(runner=_local_runner(workers, work.folder / WORKERS_LOG), options=options)
+        pipeline | beam.Create(shards) | beam.Reshuffle() | beam.Map(screen_shard, work)
+        running = pipeline.run()
+        try:
+            running.wait_until_finish()
+        except KeyboardInterrupt:
+            running.cancel()
+            raise
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [repr(error)]
+        raise ScreeningError(f"screening stopped: {reason[-1]}. What is done is kept; the same command goes on.") from error
+
+
+def _local_runner(workers, log):
+    """Beam's runner for this machine: this process alone, or as many of its own as there are workers.
+
+    `DirectRunner` would choose it too, unless it can download another one first; and would let workers print.
+    """
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+    if workers == 1:
+        return FnApiRunner()
+    command = f"exec {shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main 2>>{shlex.quote(str(log))}"
+    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
+
+
+def screen_shard(shard: tuple[int, int], work: Work) -> None:
+    """Predict the photos of one shard and write their records, whole or not at all.
+
+    Args:
+        shard: its number, and where in the plan its line begins.
+        work: what all shards share.
+
+    Raises:
+        ScreeningError: the network is another one than at the beginning.
+    """
+    number, offset = shard
+    path = shard_path(work.folder, number)
+    if path.exists():  # a cluster may hand out the same work twice
+        return
+    predictor = _load_once(work.source, work.bundle, work.network)
+    photos = read_shard(work.folder, offset)
+    records = _records(photos, predictor.predict(file for _, file in photos), predictor.classes)
+    import pyarrow.parquet
+
+    with replacing(path) as temporary:
+        pyarrow.parquet.write_table(records, temporary)
+
+
+def _records(photos: Iterable[tuple[str, str]], predictions: Iterable[Prediction], classes: Sequence[str]):
+    import pyarrow
+
+    types = {
+        "id": pyarrow.string(),
+        "file": pyarrow.string(),
+        **{f"probability_{name}": pyarrow.float32() for name in classes},
+        "label": pyarrow.string(),
+        "answer": pyarrow.string(),
+        "doubt": pyarrow.string(),
+        "mpox_suspected": pyarrow.bool_(),
+        "unfamiliarity": pyarrow.float32(),
+        "error": pyarrow.string(),
+    }
+    rows = [
+        {
+            "id": _text(id),
+            "file": _text(prediction.file),
+            **{f"probability_{name}": value for name, value in prediction.probabilities.items()},
+            "label": prediction.label,
+            "answer": prediction.answer,
+            "doubt": prediction.doubt,
+            "mpox_suspected": prediction.mpox_suspected,
+            "unfamiliarity": prediction.unfamiliarity,
+            "error": prediction.error and _text(prediction.error),
+        }
+        for (id, _), prediction in zip(photos, predictions, strict=True)
+    ]
+    return pyarrow.Table.from_pylist(rows, pyarrow.schema(types))
+
+
+def _text(name):
+    """A file may have a name that is no Unicode; Parquet holds nothing else."""
+    return name.encode("utf-8", "replace").decode("utf-8")
+
+
+def _count(folder, shards, classes):
+    import pyarrow.parquet
+
+    counts = {"photos": 0, "unreadable": 0, "mpox_suspected": 0}
+    answers = collections.Counter(dict.fromkeys(classes, 0))
+    for number, _ in shards:
+        records = pyarrow.parquet.read_table(shard_path(folder, number), columns=["answer", "mpox_suspected", "error"])
+        counts["photos"] += len(records)
+        counts["unreadable"] += len(records) - records["error"].null_count
+        counts["mpox_suspected"] += records["mpox_suspected"].to_pylist().count(True)
+        answers.update(answer for answer in records["answer"].to_pylist() if answer)
+    return {**counts, "answers": dict(answers)}
+
+
+@contextlib.contextmanager
+def _reports(progress, folder, total):
+    """Count the shards on disk from a thread, for Beam says nothing until all are done."""
+    ended = threading.Event()
+
+    def done():
+        return len(list((folder / SHARDS_FOLDER).glob("[!.]*.parquet")))
+
+    def watch():
+        while not ended.wait(_SECONDS_BETWEEN_REPORTS):
+            progress("shards", min(done(), total - 1), total)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    progress("shards", done(), total)
