@@ -1,7 +1,8 @@
-"""A screening's run: the shards that are not done yet, spread by Apache Beam.
+"""A screening's run: the shards that are not done yet, spread over processes by joblib or over a cluster by Apache Beam.
 
-Beam spreads them, for it does so over processes of one machine as well as on Dataflow, Flink and Spark, and TensorFlow Datasets
-speaks it already. It hands out numbers of shards only; photos and records never pass through it.
+Beam runs on Dataflow, Flink and Spark, and TensorFlow Datasets speaks it already. Its runner for one machine is not used: where
+a worker is killed, as happens when memory is short, it waits for ever (minutes, with 2.77), while joblib ends within seconds.
+Both hand out numbers of shards only; photos and records never pass through them.
 """
 
 from __future__ import annotations
@@ -11,19 +12,21 @@ import contextlib
 import dataclasses
 import functools
 import json
-import logging
 import os
-import shlex
-import sys
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+
+import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from mpox_keras._version import __version__
 from mpox_keras.errors import require
 from mpox_keras.files import replacing
 from mpox_keras.prediction import DISCLAIMER, Prediction, Predictor
-from mpox_keras.quiet import silenced_stderr
+from mpox_keras.quiet import silence_stderr, silenced_stderr
 from mpox_keras.screening.inputs import absolute, find_inputs
 from mpox_keras.screening.plan import (
     SHARDS_FOLDER,
@@ -37,9 +40,6 @@ from mpox_keras.screening.plan import (
 )
 
 SUMMARY_FILE = "summary.json"
-WORKERS_LOG = "workers.log"
-
-_SECONDS_BETWEEN_REPORTS = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +78,7 @@ def screen_photos(
         folder: gets `plan.jsonl`; `shards/*.parquet`, with a record for each photo; and `summary.json`. One run at a time.
         source: of the network, as `load_classifier` takes it.
         bundle: folder of an exported network, used instead of `source`. With a TFLite bundle no process needs TensorFlow.
-        workers: processes on this machine; one is this process itself.
+        workers: processes of this machine to spread over; one is this process itself.
         beam_options: options of a Beam pipeline without their dashes, such as `runner=FlinkRunner`, for a cluster instead.
             `folder`, the bundle and the photos must have the same paths there.
         progress: called with what is counted, how many of it are done, and how many there are.
@@ -99,8 +99,8 @@ def screen_photos(
     """
     folder = Path(folder)
     require("pyarrow", "screen", "screening")
-    with silenced_stderr():  # it says at its import which stores it can't reach
-        require("apache_beam", "screen", "screening")
+    if beam_options:
+        require("apache_beam", "screen", "screening on a cluster")
     network = _load(source, bundle).metadata
     header = {"inputs": [absolute(os.fspath(argument)) for argument in inputs], "network": json.loads(json.dumps(network))}
     with locked(folder):
@@ -112,8 +112,14 @@ def screen_photos(
         shards = find_shards(folder)
         missing = _missing(folder, shards)
         if missing:
-            with _reports(progress, folder, len(shards)):
-                _spread(missing, Work(folder.absolute(), source, bundle, json.dumps(network)), workers, beam_options)
+            work = Work(folder.absolute(), source, bundle, json.dumps(network))
+            if beam_options:
+                _spread_over_cluster(missing, work, beam_options)
+            else:
+                done = len(shards) - len(missing)
+                for _ in _spread_over_processes(missing, work, workers):
+                    done += 1
+                    progress("shards", done, len(shards))
             if missing := _missing(folder, shards):
                 raise ScreeningError(
                     f"{len(missing)} of {len(shards)} shards are missing in {folder / SHARDS_FOLDER}, such as {missing[0][0]}. "
@@ -164,42 +170,49 @@ def _missing(folder, shards):
     return [(number, offset) for number, offset in shards if not shard_path(folder, number).exists()]
 
 
-def _spread(shards, work, workers, beam_options):
+def _spread_over_processes(shards, work, workers):
+    """Do the shards, and yield as each is done."""
+    options = {"n_jobs": 1} if workers == 1 else {"n_jobs": workers, "backend": "loky", "initializer": _start_worker}
+    parallel = joblib.Parallel(return_as="generator_unordered", **options)
+    try:
+        yield from parallel(joblib.delayed(screen_shard)(shard, work) for shard in shards)
+    except TerminatedWorkerError:
+        raise ScreeningError(
+            "a worker was killed, perhaps for want of memory. What is done is kept; go on with the same command, with fewer workers."
+        ) from None
+
+
+def _start_worker():
+    silence_stderr()
+    # A terminal sends Ctrl-C to the workers too, which are ended by the process that started them.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent):
+    """Idle workers would outlive a process that was killed by minutes."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _spread_over_cluster(shards, work, beam_options):
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    # It would repeat what its workers say.
-    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     try:
-        if beam_options:
-            pipeline = beam.Pipeline(options=PipelineOptions([f"--{option}" for option in beam_options]))
-        else:
-            options = PipelineOptions([f"--direct_num_workers={workers}"])
-            pipeline = beam.Pipeline(runner=_local_runner(workers, work.folder / WORKERS_LOG), options=options)
+        pipeline = beam.Pipeline(options=PipelineOptions([f"--{option}" for option in beam_options]))
         pipeline | beam.Create(shards) | beam.Reshuffle() | beam.Map(screen_shard, work)
         running = pipeline.run()
         try:
             running.wait_until_finish()
         except KeyboardInterrupt:
-            running.cancel()
+            with contextlib.suppress(NotImplementedError):
+                running.cancel()
             raise
     except Exception as error:
         reason = str(error).strip().splitlines() or [repr(error)]
-        raise ScreeningError(f"screening stopped: {reason[-1]}. What is done is kept; the same command goes on.") from error
-
-
-def _local_runner(workers, log):
-    """Beam's runner for this machine: this process alone, or as many of its own as there are workers.
-
-    `DirectRunner` would choose it too, unless it can download another one first; and would let workers print.
-    """
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-    from apache_beam.transforms.environments import SubprocessSDKEnvironment
-
-    if workers == 1:
-        return FnApiRunner()
-    command = f"exec {shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main 2>>{shlex.quote(str(log))}"
-    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
+        raise ScreeningError(f"the cluster stopped: {reason[-1]}. What is done is kept; the same command goes on.") from error
 
 
 def screen_shard(shard: tuple[int, int], work: Work) -> None:
@@ -273,25 +286,3 @@ def _count(folder, shards, classes):
         counts["mpox_suspected"] += records["mpox_suspected"].to_pylist().count(True)
         answers.update(answer for answer in records["answer"].to_pylist() if answer)
     return {**counts, "answers": dict(answers)}
-
-
-@contextlib.contextmanager
-def _reports(progress, folder, total):
-    """Count the shards on disk from a thread, for Beam says nothing until all are done."""
-    ended = threading.Event()
-
-    def done():
-        return len(list((folder / SHARDS_FOLDER).glob("[!.]*.parquet")))
-
-    def watch():
-        while not ended.wait(_SECONDS_BETWEEN_REPORTS):
-            progress("shards", min(done(), total - 1), total)
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-    progress("shards", done(), total)
