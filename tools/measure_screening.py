@@ -2,9 +2,10 @@
 
     python tools/measure_screening.py --photos 10000 --many 100000 --out configs/results/screening.json
 
-Photos are drawn, of about a megapixel, and linked until there are enough, so that all are read from memory. "Decoding alone" reads,
-decodes and resizes them with as many processes, whose start is not timed; that of `screen` is. The two take turns, so that a
-machine whose speed drifts hurts both alike. Two cores need about a minute by default, and about half an hour for the numbers above.
+Photos are drawn, of about a megapixel, and linked until there are enough, so that all are read from memory. "Decoding alone"
+reads, decodes and resizes them with as many processes, whose start is not timed; that of `screen` is. The two take turns, so
+that a machine whose speed drifts hurts both alike. Two idle cores need some two minutes by default, and about half an hour for
+the numbers above.
 """
 
 from __future__ import annotations

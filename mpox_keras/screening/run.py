@@ -178,7 +178,7 @@ def _spread_over_processes(shards, work, workers):
         yield from parallel(joblib.delayed(screen_shard)(shard, work) for shard in shards)
     except TerminatedWorkerError:
         raise ScreeningError(
-            "a worker was killed, perhaps for want of memory. What is done is kept; go on with the same command, with fewer workers."
+            "a worker was killed; perhaps memory is short: give fewer workers. What is done is kept; the same command goes on."
         ) from None
 
 

@@ -177,7 +177,7 @@ def test_a_run_that_is_cut_off_is_gone_on_with(bundle, photos, tmp_path, end):
     code, message = {
         "killed": (-signal.SIGKILL, ""),
         "terminated": (130, "the same command goes on"),
-        "a worker killed": (2, "go on with the same command, with fewer workers"),
+        "a worker killed": (2, "perhaps memory is short"),
     }[end]
     assert (process.returncode, message in said, "Traceback" in said) == (code, True, False), said
     assert not psutil.wait_procs(helpers, timeout=60)[1]
