@@ -11,7 +11,7 @@ from mpox_keras.cli.data import data
 from mpox_keras.cli.exporting import export, verify
 from mpox_keras.cli.judging import agreement, check_explanations, evaluate
 from mpox_keras.cli.training import crossval, fit, quickstart, select, summary
-from mpox_keras.cli.using import explain, predict, review, web
+from mpox_keras.cli.using import explain, predict, review, screen, web
 from mpox_keras.errors import MpoxKerasError
 
 
@@ -48,7 +48,7 @@ def main():
 
 for command in (
     *(fit, crossval, select, evaluate, check_explanations, agreement),
-    *(predict, explain, review, export, verify, web),
+    *(predict, screen, explain, review, export, verify, web),
     *(summary, data, quickstart),
 ):
     main.add_command(command)

@@ -28,7 +28,7 @@ groups_option = click.option(
     help="Groups table that wins over audit.csv and groups.csv beside the photos.",
 )
 workers_option = click.option(
-    "--workers", default=1, show_default=True, type=click.IntRange(1), help="Networks to train side by side."
+    "--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes to work side by side."
 )
 model_option = click.option(
     "--model",

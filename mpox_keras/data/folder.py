@@ -74,16 +74,26 @@ def class_of_folder(name: str) -> str:
     return _FOLDER_NAMES.get(name, name)
 
 
+def walk_photos(directory: str | Path) -> Iterator[Path]:
+    """Photo files below a folder, by suffix, in the order of their paths; hidden files and folders are passed over.
+
+    Only the names of one folder and of those above it are held at a time.
+
+    Raises:
+        OSError: a folder can't be read.
+    """
+    with os.scandir(directory) as entries:
+        entries = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from walk_photos(Path(directory) / entry.name)
+        elif os.path.splitext(entry.name)[1].lower() in PHOTO_SUFFIXES and entry.is_file():
+            yield Path(directory) / entry.name
+
+
 def list_photos(directory: str | Path) -> list[Path]:
-    """Photo files below a folder, by suffix, sorted by path; hidden files and folders are passed over."""
-    directory = Path(directory)
-    return sorted(
-        path
-        for path in directory.rglob("*")
-        if path.suffix.lower() in PHOTO_SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(directory).parts)
-    )
+    """The paths of `walk_photos`."""
+    return list(walk_photos(directory))
 
 
 def expand_photos(arguments: Sequence[str]) -> Iterator[Path]:
@@ -106,7 +116,7 @@ def expand_photos(arguments: Sequence[str]) -> Iterator[Path]:
 
 def _expand(argument):
     if os.path.isdir(argument):
-        return iter(list_photos(argument))
+        return walk_photos(argument)
     return map(Path, [argument] if os.path.exists(argument) else sorted(glob.glob(argument, recursive=True)))
 
 

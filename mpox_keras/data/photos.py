@@ -8,7 +8,7 @@ import os
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from mpox_keras.errors import MpoxKerasError
+from mpox_keras.errors import MpoxKerasError, require
 
 MAX_PIXELS = 50_000_000
 """Photos with more pixels are refused before they are decoded."""
@@ -43,7 +43,7 @@ def decode_photo(source: str | os.PathLike | bytes, name: str | None = None) -> 
     models are exported to.
 
     Args:
-        source: path of the file, or its content as bytes.
+        source: path of the file, its URL (`s3://bucket/arm.jpg`; anything that fsspec knows), or its content as bytes.
         name: what error messages call the photo; by default the path, or "photo" for bytes.
 
     Returns:
@@ -52,6 +52,7 @@ def decode_photo(source: str | os.PathLike | bytes, name: str | None = None) -> 
     Raises:
         PhotoError: the file is missing, empty, truncated, damaged, in another format, larger than `MAX_PIXELS` pixels,
             smaller than `MIN_SIDE` pixels on a side, or has 32-bit samples (their range is unknown).
+        MissingExtraError: the source is a URL and fsspec is not installed.
 
     Example:
         >>> photo = decode_photo("Monkeypox/monkeypox1.png")
@@ -64,7 +65,7 @@ def decode_photo(source: str | os.PathLike | bytes, name: str | None = None) -> 
     else:
         path = os.fspath(source)
         name = name or str(path)
-        data = _read_bytes(path, name)
+        data = _read_url(path, name) if "://" in str(path) else _read_bytes(path, name)
     if not data:
         raise PhotoError(f"{name} is empty (0 bytes). Copy or download it again.")
     # Pillow's decoders answer bad input with OSError, ValueError, SyntaxError, struct.error, EOFError and more, so
@@ -115,6 +116,18 @@ def _read_bytes(path: str | bytes, name: str) -> bytes:
     except IsADirectoryError:
         raise PhotoError(f"{name} is a folder. Give the path of a photo.") from None
     except (OSError, ValueError) as error:
+        raise PhotoError(f"{name} cannot be opened ({error}).") from None
+
+
+def _read_url(url: str, name: str) -> bytes:
+    fsspec = require("fsspec", "screen", "reading photos by URL")
+    # Every kind of store has errors of its own.
+    try:
+        filesystem, path = fsspec.core.url_to_fs(url)
+        return filesystem.cat_file(path)
+    except FileNotFoundError:
+        raise PhotoError(f"{name} does not exist. Check the URL.") from None
+    except Exception as error:
         raise PhotoError(f"{name} cannot be opened ({error}).") from None
 
 

@@ -17,10 +17,10 @@ import numpy as np
 from mpox_keras.config import Config
 from mpox_keras.files import replacing
 from mpox_keras.models import deploy
-from mpox_keras.quiet import silence_stderr
 from mpox_keras.training.fit import is_finished, prepare, train
 from mpox_keras.training.runs import set_threads
 from mpox_keras.training.unfamiliarity import add_unfamiliarity
+from mpox_keras.workers import spread
 
 _ANSWERS = "answers.npz"
 
@@ -77,6 +77,9 @@ def train_left_out(
     Returns:
         The answers of each network.
 
+    Raises:
+        WorkerError: a worker was killed.
+
     Example:
         >>> answers = train_left_out(config, examples, [(0,), (1,), (2,)], Path("runs/crossval"), workers=2)
         >>> answers[0,].probabilities
@@ -88,11 +91,8 @@ def train_left_out(
         prepared = prepare(config, examples.pixels)
     alone = workers == 1 or len(missing) < 2
     threads = None if alone else config.training.threads or max(1, (os.cpu_count() or 1) // workers)
-    # joblib shares large arrays between its processes as files, so that each holds only what it trains on.
     tasks = (joblib.delayed(_train_one)(config, examples, prepared, folds, folders[folds], threads) for folds in missing)
-    options = {"n_jobs": 1} if alone else {"n_jobs": workers, "backend": "loky", "initializer": silence_stderr}
-    parallel = joblib.Parallel(return_as="generator_unordered", **options)
-    for done, folds in enumerate(parallel(tasks), 1):
+    for done, folds in enumerate(spread(tasks, 1 if alone else workers), 1):
         if not alone:
             click.echo(f"{folders[folds].relative_to(folder.parent)} has ended ({done} of {len(missing)})", err=True)
     return {folds: _read_answers(folders[folds] / _ANSWERS) for folds in left_out}
