@@ -167,7 +167,7 @@ def test_a_run_that_is_cut_off_is_gone_on_with(bundle, photos, tmp_path, end):
     while not list(out.glob("shards/[!.]*")):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.01)
-    assert "another run screens into" in call("screen", *arguments).stderr
+    assert "another run works in" in call("screen", *arguments).stderr
     helpers = psutil.Process(process.pid).children(recursive=True)
     workers = [helper for helper in helpers if "popen_loky" in " ".join(helper.cmdline())]
     assert len(workers) == 2
