@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import click
 
 from mpox_keras._version import __version__
@@ -40,6 +42,8 @@ def main():
 
     For research; nothing here is a diagnosis.
     """
+    # Of a photo that can't be read the command says so itself; damage that does no harm is not the user's business.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 for command in (fit, crossval, select, evaluate, predict, explain, export, verify, web, summary, data, quickstart):
