@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import copy
 import io
 import json
 import multiprocessing
@@ -36,7 +37,7 @@ from mpox_keras.metadata import METADATA_FILE, file_sha256, read_metadata
 
 ROOT = Path(__file__).parent.parent
 SEED = 0
-SHARES = {"photo": 1, "metadata": 0.1, "bundle": 0.02, "classifier": 0.002}
+SHARES = {"photo": 1, "metadata": 0.1, "bundle": 0.01, "classifier": 0.001}
 """Target -> cases, as a share of those of photos."""
 
 HANG_SECONDS = 60
@@ -45,7 +46,7 @@ HANG_SECONDS = 60
 MAX_MEGABYTES = 1500
 """A case fails if its process has ever taken more: a photo of 50 million pixels may take 1,200 MB."""
 
-_CASES_A_JOB = {"photo": 500, "metadata": 200, "bundle": 100, "classifier": 20}
+_CASES_A_JOB = {"photo": 500, "metadata": 200, "bundle": 100, "classifier": 50}
 _FILE_OF = {"bundle": "model.tflite", "classifier": "model.keras"}
 
 
@@ -225,7 +226,7 @@ def damaged_metadata(number: int, text: str) -> bytes:
 
 
 def _change_value(random, metadata):
-    value = _VALUES[random.integers(0, len(_VALUES))]
+    value = copy.deepcopy(_VALUES[random.integers(0, len(_VALUES))])
     key = str(random.choice(list(metadata) or ["classes"]))
     inner = metadata.get(key)
     if isinstance(inner, dict) and inner and random.random() < 0.7:

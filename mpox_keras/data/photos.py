@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 
 import numpy as np
@@ -17,6 +18,9 @@ MAX_PIXELS = 50_000_000
 
 MIN_SIDE = 8
 """Photos with fewer pixels on a side are refused."""
+
+# Without a handler of the program's own, Pillow's log of damaged files would be printed.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 # Only these decoders are tried: Pillow knows dozens of formats, and some (EPS) run other programs.
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
