@@ -19,8 +19,8 @@ MAX_PIXELS = 50_000_000
 MIN_SIDE = 8
 """Photos with fewer pixels on a side are refused."""
 
-# Without a handler of the program's own, Pillow's log of damaged files would be printed.
-logging.getLogger("PIL").addHandler(logging.NullHandler())
+# What is wrong with a file is in the error; Pillow's log would be printed beside it.
+logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)
 
 # Only these decoders are tried: Pillow knows dozens of formats, and some (EPS) run other programs.
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")

@@ -145,7 +145,8 @@ def test_what_lies_beside_the_pixels_does_no_harm(name):
 def test_damaged_photos_are_decoded_or_refused_and_nothing_is_printed():
     """The short form of the campaign; in another process, because a crash would end this one."""
     script = f"""
-import collections, sys
+import collections, logging, sys
+logging.basicConfig()  # as TensorFlow does: warnings and errors are printed
 sys.path.insert(0, {str(TOOLS)!r})
 import fuzz
 material = {{"pictures": fuzz.seeds()}}
