@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from mpox_keras.metadata import METADATA_FILE, ClassifierError, read_metadata
+from mpox_keras.metadata import METADATA_FILE, ClassifierError, cannot_be_used, read_metadata
 from mpox_keras.models import deploy
 from mpox_keras.prediction import Predictor
 
@@ -52,7 +52,7 @@ def load_classifier(source: str | os.PathLike = DEFAULT_PRESET) -> Classifier:
 
     Raises:
         ClassifierError: there is no such preset or folder, or a file in it is missing, damaged or another one than
-            `metadata.json` names.
+            `metadata.json` names, or the network would run Python code or has other classes.
 
     Example:
         >>> load_classifier("fast_mpoxnet_msid").classes
@@ -65,4 +65,12 @@ def load_classifier(source: str | os.PathLike = DEFAULT_PRESET) -> Classifier:
             f"{MODEL_FILE} and {METADATA_FILE}. Give one that `mpox-keras fit` has finished."
         )
     metadata = read_metadata(folder, [MODEL_FILE])
-    return Classifier(keras.models.load_model(folder / MODEL_FILE, compile=False), metadata)
+    try:
+        classifier = Classifier(keras.models.load_model(folder / MODEL_FILE, compile=False), metadata)
+        shapes = classifier.model.inputs[0].shape[1:], classifier.model.output["probabilities"].shape[1:]
+    except Exception as error:  # Keras and HDF5 answer a damaged or hostile file with exceptions of any kind.
+        raise cannot_be_used(folder / MODEL_FILE, error) from None
+    size, classes = classifier.image_size, classifier.classes
+    if shapes != ((size, size, 3), (len(classes),)):
+        raise ClassifierError(f"{folder / MODEL_FILE} is no network for {len(classes)} classes and photos of {size} pixels.")
+    return classifier

@@ -350,7 +350,25 @@ def explanations_table():
     return table(header, rows) + f"\n\nClass activation map and Grad-CAM correlate at {agreement:.4f}."
 
 
+def fuzz_table():
+    """What came of damaged files."""
+    results = load("fuzz")
+    titles = {"metadata": "`metadata.json`", "bundle": "`model.tflite` of a bundle", "classifier": "`model.keras` of a fit"}
+    rows = []
+    for name, counts in sorted(results["outcomes"].items(), key=lambda entry: (entry[0] in titles, entry[0])):
+        kinds = [counts.get(kind, 0) for kind in ("accepted", "refused", "failed")]
+        rows.append([titles.get(name, name.upper()), f"{sum(kinds):,}", *(f"{count:,}" for count in kinds)])
+    seconds, megabytes = results["slowest_seconds"]["photo"], results["peak_megabytes"]["photo"]
+    found = table(["damaged", "cases", "read", "refused", "failed"], rows)
+    failures = "; ".join(f"{failure['kind']}, case {failure['case']}: {failure['what']}" for failure in results["failures"])
+    return (
+        f"{found}\n\nThe slowest photo took {seconds:.1f} s of one core, the largest process for photos {megabytes} MB. "
+        f"Failed means a crash, a hang, too much memory or another error ({failures or 'none'})."
+    )
+
+
 TABLES = {
+    "fuzz": fuzz_table,
     "explanations": explanations_table,
     "web": web_table,
     "photo_checks": photo_checks_table,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import warnings
 
 import click
 
@@ -44,6 +45,8 @@ def main():
 
     For research; nothing here is a diagnosis.
     """
+    # Of a photo that can't be read the command says so itself; damage that does no harm is not the user's business.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 for command in (

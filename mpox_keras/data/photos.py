@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import logging
 import os
+import re
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mpox_keras.errors import MpoxKerasError, require
+from mpox_keras.quiet import silenced_stderr
 
 MAX_PIXELS = 50_000_000
 """Photos with more pixels are refused before they are decoded."""
@@ -16,8 +20,21 @@ MAX_PIXELS = 50_000_000
 MIN_SIDE = 8
 """Photos with fewer pixels on a side are refused."""
 
+# What is wrong with a file is in the error; Pillow's log would be printed beside it.
+logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)
+
 # Only these decoders are tried: Pillow knows dozens of formats, and some (EPS) run other programs.
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+
+# What a file may have Pillow do. Each is far more than photos need; without them a file of a few kilobytes could take minutes
+# and all memory: a TIFF directory or EXIF block that names the same bytes thousands of times, a GIF comment in pieces that are
+# joined one by one, a JPEG of thousands of empty scans.
+_HEADER_READS = 4_000
+_PIXEL_READS = 1_000_000
+_READS_OF_EACH_BYTE = 8
+_EXIF_BYTES = 65_536
+_JPEG_SCANS = 100
+_JPEG_MARKER = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")  # those before a segment, and that of the end
 
 _ORIENTATION_TAG = 0x0112
 _TURN_BY_ORIENTATION = {
@@ -51,7 +68,8 @@ def decode_photo(source: str | os.PathLike | bytes, name: str | None = None) -> 
 
     Raises:
         PhotoError: the file is missing, empty, truncated, damaged, in another format, larger than `MAX_PIXELS` pixels,
-            smaller than `MIN_SIDE` pixels on a side, or has 32-bit samples (their range is unknown).
+            smaller than `MIN_SIDE` pixels on a side, has 32-bit samples (their range is unknown), is a run-length encoded BMP,
+            or has so much beside its pixels that reading it could take minutes.
         MissingExtraError: the source is a URL and fsspec is not installed.
 
     Example:
@@ -71,9 +89,14 @@ def decode_photo(source: str | os.PathLike | bytes, name: str | None = None) -> 
     # Pillow's decoders answer bad input with OSError, ValueError, SyntaxError, struct.error, EOFError and more, so
     # whatever they raise means that this photo cannot be read.
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        stream = _RationedBytes(data, name)
+        with Image.open(stream, formats=_FORMATS) as image:
             _check_size(image.size, name)
-            image.load()
+            _check_effort(image, data, name)
+            stream.reads_left = _PIXEL_READS
+            # The library under Pillow's TIFF decoder prints what it dislikes.
+            with silenced_stderr() if image.format == "TIFF" else contextlib.nullcontext():
+                image.load()
             return _to_rgb_array(image, name)
     except PhotoError:
         raise
@@ -139,9 +162,56 @@ def _check_size(size: tuple[int, int], name: str) -> None:
         raise PhotoError(f"{name} has {width} x {height} pixels; expected at least {MIN_SIDE} on each side.")
 
 
+class _RationedBytes(io.BytesIO):
+    """A photo's content, which can be read only as often as photos need."""
+
+    def __init__(self, data: bytes, name: str):
+        super().__init__(data)
+        self._name = name
+        self.reads_left = _HEADER_READS
+        # Small files may be read a few times more.
+        self._bytes_left = _READS_OF_EACH_BYTE * (len(data) + 65_536)
+        self._exif_left = _EXIF_BYTES
+
+    def read(self, size: int | None = -1) -> bytes:
+        content = super().read(size)
+        self.reads_left -= 1
+        self._bytes_left -= len(content)
+        # Pillow joins such segments of a JPEG and reads them while it opens the file.
+        if content.startswith(b"Exif\0\0"):
+            self._exif_left -= len(content)
+        if min(self.reads_left, self._bytes_left, self._exif_left) < 0:
+            raise _too_much_metadata(self._name)
+        return content
+
+
+def _too_much_metadata(name):
+    return PhotoError(f"{name} has more metadata than can be read safely. Save it without metadata.")
+
+
+def _check_effort(image: Image.Image, data: bytes, name: str) -> None:
+    if image.format == "BMP" and image.tile[0][0] == "bmp_rle":
+        # Decoded by Python byte by byte; one of a hundred bytes takes seconds and gigabytes.
+        raise PhotoError(f"{name} is a run-length encoded BMP, which is not read. Save it as PNG.")
+    if image.format in ("JPEG", "MPO") and _has_too_many_scans(data):
+        raise PhotoError(f"{name} has more than {_JPEG_SCANS} JPEG scans, which no camera makes. Save it anew.")
+
+
+def _has_too_many_scans(data: bytes) -> bool:
+    """Of the first picture alone: phones put thumbnails into the file and videos behind it, with any bytes in them."""
+    place = scans = 0
+    while scans <= _JPEG_SCANS and (found := _JPEG_MARKER.search(data, place)):
+        marker = data[found.start() + 1]
+        if marker == 0xD9:
+            return False
+        scans += marker == 0xDA
+        place = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
+    return scans > _JPEG_SCANS
+
+
 def _to_rgb_array(image: Image.Image, name: str) -> np.ndarray:
     # Read after loading: Pillow turns a TIFF while it loads and takes the tag away.
-    orientation = _orientation(image)
+    orientation = _orientation(image, name)
     if image.mode.startswith("I;16"):
         # Pillow's own conversion clips at 255 instead of scaling.
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
@@ -156,7 +226,10 @@ def _to_rgb_array(image: Image.Image, name: str) -> np.ndarray:
     return np.array(image)
 
 
-def _orientation(image: Image.Image) -> int | None:
+def _orientation(image: Image.Image, name: str) -> int | None:
+    exif, exif_in_hexadecimal = image.info.get("exif") or b"", image.info.get("Raw profile type exif") or ""
+    if max(len(exif), len(exif_in_hexadecimal) // 2) > _EXIF_BYTES:
+        raise _too_much_metadata(name)
     try:
         return image.getexif().get(_ORIENTATION_TAG)
     except Exception:  # Damaged EXIF data says nothing about the pixels; the photo is shown as it is stored.

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mpox_keras.errors import MpoxKerasError
 from mpox_keras.export.runtimes import GraphModel, KerasFile, LiteRT, SavedModel
-from mpox_keras.metadata import METADATA_FILE, ClassifierError, read_metadata
+from mpox_keras.metadata import METADATA_FILE, ClassifierError, cannot_be_used, read_metadata
 from mpox_keras.prediction import Predictor
+from mpox_keras.quiet import silenced_stderr
 
 LABELS_FILE = "labels.txt"
 CARD_FILE = "MODEL_CARD.md"
@@ -49,7 +51,7 @@ def load_bundle(folder: str | os.PathLike) -> Bundle:
 
     Raises:
         ClassifierError: the folder is no bundle, or a file in it is missing, damaged or another one than `metadata.json`
-            names.
+            names, or the model does not answer for a photo.
         MissingExtraError: the bundle's runtime is not installed.
 
     Example:
@@ -68,4 +70,22 @@ def load_bundle(folder: str | os.PathLike) -> Bundle:
     place = RUNTIMES[metadata["format"]][0]
     if not any(name.split("/")[0] == place for name in metadata["sha256"]):
         raise ClassifierError(f"{folder / METADATA_FILE} names no file of the model {place}. Copy or make the bundle again.")
-    return Bundle(folder, metadata)
+    for path in (folder / place).rglob("*"):
+        # A runtime reads what it finds, so what was not checked must not be there.
+        name = path.relative_to(folder).as_posix()
+        if (path.is_symlink() or not path.is_dir()) and name not in metadata["sha256"]:
+            raise ClassifierError(f"{path} is not named by {folder / METADATA_FILE}. Copy or make the bundle again.")
+    try:
+        bundle = Bundle(folder, metadata)
+        size = bundle.image_size
+        with silenced_stderr():
+            answer = bundle.predict_pixels(np.zeros((1, size, size, 3), np.uint8))["probabilities"]
+    except (MpoxKerasError, ImportError):
+        raise
+    except Exception as error:  # Each runtime answers a damaged or hostile file with exceptions of its own.
+        raise cannot_be_used(folder / place, error) from None
+    if answer.shape != (1, len(bundle.classes)):
+        raise ClassifierError(
+            f"{folder / place} is no network for {len(bundle.classes)} classes. Copy or make the bundle again."
+        )
+    return bundle

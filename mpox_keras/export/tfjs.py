@@ -23,6 +23,7 @@ from tensorflow.python.grappler import tf_optimizer
 
 from mpox_keras._version import __version__
 from mpox_keras.export.fused import exportable
+from mpox_keras.metadata import file_inside
 from mpox_keras.quiet import silenced_stderr
 
 PRECISIONS = ("float32", "float16", "uint16", "uint8")
@@ -112,7 +113,7 @@ def read_tfjs(folder: str | os.PathLike):
     graph = ParseDict(topology["modelTopology"], graph_pb2.GraphDef())
     constants = {}
     for group in topology["weightsManifest"]:
-        content = b"".join((folder / path).read_bytes() for path in group["paths"])
+        content = b"".join(file_inside(folder, path).read_bytes() for path in group["paths"])
         for entry in group["weights"]:
             constants[entry["name"]], content = _decoded(entry, content)
     for node in graph.node:

@@ -13,9 +13,12 @@ permuting the input and output channels of convolutions; every feature map then 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -94,10 +97,12 @@ def load_pretrained_backbone(weights: str | os.PathLike) -> PretrainedBackbone:
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     converted = cache_folder() / f"backbone-{sha256[:16]}-v{_CONVERTER_VERSION}.npz"
     if converted.is_file():
-        with np.load(converted) as stored:
-            arrays = dict(stored)
-        scale, offset = arrays.pop("input_scale"), arrays.pop("input_offset")
-        return PretrainedBackbone(arrays, (scale.tolist(), offset.tolist()), sha256)
+        # A damaged copy is converted anew.
+        with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+            with np.load(converted) as stored:
+                arrays = dict(stored)
+            scale, offset = arrays.pop("input_scale"), arrays.pop("input_offset")
+            return PretrainedBackbone(arrays, (scale.tolist(), offset.tolist()), sha256)
 
     state = read_state_dict(path)
     arrays, _ = convert_state_dict(state)

@@ -6,8 +6,9 @@ import hashlib
 import http.server
 import mimetypes
 import os
+import sys
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from mpox_keras.web.site import HEADERS, SiteError
 
@@ -42,9 +43,16 @@ def make_server(site: str | os.PathLike, host: str = "127.0.0.1", port: int = 0)
     files["/"] = files["/index.html"]
     files["/.gz"] = files["/index.html.gz"]
     try:
-        return http.server.ThreadingHTTPServer((host, port), type("SiteHandler", (_Handler,), {"files": files}))
+        return _Server((host, port), type("SiteHandler", (_Handler,), {"files": files}))
     except OSError as error:
         raise SiteError(f"{host}:{port} can't be listened at ({error.strerror}). Give another --port or --host.") from None
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        # A browser that goes away in the middle is no error.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -60,7 +68,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._answer(with_body=False)
 
     def _answer(self, with_body):
-        path = unquote(urlsplit(self.path).path)
+        path = unquote(self.path.partition("?")[0])
         content = self.files.get(path)
         if content is None:
             content, status, headers = b"not found\n", 404, {"Content-Type": "text/plain"}

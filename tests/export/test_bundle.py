@@ -163,7 +163,7 @@ def change_metadata(**changes):
         (lambda folder: (folder / "metadata.json").unlink(), "is no bundle"),
         (change_metadata(format="onnx"), "format 'onnx'; expected one of tflite"),
         (change_metadata(sha256={}), "lacks the SHA-256 of labels.txt"),
-        (change_metadata(sha256={"../secret": "0", "labels.txt": "0"}), "'../secret', which is not in its folder"),
+        (change_metadata(sha256={"../secret": "0", "labels.txt": "0"}), "'../secret', which is not in the folder"),
     ],
 )
 def test_damaged_tampered_and_foreign_bundles_are_refused(bundle, tmp_path, damage, message):

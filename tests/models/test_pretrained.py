@@ -56,6 +56,19 @@ def test_conversion_is_cached_and_then_needs_no_pytorch(tmp_path, monkeypatch):
     assert all(np.array_equal(again.arrays[key], first.arrays[key]) for key in first.arrays)
 
 
+@pytest.mark.parametrize("damage", [lambda data: data[:1000], lambda data: b"", lambda data: b"\0" * 500 + data[500:]])
+def test_a_damaged_conversion_is_made_anew(tmp_path, damage):
+    path = tmp_path / "weights.pth"
+    save_reference(path, torchvision=True)
+    first = pretrained.load_pretrained_backbone(path)
+    (cached,) = pretrained.cache_folder().glob("*.npz")
+    cached.write_bytes(damage(cached.read_bytes()))
+    again = pretrained.load_pretrained_backbone(path)
+    assert all(np.array_equal(again.arrays[key], first.arrays[key]) for key in first.arrays)
+    with np.load(cached) as stored:
+        assert set(stored) == {*first.arrays, "input_scale", "input_offset"}
+
+
 def test_missing_pytorch_names_the_extra(tmp_path, monkeypatch):
     path = tmp_path / "weights.pth"
     save_reference(path, torchvision=False)

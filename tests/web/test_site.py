@@ -6,6 +6,8 @@ import http.client
 import json
 import re
 import shutil
+import socket
+import struct
 from pathlib import Path
 
 import pytest
@@ -142,11 +144,45 @@ def test_files_have_their_type(server, path, kind):
 
 
 @pytest.mark.parametrize(
-    "path", ["/../setup.cfg", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd", "/vendor", "/vendor/", "/main", "/nothing"]
+    "path",
+    [
+        "/../setup.cfg",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/..%2f..%2fetc%2fpasswd",
+        "/..%5c..%5csetup.cfg",
+        "//etc/passwd",
+        "file:///etc/passwd",
+        "/main.js%00",
+        "/%ff%fe",
+        "/vendor",
+        "/vendor/",
+        "/main",
+        "/nothing",
+    ],
 )
 def test_nothing_else_is_served(server, path):
     answer, content = ask(server, path)
     assert (answer.status, content) == (404, b"not found\n")
+
+
+def test_odd_requests_are_answered_and_nothing_is_printed(server, capfd):
+    for method, status in (("POST", 501), ("DELETE", 501), ("<script>", 501)):
+        assert ask(server, "/main.js", method)[0].status == status
+    assert ask(server, f"/{'a' * 100_000}")[0].status == 414
+    assert ask(server, "/main.js", A="a" * 100_000)[0].status == 431
+    # Ranges may be left out of account; the whole file is an answer.
+    whole = ask(server, "/main.js")[1]
+    assert ask(server, "/main.js", Range="bytes=5-2,0-,x")[1] == whole
+    address = ("127.0.0.1", server.server_port)
+    with socket.create_connection(address) as strange:
+        strange.sendall(b"GET http://[x/main.js HTTP/1.1\r\nConnection: close\r\n\r\n")
+        assert strange.recv(100).startswith(b"HTTP/1.1 404 ")
+    with socket.create_connection(address) as gone:
+        gone.sendall(b"GET /main.js HTTP/1.1\r\nHo")
+        # Closed with a reset, as by a browser that was ended.
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert ask(server, "/main.js")[1] == whole
+    assert capfd.readouterr() == ("", "")
 
 
 def test_the_server_listens_at_this_machine_alone(site):

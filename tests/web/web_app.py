@@ -24,7 +24,8 @@ def serving(site, port=0):
     server.answered = []
 
     def record(handler, code="-", size="-"):
-        server.answered.append((int(code), handler.path))
+        # A request that is refused early has none.
+        server.answered.append((int(code), getattr(handler, "path", "")))
 
     server.RequestHandlerClass.log_request = record
     connections, accept = [], server.get_request

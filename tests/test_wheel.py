@@ -1,0 +1,34 @@
+"""The wheel depends on the sources alone: not on where they lie, on their times, or on who may write them."""
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LEFT_OUT = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "tests", "docs", "runs", "fuzz_failures")
+
+
+def test_two_copies_give_the_same_bytes(tmp_path):
+    if int(importlib.metadata.version("setuptools").split(".")[0]) < 77:
+        pytest.skip("needs setuptools 77, which builds the wheel")
+    copies = [tmp_path / "one", tmp_path / "elsewhere" / "two"]
+    builds = []
+    for number, copy in enumerate(copies):
+        shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
+        for path in copy.rglob("*"):
+            os.utime(path, (0, 1_600_000_000 + 1000 * number))
+            path.chmod(path.stat().st_mode | (0o020 * number))
+        command = [sys.executable, "tools/build_wheel.py", "dist"]
+        builds.append(subprocess.Popen(command, cwd=copy, env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}))
+    assert [build.wait() for build in builds] == [0, 0]
+    wheels = [next((copy / "dist").glob("*.whl")) for copy in copies]
+    assert wheels[0].read_bytes() == wheels[1].read_bytes()
+    with zipfile.ZipFile(wheels[0]) as wheel:
+        assert "mpox_keras/models/presets/fast_mpoxnet_msid/model.keras" in wheel.namelist()
+        assert not [name for name in wheel.namelist() if not name.startswith(("mpox_keras/", "mpox_keras-"))]
