@@ -1,4 +1,4 @@
-"""The README's figures are those of the results files, and its commands exist."""
+"""The figures of the README and the docs are those of the results files, and their commands exist."""
 
 import re
 import sys
@@ -10,14 +10,15 @@ import pytest
 from mpox_keras.cli import main
 
 ROOT = Path(__file__).parent.parent
+PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))]
 
 
 @pytest.fixture(autouse=True)
 def tools(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "tools")
     yield
-    for name in ("update_readme", "build_model_card"):
-        sys.modules.pop(name, None)
+    for name in [name for name in sys.modules if name.startswith(("update_docs", "build_model_card", "doc_tables"))]:
+        sys.modules.pop(name)
 
 
 def test_the_model_card_is_that_of_the_preset_and_the_results_files():
@@ -28,17 +29,19 @@ def test_the_model_card_is_that_of_the_preset_and_the_results_files():
 
 
 def test_tables_are_those_of_the_results_files():
-    import update_readme
+    import update_docs
 
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert update_readme.render(text) == text, "run: python tools/update_readme.py"
+    marked = {page for page in PAGES if re.search(r"^<!-- \w+ -->$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)}
+    assert marked == set(update_docs.TABLES)
+    for page in update_docs.TABLES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert update_docs.render(page, text) == text, "run: python tools/update_docs.py"
 
 
-def test_every_command_and_option_named_exists():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    lines = re.findall(r"^mpox-keras (.+?)(?:  +#.*)?$", text, flags=re.MULTILINE)
-    assert len(lines) >= 6
-    for line in lines:
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_and_option_named_exists(page):
+    text = (ROOT / page).read_text(encoding="utf-8").replace("\\\n", "")
+    for line in re.findall(r"^mpox-keras (.+?)(?:  +#.*)?$", text, flags=re.MULTILINE):
         words = line.split()
         command = main
         while isinstance(command, click.Group):
@@ -47,8 +50,21 @@ def test_every_command_and_option_named_exists():
         assert not {word for word in words if word.startswith("--")} - options, line
 
 
-def test_every_file_linked_exists():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_readme_names_commands():
+    assert len(re.findall(r"^mpox-keras ", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)) >= 15
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_linked_exists(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("http")]
-    assert links
-    assert not [link for link in links if not (ROOT / link).exists()]
+    assert not [link for link in links if not ((ROOT / page).parent / link).exists()]
+
+
+def test_the_tests_that_the_fault_table_names_exist():
+    text = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    written = (ROOT / "tests" / "test_bad_days.py").read_text(encoding="utf-8")
+    names = re.findall(r"`(test_\w+)`", text)
+    assert len(names) >= 10
+    assert not [name for name in names if f"def {name}(" not in written]
+    assert not [path for path in re.findall(r"`(tests/[\w/]+\.py)`", text) if not (ROOT / path).exists()]

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from string import Template
 
-from update_readme import load, percent, table, with_interval
+from doc_tables.common import load, percent, table, with_interval
 
 from mpox_keras.classifier import DEFAULT_PRESET, PRESETS_FOLDER
 from mpox_keras.files import replacing

@@ -12,8 +12,8 @@ def make_strategy(distribution: str, batch_size: int) -> tf.distribute.Strategy:
     """The strategy that the network is to be built and compiled in.
 
     With `mirrored` each GPU, or each logical CPU device where there is no GPU, takes its share of every batch
-    and all of them make one step together (`tf.distribute.MirroredStrategy`). `keras.distribution` is for JAX alone, and
-    Keras 3 does not train over several machines on TensorFlow.
+    and all of them make one step together (`tf.distribute.MirroredStrategy`). On TensorFlow `keras.distribution`
+    is a prototype marked as not to be used. Several machines and TPUs were not tried and are not offered.
 
     Args:
         distribution: `none` or `mirrored`.

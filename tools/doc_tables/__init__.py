@@ -1,0 +1,1 @@
+"""Tables of the docs, from the results files."""

@@ -1,0 +1,139 @@
+"""Tables of speed, exports, explanations and what else is measured."""
+
+from __future__ import annotations
+
+import csv
+
+from doc_tables.common import RESULTS, load, percent, table
+
+
+def duplicates_table():
+    """The check against the audit."""
+    results = load("duplicates_msid")
+    rows = []
+    for key, title in (("all", "audit as given"), ("without_groups_set_aside", "without its group 115")):
+        figures = results[key]["grouped"]
+        rows.append([title, figures["true_pairs"], percent(figures["precision"]), percent(figures["recall"])])
+    return table(["pairs of one scene", "in the audit", "precision", "recall"], rows)
+
+
+def speed_table():
+    """Training speed by threads and precision."""
+    rows = []
+    for setting in load("training_speed")["settings"]:
+        speed = setting["steps_per_second"]
+        rows.append(
+            [
+                setting["threads"],
+                setting["precision"],
+                f"{speed['pipeline']['median']:.2f}",
+                f"{speed['cached']['median']:.2f}",
+                percent(setting["pipeline_cost"]["median"]),
+            ]
+        )
+    return table(["threads", "precision", "steps/s", "steps/s, batches from memory", "cost of the pipeline"], rows)
+
+
+def parity_table():
+    """What each kind of export keeps."""
+    rows = []
+    for row in load("parity")["rows"]:
+        judged = row["out_of_fold"]
+        rows.append(
+            [
+                row["format"],
+                row["precision"],
+                f"{row['model_bytes'] / 1e6:.2f} MB",
+                f"{judged['largest_difference']:.0e}",
+                f"{judged['mean_difference']:.0e}",
+                f"{100 * judged['top_class_agreement']:.2f} %",
+                f"{100 * judged['answer_agreement']:.2f} %",
+                f"{100 * (judged['exported_accuracy'] - judged['trained_accuracy']):+.2f}",
+                f"{100 * row['preset']['top_class_agreement']:.2f} %",
+            ]
+        )
+    header = ["format", "precision", "model", "largest difference of a probability", "mean", "same top class"]
+    return table([*header, "same answer or both not sure", "accuracy, points", "same top class, preset"], rows)
+
+
+def benchmark_table():
+    """One photo through this network and its peers."""
+    with (RESULTS / "benchmark.csv").open(newline="", encoding="utf-8") as stream:
+        entries = list(csv.DictReader(stream))
+    two = {(entry["network"], entry["runtime"]): entry["median_ms"] for entry in entries if entry["threads"] == "2"}
+    rows = []
+    for entry in sorted((entry for entry in entries if entry["threads"] == "1"), key=lambda entry: float(entry["median_ms"])):
+        spread = f"{float(entry['tenth_percentile_ms']):.2f} to {float(entry['ninetieth_percentile_ms']):.2f}"
+        share = percent(float(entry["share_of_peak"])) if entry["share_of_peak"] else ""
+        rows.append(
+            [
+                entry["network"],
+                entry["runtime"],
+                f"{float(entry['median_ms']):.2f} ({spread})",
+                f"{float(two[entry['network'], entry['runtime']]):.2f}",
+                entry["ratio_to_ours"],
+                f"{int(entry['multiply_adds']) / 1e6:.1f} M",
+                f"{int(entry['model_bytes']) / 1e6:.2f} MB",
+                f"{entry['peak_memory_mb']} MB" if entry["peak_memory_mb"] else "",
+                share,
+            ]
+        )
+    header = ["network", "runtime", "ms, one thread (80 % of runs)", "two threads", "ratio to ours", "multiply-adds", "model"]
+    return table([*header, "peak memory", "share of peak"], rows)
+
+
+def convolutions_table():
+    """Where the time goes."""
+    shares = load("benchmark")["share_of_time_in_convolutions"]
+    return table(["runtime", "share of the time in convolutions"], [[name, percent(share)] for name, share in shares.items()])
+
+
+def web_table():
+    """What the page loads, and how long a prediction takes."""
+    figures = load("web")
+    rows = [[name, f"{value:.1f}"] for name, value in sorted(figures["prediction_ms"].items(), key=lambda entry: entry[1])]
+    rows += [
+        [f"from a photo of {figures['photo_megapixels']} megapixels to the answer", f"{figures['photo_to_answer_ms']:.0f}"],
+        ["of these, the page blocked", f"{figures['page_blocked_ms']:.0f}"],
+    ]
+    return table(["", "ms"], rows) + f"\n\nA first visit loads {figures['first_visit_bytes'] / 1e6:.2f} MB; later ones nothing."
+
+
+def photo_checks_table():
+    """Of how many photos the page complains."""
+    figures = load("photo_checks")
+    kinds = ("too_dark", "too_bright", "too_blurred")
+    names = [name for name, value in figures.items() if isinstance(value, dict) and set(value) == set(kinds)]
+    rows = [[name, *(percent(figures[name][kind]) for kind in kinds)] for name in names]
+    return table([f"{figures['photos']} photos of MSID", "too dark", "too bright", "blurred"], rows)
+
+
+def explanations_table():
+    """How faithful each method's maps are."""
+    rows = []
+    for name, figures in load("explanations")["methods"].items():
+        cells = [f"{figures[kind]:.3f} ± {figures[f'{kind}_error']:.3f}" for kind in ("deletion", "insertion")]
+        known = "seconds" in figures
+        cells.append(f"{figures['correlation_with_shuffled_weights']:+.2f}" if known else "")
+        cells.append(f"{figures['seconds']:.3f}" if known else "")
+        rows.append([name.replace("_", " "), *cells])
+    header = ["method", "deletion", "insertion", "correlation with shuffled weights", "seconds a map"]
+    agreement = load("explanations")["agreement"]["class_activation_map grad_cam"]
+    return table(header, rows) + f"\n\nClass activation map and Grad-CAM correlate at {agreement:.4f}."
+
+
+def fuzz_table():
+    """What came of damaged files."""
+    results = load("fuzz")
+    titles = {"metadata": "`metadata.json`", "bundle": "`model.tflite` of a bundle", "classifier": "`model.keras` of a fit"}
+    rows = []
+    for name, counts in sorted(results["outcomes"].items(), key=lambda entry: (entry[0] in titles, entry[0])):
+        kinds = [counts.get(kind, 0) for kind in ("accepted", "refused", "failed")]
+        rows.append([titles.get(name, name.upper()), f"{sum(kinds):,}", *(f"{count:,}" for count in kinds)])
+    seconds, megabytes = results["slowest_seconds"]["photo"], results["peak_megabytes"]["photo"]
+    found = table(["damaged", "cases", "read", "refused", "failed"], rows)
+    failures = "; ".join(f"{failure['kind']}, case {failure['case']}: {failure['what']}" for failure in results["failures"])
+    return (
+        f"{found}\n\nThe slowest photo took {seconds:.1f} s of one core, the largest process for photos {megabytes} MB. "
+        f"Failed means a crash, a hang, too much memory or another error ({failures or 'none'})."
+    )
