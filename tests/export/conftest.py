@@ -2,7 +2,6 @@
 
 import pytest
 
-from mpox_keras.classifier import load_classifier
 from mpox_keras.data import read_folder
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
@@ -13,11 +12,6 @@ def folder_of_photos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("photos")
     write_synthetic_photos(folder, scenes_per_class=3)
     return folder
-
-
-@pytest.fixture(scope="session")
-def classifier():
-    return load_classifier()
 
 
 @pytest.fixture(scope="session")

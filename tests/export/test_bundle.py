@@ -158,7 +158,7 @@ def change_metadata(**changes):
         (damage_model, "model.tflite is not the file that .* describes: its SHA-256 differs"),
         (lambda folder: (folder / "model.tflite").write_bytes(b"TFL3"), "SHA-256 differs"),
         (lambda folder: (folder / "labels.txt").write_text("measles\nmpox\n"), "labels.txt .* SHA-256 differs"),
-        (lambda folder: (folder / "model.tflite").unlink(), "model.tflite is missing"),
+        (lambda folder: (folder / "model.tflite").unlink(), "model.tflite' is missing"),
         (lambda folder: (folder / "metadata.json").write_text('{"classes": '), "damaged"),
         (lambda folder: (folder / "metadata.json").unlink(), "is no bundle"),
         (change_metadata(format="onnx"), "format 'onnx'; expected one of tflite"),

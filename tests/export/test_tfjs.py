@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 from mpox_keras.export import tfjs
 from mpox_keras.export.exporter import export_bundle
@@ -20,7 +19,6 @@ from mpox_keras.models.transfer import TransferModel
 
 JAVASCRIPT = Path(__file__).parent.parent / "javascript"
 CONVERTER = shutil.which("tensorflowjs_converter")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 needs_packages = pytest.mark.skipif(
     not shutil.which("node") or not (JAVASCRIPT / "node_modules").is_dir(),
@@ -124,8 +122,7 @@ def test_node_computes_the_same(written, expected, pixels, tmp_path, precision, 
 
 
 @needs_packages
-@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
-def test_the_example_page_answers_in_a_browser(tmp_path, pixels, expected):
+def test_the_example_page_answers_in_a_browser(tmp_path, pixels, expected, chromium):
     folder = tmp_path / "bundle"
     export_bundle("fast_mpoxnet_msid", folder, "tfjs", "float16")
     (folder / "node_modules").symlink_to(JAVASCRIPT / "node_modules")
@@ -133,13 +130,11 @@ def test_the_example_page_answers_in_a_browser(tmp_path, pixels, expected):
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{server.server_port}/example.html?photo=photo.png")
-        page.wait_for_function("document.querySelector('pre').textContent", timeout=120_000)
-        shown = page.locator("pre").inner_text().splitlines()
-        browser.close()
+    page = chromium.new_page()
+    page.goto(f"http://127.0.0.1:{server.server_port}/example.html?photo=photo.png")
+    page.wait_for_function("document.querySelector('pre').textContent", timeout=120_000)
+    shown = page.locator("pre").inner_text().splitlines()
+    page.close()
     server.shutdown()
     probabilities = dict(line.split() for line in shown[1:])
     found = [float(probabilities[name]) for name in ("mpox", "chickenpox", "measles", "normal")]

@@ -1,20 +1,15 @@
-"""What the tests of the web app share: a bundle, its site, a server, and Chromium."""
+"""What the tests of the web app share: a bundle, its site, and a server."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import sync_playwright
 from web_app import App, serving
 
-from mpox_keras.classifier import load_classifier
 from mpox_keras.data.synthetic import draw_scene
 from mpox_keras.export.exporter import export_bundle
 from mpox_keras.web.site import build_site
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="session")
@@ -22,11 +17,6 @@ def bundle(tmp_path_factory):
     folder = tmp_path_factory.mktemp("web") / "bundle"
     export_bundle("fast_mpoxnet_msid", folder, "tfjs", "uint16")
     return folder
-
-
-@pytest.fixture(scope="session")
-def classifier():
-    return load_classifier()
 
 
 @pytest.fixture(scope="session")
@@ -40,22 +30,6 @@ def site(bundle, tmp_path_factory):
 def server(site):
     with serving(site) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    if not CHROMIUM:
-        pytest.skip("needs Chromium, for example Debian's package chromium")
-    # Small containers have too little shared memory for large photos.
-    options = [
-        "--disable-dev-shm-usage",
-        "--use-fake-device-for-media-stream",
-        "--host-resolver-rules=MAP insecure.test 127.0.0.1",
-    ]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *options])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
