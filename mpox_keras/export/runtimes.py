@@ -13,9 +13,17 @@ import numpy as np
 from mpox_keras.errors import require
 from mpox_keras.quiet import silenced_stderr
 
+TENSOR_BYTES = 1_000_000_000
+"""A TFLite file whose tensors take more is refused: a few changed bytes can ask for all memory there is."""
+
 
 class LiteRT:
-    """A TFLite file, as a path or its content, run by LiteRT on one thread; integers are turned into what they stand for."""
+    """A TFLite file, as a path or its content, run by LiteRT on one thread; integers are turned into what they stand for.
+
+    Raises:
+        ValueError: the file is no model, or its tensors take more than `TENSOR_BYTES`.
+        MissingExtraError: LiteRT is not installed.
+    """
 
     def __init__(self, model: str | os.PathLike | bytes):
         interpreter = require("ai_edge_litert.interpreter", "runtime", "running a TFLite bundle")
@@ -23,6 +31,14 @@ class LiteRT:
         with silenced_stderr():
             # A second thread makes a network this small slower.
             loaded = interpreter.Interpreter(**given, num_threads=1)
+            needed = sum(
+                np.prod(tensor["shape"], dtype=float) * np.dtype(tensor["dtype"]).itemsize
+                for tensor in loaded.get_tensor_details()
+            )
+            if needed > TENSOR_BYTES:
+                raise ValueError(
+                    f"its tensors would take {needed / 1e9:.1f} GB; at most {TENSOR_BYTES / 1e9:.0f} GB is allowed"
+                )
             loaded.allocate_tensors()
         self._runner = loaded.get_signature_runner()
         self._type = self._runner.get_input_details()["image"]["dtype"]

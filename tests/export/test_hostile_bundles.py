@@ -169,6 +169,19 @@ def test_a_damaged_model_is_refused_even_if_its_hash_is_right(bundles, tmp_path,
         load_bundle(folder)
 
 
+def test_a_model_that_asks_for_all_memory_is_refused(bundle):
+    """A few changed bytes are enough for it."""
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.read_model(str(bundle / "model.tflite"))
+    large = max(model.subgraphs[0].tensors, key=lambda tensor: len(tensor.shape) if tensor.shape is not None else 0)
+    large.shape = [1, 60_000, 60_000, 8]
+    flatbuffer_utils.write_model(model, str(bundle / "model.tflite"))
+    rewrite(bundle, lambda metadata: None)
+    with pytest.raises(ClassifierError, match=r"its tensors would take 115\.\d GB"):
+        load_bundle(bundle)
+
+
 def test_another_number_of_classes_is_refused(network, tmp_path):
     folder = shutil.copytree(network, tmp_path / "network")
     rewrite(folder, lambda metadata: metadata.update(classes=["mpox", "other"]))
