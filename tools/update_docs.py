@@ -44,6 +44,9 @@ TABLES = {
     "docs/explanations.md": {
         "explanations": measurements.explanations_table,
     },
+    "docs/screening.md": {
+        "screening": measurements.screening_table,
+    },
     "docs/security.md": {
         "fuzz": measurements.fuzz_table,
     },

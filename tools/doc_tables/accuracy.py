@@ -44,7 +44,7 @@ def schedule_table():
     """One network, trained for longer, and on smaller pictures."""
     rows = []
     for name, title in (
-        ("fast_mpoxnet", "30 epochs at 224 pixels (as above)"),
+        ("fast_mpoxnet", "30 epochs at 224 pixels (as in the README)"),
         ("schedule_80_epochs", "80 epochs at 224 pixels"),
         ("schedule_100_epochs_192", "100 epochs at 192 pixels"),
         ("schedule_80_epochs_256", "80 epochs at 224 pixels, photos judged at 256"),
@@ -73,7 +73,7 @@ def ablation_table():
         ("ablation_backbone", "backbone alone"),
         ("ablation_fusion", "with ABLGFM"),
         ("ablation_auxiliary", "with auxiliary losses"),
-        ("fast_mpoxnet", "with both (as above)"),
+        ("fast_mpoxnet", "with both (as in the README)"),
     ):
         results = load(name)
         points = "" if name == "ablation_backbone" else _gain(compare(name, "ablation_backbone"))
@@ -102,7 +102,7 @@ def protocol_table():
     """One network, three ways to split."""
     rows = []
     for name, title in (
-        ("fast_mpoxnet", "scenes kept together (as above)"),
+        ("fast_mpoxnet", "scenes kept together (as in the README)"),
         ("protocol_stratified", "scenes ignored, duplicates left in"),
         ("protocol_copies_first", "nine augmented copies of each photo made before the split, the copies judged too"),
     ):

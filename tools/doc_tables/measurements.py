@@ -137,3 +137,17 @@ def fuzz_table():
         f"{found}\n\nThe slowest photo took {seconds:.1f} s of one core, the largest process for photos {megabytes} MB. "
         f"Failed means a crash, a hang, too much memory or another error ({failures or 'none'})."
     )
+
+
+def screening_table():
+    """Speed of `screen` beside decoding alone, and its memory."""
+    results = load("screening")
+    rows = [
+        [row["workers"], row["screening_photos_per_second"], row["decoding_photos_per_second"], percent(row["share"])]
+        for row in results["speed"]
+    ]
+    speed = table(["workers", "photos a second", "decoded alone", "share"], rows)
+    rows = [[f"{row['photos']:,}", f"{row['parent_peak_mb']} MB", f"{row['worker_peak_mb']} MB"] for row in results["memory"]]
+    memory = table(["photos, two workers", "largest memory of the command", "of a worker"], rows)
+    size = f"{results['pixels'] / 1e6:.1f} megapixels and {results['file_kb']} kB"
+    return f"{results['photos']:,} drawn photos of {size}, {results['cores']} cores:\n\n{speed}\n\n{memory}"
