@@ -63,8 +63,8 @@ class ModelConfig(_Section):
         if value in NETWORKS or value.removeprefix(HUB) not in ("", value):
             return value
         near = difflib.get_close_matches(value, NETWORKS, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(NETWORKS)}"
-        raise ValueError(f"there is no such network; {hint}, or {HUB} and a preset")
+        hint = f"perhaps {near[0]} is meant" if near else f"expected one of {', '.join(NETWORKS)}"
+        raise ValueError(f"there is no such network; {hint}, or {HUB} with a preset")
 
     @pydantic.model_validator(mode="after")
     def _width_fits(self):

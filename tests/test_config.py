@@ -76,3 +76,11 @@ def test_an_empty_file_gives_the_defaults(tmp_path):
     path.write_text("")
     assert load_config(path) == Config()
     assert "training.epochs" in all_keys()
+
+
+def test_a_network_that_is_not_known_is_answered_with_the_nearest():
+    with pytest.raises(ConfigError, match=r"model\.network = 'ResNet55': there is no such network; perhaps ResNet50 is meant"):
+        parse_config({"model": {"network": "ResNet55"}})
+    assert parse_config({"model": {"network": "keras_hub:resnet_18_imagenet"}}).model.network.endswith("imagenet")
+    with pytest.raises(ConfigError, match="FastMpoxNet has one width"):
+        parse_config({"model": {"width": 0.5}})
