@@ -76,16 +76,22 @@ class ModelConfig(_Section):
 class DataConfig(_Section):
     """Classes and how photos are split.
 
-    `split: grouped` keeps photos of one scene or patient on one side and class shares alike. Two others are there to show
-    what they hide, in `crossval` alone: `stratified` ignores groups and keeps duplicates in; `copies_first` also makes
-    `copies` augmented copies of every photo before it splits.
+    `split: grouped` keeps photos of one scene or patient on one side and class shares alike. The others are for `crossval`
+    alone. `style` also keeps photos of one framing on one side: there are two folds, of wide shots and of close-ups. Two
+    show what they hide: `stratified` ignores groups and keeps duplicates in; `copies_first` also makes `copies` augmented
+    copies of every photo before it splits.
     """
 
     classes: Annotated[list[str], Field(min_length=2)] = ["mpox", "chickenpox", "measles", "normal"]
     validation_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.2
     folds: Annotated[int, Field(ge=2)] = 5
-    split: Literal["grouped", "stratified", "copies_first"] = "grouped"
+    split: Literal["grouped", "style", "stratified", "copies_first"] = "grouped"
     copies: Annotated[int, Field(ge=1)] = 9
+
+    @property
+    def keeps_groups(self) -> bool:
+        """Whether a group never straddles the split."""
+        return self.split in ("grouped", "style")
 
 
 class AugmentationConfig(_Section):

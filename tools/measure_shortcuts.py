@@ -28,6 +28,7 @@ from mpox_keras.classifier import MODEL_FILE
 from mpox_keras.config import load_config
 from mpox_keras.data import read_grouped_photos
 from mpox_keras.data.loading import load_photos
+from mpox_keras.data.styles import framing
 from mpox_keras.evaluation import evaluate_predictions
 from mpox_keras.explain.shortcuts import middle_half, paint_over
 from mpox_keras.files import replacing
@@ -83,22 +84,15 @@ def traits(photo):
     values = photo / 255
     grey = values.mean(axis=2)
     hue, saturation, _ = np.moveaxis(np.asarray(Image.fromarray(photo).convert("HSV")), 2, 0)
-    _, blue, red = np.moveaxis(np.asarray(Image.fromarray(photo).convert("YCbCr")).astype(float), 2, 0)
-    # The range of skin in YCbCr (Chai and Ngan 1999).
-    skin = (blue >= 77) & (blue <= 127) & (red >= 133) & (red <= 173)
     steps = np.abs(np.diff(grey, axis=1)).mean(axis=0)
     at_blocks = np.arange(len(steps)) % 8 == 7
-    rim = np.ones(grey.shape, bool)
-    rim[16:-16, 16:-16] = False
     coarse = np.asarray(Image.fromarray(photo).resize((4, 4), Image.Resampling.BOX)) / 255
     return [
         *values.mean(axis=(0, 1)),
         *values.std(axis=(0, 1)),
         np.log(laplace(grey).var() + 1e-6),
         steps[at_blocks].mean() / (steps[~at_blocks].mean() + 1e-6),
-        skin.mean(),
-        skin[rim].mean(),
-        values[rim].std(axis=0).mean(),
+        *framing(photo),
         (grey > 0.95).mean(),
         (grey < 0.1).mean(),
         *np.histogram(hue, 8, (0, 256))[0] / hue.size,

@@ -61,7 +61,7 @@ def main(names, data, external, out):
     for name in names or RUNS:
         config = load_config("fast_mpoxnet", RUNS[name])
         classes = config.data.classes
-        read = read_grouped_photos if config.data.split == "grouped" else read_ungrouped_photos
+        read = read_grouped_photos if config.data.keeps_groups else read_ungrouped_photos
         click.echo(f"{name}: {' '.join(RUNS[name])}", err=True)
         results = cross_validate(config, read(data, classes), out / name, read_external_photos(external, classes))
         for made, kept in (("results.json", f"{name}.json"), ("out_of_fold.csv", f"{name}.csv")):

@@ -66,10 +66,7 @@ def crossval(config_path, data, groups, external, out, workers, overrides):
     from mpox_keras.training.crossval import cross_validate
 
     classes = config.data.classes
-    if config.data.split == "grouped":
-        photos = read_grouped_photos(data, classes, groups)
-    else:
-        photos = read_ungrouped_photos(data, classes)
+    photos = read_grouped_photos(data, classes, groups) if config.data.keeps_groups else read_ungrouped_photos(data, classes)
     elsewhere = read_external_photos(external, classes) if external else None
     results = cross_validate(config, photos, out, elsewhere, workers)
     click.echo(format_summary(results))

@@ -14,6 +14,7 @@ from mpox_keras.data.augmentation import augment
 from mpox_keras.data.folder import Photo, metadata_columns
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.splits import assign_folds
+from mpox_keras.data.styles import assign_styles
 from mpox_keras.evaluation.binary import evaluate_mpox_against_others
 from mpox_keras.evaluation.calibration import choose_limits
 from mpox_keras.evaluation.metrics import evaluate_predictions
@@ -24,6 +25,7 @@ from mpox_keras.training.runs import environment, open_run, training_seconds
 
 _SPLITS = {
     "grouped": "groups kept together, augmentation of the training part only",
+    "style": "trained on wide shots and judged on close-ups, and the other way round, groups kept together",
     "stratified": "groups ignored and duplicates left in, augmentation of the training part only",
     "copies_first": "augmented copies of every photo made before the split, groups ignored and duplicates left in",
 }
@@ -43,7 +45,7 @@ def cross_validate(
 
     Args:
         config: the experiment.
-        photos: labelled photos; folds given with them are used, else grouped stratified ones are made.
+        photos: labelled photos; folds given with them are used, else grouped stratified ones are made, or those of the styles.
         external: photos of mpox and of other rashes from elsewhere, judged by every fold's network and used for nothing.
         workers: how many networks are trained side by side, see `train_left_out`.
         folder: gets a folder per fold, `out_of_fold.csv` (file, label, group, fold, one probability per class, unfamiliarity),
@@ -68,11 +70,15 @@ def cross_validate(
         if config.data.split == "copies_first":
             photos, pixels = add_copies(photos, pixels, config)
             config = _same_number_of_steps(config)
-        folds = assign_folds(photos, config.data.folds, config.seed)
+        groups = np.array([photo.group for photo in photos])
+        if config.data.split == "style":
+            folds = assign_styles(pixels, np.array([photo.label for photo in photos]), groups, config.seed)
+        else:
+            folds = assign_folds(photos, config.data.folds, config.seed)
         examples = Examples(
             pixels,
             labels=np.array([classes.index(photo.label) for photo in photos]),
-            groups=np.array([photo.group for photo in photos]),
+            groups=groups,
             folds=folds,
             external=load_photos(external, config.model.image_size) if external else None,
         )
@@ -86,7 +92,6 @@ def cross_validate(
     labels = examples.labels
 
     _write_out_of_fold(folder / "out_of_fold.csv", photos, folds, probabilities, unfamiliarity, classes)
-    given = any(photo.fold is not None for photo in photos)
     results = {
         **evaluate_predictions(labels, probabilities, classes, folds=folds, metadata=metadata_columns(photos)),
         "limits": choose_limits(labels, probabilities, classes, folds, unfamiliarity) if "mpox" in classes else None,
@@ -96,7 +101,7 @@ def cross_validate(
         "environment": environment(),
     }
     protocol = (
-        f"{len(seconds)}-fold cross-validation, {'folds given with the data' if given else 'stratified folds'}, "
+        f"{len(seconds)}-fold cross-validation, {_origin(photos, config)}, "
         f"{_SPLITS[config.data.split]}; last weights of a fixed schedule; "
         f"out-of-fold predictions of {len(photos)} photos in {len(set(examples.groups))} groups"
     )
@@ -124,6 +129,12 @@ def add_copies(photos: Sequence[Photo], pixels: np.ndarray, config: Config) -> t
             pictures, _ = augment(pixels[part], targets[part], unmixed, [config.seed + copy, start])
             every_picture.append(np.clip(np.round(pictures), 0, 255).astype("uint8"))
     return every_photo, np.concatenate(every_picture)
+
+
+def _origin(photos, config):
+    if config.data.split == "style":
+        return "folds by clusters of framing"
+    return "folds given with the data" if any(photo.fold is not None for photo in photos) else "stratified folds"
 
 
 def _same_number_of_steps(config):

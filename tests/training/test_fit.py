@@ -11,6 +11,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from mpox_keras.classifier import load_classifier
 from mpox_keras.config import load_config, parse_config
@@ -226,6 +227,19 @@ def test_other_splits_show_what_they_are(folder, tmp_path):
     assert sum("#2" in row["file"] for row in rows) == len(photos)
     log = list(csv.DictReader((tmp_path / "fold_0" / "log.csv").open()))
     assert len(log) == 1  # three times the photos, a third of the epochs
+
+
+def test_folds_may_be_wide_shots_and_close_ups(tmp_path):
+    photos = tmp_path / "photos"
+    write_synthetic_photos(photos, scenes_per_class=4)
+    framed = {file.relative_to(photos).as_posix() for file in photos.glob("*/*_00[02]_*.png")}
+    for file in framed:
+        with Image.open(photos / file) as picture:
+            ImageOps.expand(picture.crop((40, 40, 184, 184)), 40, "navy").save(photos / file)
+    cross_validate(parse_config(TINY, ["data.split=style", "training.epochs=1"]), read_folder(photos), tmp_path / "run")
+    rows = list(csv.DictReader((tmp_path / "run" / "out_of_fold.csv").open()))
+    assert {row["file"] for row in rows if row["fold"] == "0"} == framed
+    assert "folds by clusters of framing" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_a_run_folder_belongs_to_one_config_and_one_set_of_photos(folder, tmp_path):
