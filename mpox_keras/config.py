@@ -24,13 +24,14 @@ NETWORKS = (
     *(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
     *(f"DenseNet{layers}" for layers in (121, 169, 201)),
     *(f"EfficientNetB{size}" for size in range(8)),
+    *(f"EfficientNetLite{size}" for size in range(3)),
     *(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S", "M", "L")),
     *("InceptionResNetV2", "InceptionV3", "MobileNet", "MobileNetV2", "MobileNetV3Large", "MobileNetV3Small"),
     *("NASNetLarge", "NASNetMobile"),
     *(f"ResNet{layers}{version}" for layers in (50, 101, 152) for version in ("", "V2")),
     *("VGG16", "VGG19", "Xception"),
 )
-"""The networks that a config may name beside presets of keras-hub: ours and those of keras.applications."""
+"""The networks that a config may name beside presets of keras-hub: ours, EfficientNet-Lite and those of keras.applications."""
 
 
 class ConfigError(MpoxKerasError, ValueError):
@@ -120,9 +121,7 @@ class AugmentationConfig(_Section):
 class TrainingConfig(_Section):
     """The optimisation: AdamW, cosine schedule with warm-up, moving average of weights.
 
-    With `frozen_stages`, `views` augmented views of each photo are made before training (`mpox_keras.training.views`), and
-    a teacher may be listened to by `teacher_weight` (`mpox_keras.training.distillation`). `image_size` is that of training,
-    if not the model's.
+    `image_size` is that of training, if not the model's.
 
     `unfreezing` lists the epochs at which one more stage of the backbone begins to learn, the last one first; with the last
     number all do: `[5]` trains the head alone for five epochs, `[3, 6]` the head, then also the last stage, then all.
@@ -134,12 +133,8 @@ class TrainingConfig(_Section):
     epochs: Annotated[int, Field(ge=1)] = 30
     batch_size: Annotated[int, Field(ge=1)] = 32
     image_size: Annotated[int, Field(ge=32, multiple_of=32)] | None = None
-    frozen_stages: Literal[0, 2, 3, 4] = 0
-    views: Annotated[int, Field(ge=1)] = 16
     unfreezing: list[Annotated[int, Field(ge=1)]] = []
     stage_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    teacher: str = "imagenet"
-    teacher_weight: Share = 0.0
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     warmup_epochs: Annotated[float, Field(ge=0)] = 2.0
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
@@ -179,16 +174,6 @@ class Config(_Section):
     data: DataConfig = DataConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     training: TrainingConfig = TrainingConfig()
-
-    @pydantic.model_validator(mode="after")
-    def _consistent(self):
-        if self.training.frozen_stages and not (self.model.weights and self.model.network == "FastMpoxNet"):
-            raise ValueError("training.frozen_stages needs a FastMpoxNet with pretrained model.weights")
-        if self.training.frozen_stages and (self.training.unfreezing or self.training.stage_decay != 1):
-            raise ValueError("training.frozen_stages never learn, so training.unfreezing and stage_decay do not go with them")
-        if self.training.teacher_weight and not self.training.frozen_stages:
-            raise ValueError("training.teacher_weight needs training.frozen_stages, because a teacher looks at fixed views")
-        return self
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:

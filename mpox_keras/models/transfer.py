@@ -1,4 +1,4 @@
-"""Networks of keras.applications and of keras-hub with the project's head, for transfer learning."""
+"""Networks of keras.applications and keras-hub and EfficientNet-Lite with the project's head, for transfer learning."""
 
 import sys
 from pathlib import Path
@@ -9,6 +9,7 @@ import numpy as np
 from mpox_keras.config import HUB
 from mpox_keras.errors import MpoxKerasError, require
 from mpox_keras.layers.pointwise import BATCH_NORM
+from mpox_keras.models.efficientnet_lite import EFFICIENTNET_LITE, EfficientNetLite
 from mpox_keras.models.pretrained import PretrainedWeightsError, cache_folder
 from mpox_keras.models.stages import layers_inside
 
@@ -21,19 +22,20 @@ class NetworkError(MpoxKerasError, ValueError):
 
 
 def TransferModel(network, width=1.0, classes=4, weights=None, input_shape=(224, 224, 3), dropout=0.2):
-    """A network of keras.applications or keras-hub whose last feature maps are pooled and classified.
+    """A network of keras.applications or keras-hub, or EfficientNet-Lite, whose feature maps are pooled and classified.
 
     Input: photos `(batch, height, width, 3)`, 0 to 255; what the network expects of its pixels is done inside. Output: a dict
     with the logits `diagnosis`, `(batch, classes)`, as `FastMpoxNet` gives them, so that `deploy` with its class activation
     map, the training and the exports work alike.
 
     Args:
-        network: a name in keras.applications, such as `"MobileNetV2"`; or `"keras_hub:"` and a preset of keras-hub, by name
-            or as a folder.
+        network: a name in keras.applications, such as `"MobileNetV2"`; or a key of `EFFICIENTNET_LITE`; or `"keras_hub:"` and
+            a preset of keras-hub, by name or as a folder.
         width: multiplier of the channels (`alpha` in keras.applications), for MobileNets.
         classes: number of classes.
-        weights: None (random); `"imagenet"` (downloaded by Keras, once; of a preset, its own weights); or the path of a
-            file of ImageNet weights without the top, as Keras publishes it (`..._notop.h5`).
+        weights: None (random); `"imagenet"` (downloaded by Keras, once; of EfficientNet-Lite, those of a package; of a
+            preset, its own); or the path of a file of ImageNet weights without the top, as Keras publishes it
+            (`..._notop.h5`), of EfficientNet-Lite a PyTorch state dict.
         input_shape: height, width and 3.
         dropout: share of features dropped before the classifier in training, 0 to 1.
 
@@ -43,16 +45,21 @@ def TransferModel(network, width=1.0, classes=4, weights=None, input_shape=(224,
     Raises:
         NetworkError: there is no such network, or it can't take photos of this size or have this width.
         PretrainedWeightsError: the weights can't be had or don't fit.
-        MissingExtraError: keras-hub is not installed.
+        MissingExtraError: keras-hub, or the package of the weights, is not installed.
 
     Example:
         >>> model = TransferModel("MobileNetV3Small", width=0.5)
-        >>> model = TransferModel("EfficientNetB0", weights="imagenet")
+        >>> model = TransferModel("EfficientNetLite0", weights="imagenet")
         >>> model = TransferModel("keras_hub:resnet_18_imagenet", weights="imagenet")
     """
     inputs = keras.Input(input_shape, name="image")
     if network.startswith(HUB):
         features, backbone, name = _from_hub(network.removeprefix(HUB), weights, inputs)
+    elif network in EFFICIENTNET_LITE:
+        backbone = EfficientNetLite(network, weights, inputs)
+        # Maps of different depths differ in scale, and one learning rate has to suit them all.
+        features = keras.layers.BatchNormalization(**BATCH_NORM, name="diagnosis_normalization")(backbone.output)
+        name = network.lower()
     else:
         features, backbone, name = _from_applications(network, width, weights, inputs)
     if len(features.shape) != 4:

@@ -120,10 +120,12 @@ class Unfreezing(keras.callbacks.Callback):
         # What is trained was fixed when the step was traced.
         self.model.make_train_function(force=True)
 
-    def on_train_end(self, logs=None):
-        for stage in self.stages:
-            for layer in stage:
-                layer.trainable = True
+    def on_epoch_end(self, epoch, logs=None):
+        # Before Keras gives every variable its average: it pairs the averages with what is trainable by then.
+        if epoch == self.params["epochs"] - 1:
+            for stage in self.stages:
+                for layer in stage:
+                    layer.trainable = True
 
 
 def resume(model: keras.Model, checkpoint: Path, steps_per_epoch: int) -> int:

@@ -138,11 +138,11 @@ def _origin(photos, config):
 
 
 def _same_number_of_steps(config):
-    """With copies an epoch is longer, and a view is shown more rarely; as many fewer of both make the comparison fair."""
+    """With copies an epoch is longer; as many fewer of them make the comparison fair."""
     share = 1 / (1 + config.data.copies)
     training = config.training
-    fewer = {key: max(1, round(getattr(training, key) * share)) for key in ("epochs", "views")}
-    training = training.model_copy(update={**fewer, "warmup_epochs": training.warmup_epochs * share})
+    fewer = {"epochs": max(1, round(training.epochs * share)), "warmup_epochs": training.warmup_epochs * share}
+    training = training.model_copy(update=fewer)
     return config.model_copy(update={"training": training})
 
 

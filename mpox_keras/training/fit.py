@@ -22,35 +22,17 @@ from mpox_keras.metadata import write_metadata
 from mpox_keras.models import FastMpoxNet, TransferModel, deploy
 from mpox_keras.models.stages import backbone_stages
 from mpox_keras.training.callbacks import Checkpoint, EpochLog, Unfreezing, resume
-from mpox_keras.training.distillation import soft_labels
 from mpox_keras.training.distribution import make_strategy, synchronize
 from mpox_keras.training.optimizer import LayerwiseAdamW
 from mpox_keras.training.runs import RunError, environment, open_run
 from mpox_keras.training.unfamiliarity import add_unfamiliarity
-from mpox_keras.training.views import Views, make_views, split_network, view_batches
-
-
-def prepare(config: Config, photos: np.ndarray) -> np.ndarray | Views:
-    """What `train` takes: the photos themselves or, if first stages are frozen, views that have gone through them.
-
-    Args:
-        config: the experiment.
-        photos: `(photos, size, size, 3)`, uint8.
-
-    Raises:
-        MissingExtraError, PretrainedWeightsError: pretrained weights that the config names can't be had.
-    """
-    if not config.training.frozen_stages:
-        return photos
-    return make_views(config, photos, _parts(config)[1])
 
 
 def train(
     config: Config,
-    examples: np.ndarray | Views,
+    photos: np.ndarray,
     labels: np.ndarray,
     folder: str | Path,
-    groups: Sequence[str] | None = None,
     validation: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> keras.Model:
     """Train a network as the config says; goes on where an earlier call in the same folder was cut off.
@@ -59,11 +41,9 @@ def train(
 
     Args:
         config: the experiment.
-        examples: what `prepare` made of the photos, or the training photos' part of it.
+        photos: `(photos, size, size, 3)`, uint8.
         labels: `(photos,)`, class numbers.
         folder: gets `checkpoint.npz` while training, `log.csv`, and at last `model.keras`.
-        groups: `(photos,)`; no part of a teacher is fitted on photos of the groups that it teaches. By default every photo is
-            a group of its own.
         validation: photos and labels that are measured after every epoch and change nothing.
 
     Returns:
@@ -71,22 +51,23 @@ def train(
 
     Raises:
         ConfigError: several devices can't share a batch evenly.
+        MissingExtraError, PretrainedWeightsError: pretrained weights that the config names can't be had.
         RunError: the checkpoint or the trained network in the folder is damaged.
 
     Example:
         >>> config = load_config("configs/fast_mpoxnet.yaml")
-        >>> model = train(config, prepare(config, photos), labels, "runs/first", groups)
+        >>> model = train(config, photos, labels, "runs/first")
     """
     folder = Path(folder)
-    if is_finished(folder):
+    if (folder / MODEL_FILE).is_file():
         return _load_trained(folder / MODEL_FILE)
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_dtype_policy(config.training.precision)
-    batch_size = min(config.training.batch_size, len(examples))
-    steps_per_epoch = len(examples) // batch_size
+    batch_size = min(config.training.batch_size, len(photos))
+    steps_per_epoch = len(photos) // batch_size
     with make_strategy(config.training.distribution, batch_size).scope():
         try:
-            whole, frozen, model = _parts(config)
+            model = build_model(config, config.training.image_size)
         finally:
             keras.mixed_precision.set_dtype_policy("float32")
         if config.training.distribution != "none":
@@ -95,7 +76,15 @@ def train(
 
     checkpoint = folder / "checkpoint.npz"
     first_epoch = resume(model, checkpoint, steps_per_epoch)
-    batches = _batches(config, examples, labels, groups, batch_size, first_epoch * steps_per_epoch)
+    batches = training_batches(
+        photos,
+        np.eye(len(config.data.classes), dtype="float32")[labels],
+        config.augmentation,
+        batch_size,
+        config.seed,
+        first_epoch * steps_per_epoch,
+        config.training.image_size,
+    )
     log = EpochLog(folder / "log.csv", config.training.epochs)
     callbacks = [keras.callbacks.SwapEMAWeights(), log, Checkpoint(checkpoint, config.seed)]
     if config.training.unfreezing:
@@ -107,7 +96,7 @@ def train(
         steps_per_epoch=steps_per_epoch,
         initial_epoch=first_epoch,
         epochs=config.training.epochs,
-        validation_data=validation and _validation_batches(config, validation, frozen, model),
+        validation_data=validation and _validation_batches(config, validation, model),
         callbacks=callbacks,
         shuffle=False,
         verbose=0,
@@ -115,7 +104,7 @@ def train(
     # A fresh network, because Keras saves the optimizer's state, thrice the size of the network, with whatever was
     # compiled, and because a network trained in mixed precision answers in full precision.
     trained = build_model(config)
-    trained.set_weights(whole.get_weights())
+    trained.set_weights(model.get_weights())
     with replacing(folder / MODEL_FILE) as temporary:
         trained.save(temporary)
     checkpoint.unlink()
@@ -127,34 +116,6 @@ def _load_trained(path):
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # zipfile, h5py and Keras have many
         raise RunError(f"{path} is damaged ({error}). Delete it, and this network is trained anew.") from None
-
-
-def is_finished(folder: str | Path) -> bool:
-    """Whether `train` has finished in a folder."""
-    return (Path(folder) / MODEL_FILE).is_file()
-
-
-def _parts(config):
-    """The network for training, its frozen part (None if it has none), and the part to train."""
-    whole = build_model(config, config.training.image_size)
-    if not config.training.frozen_stages:
-        return whole, None, whole
-    return whole, *split_network(whole, config.training.frozen_stages)
-
-
-def _batches(config, examples, labels, groups, batch_size, first_step):
-    one_hot = np.eye(len(config.data.classes), dtype="float32")[labels]
-    training = config.training
-    if not training.frozen_stages:
-        return training_batches(
-            examples, one_hot, config.augmentation, batch_size, config.seed, first_step, training.image_size
-        )
-    targets = np.repeat(one_hot[:, None], examples.per_photo, axis=1)
-    if training.teacher_weight:
-        groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
-        taught = soft_labels(examples.teacher, labels, groups, len(config.data.classes), config.seed)
-        targets = (1 - training.teacher_weight) * targets + training.teacher_weight * taught
-    return view_batches(examples, targets, config.augmentation.mixup, batch_size, config.seed, first_step)
 
 
 def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> dict | None:
@@ -185,10 +146,7 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
             if part
         ]
         pixels, labels = arrays[0]
-        groups = [photo.group for photo in training]
-        judged = arrays[1] if validation else None
-        examples = None if is_finished(folder) else prepare(config, pixels)
-        model = train(config, examples, labels, folder, groups, validation=judged)
+        model = train(config, pixels, labels, folder, validation=arrays[1] if validation else None)
         if "unfamiliarity" not in model.output_names:
             model = add_unfamiliarity(model, pixels)
             with replacing(folder / MODEL_FILE) as temporary:
@@ -301,15 +259,12 @@ def for_every_output(batches: tf.data.Dataset, model: keras.Model, weights: np.n
     return batches.map(expand)
 
 
-def _validation_batches(config, validation, frozen, model):
+def _validation_batches(config, validation, model):
     photos, labels = validation
     targets = np.eye(len(config.data.classes), dtype="float32")[labels]
-    inputs = photos
-    if frozen:
-        inputs = tuple(values[:, 0] for values in make_views(config, photos, frozen, augmented=False).features)
-    elif config.training.image_size:
-        inputs = tf.image.resize(photos, [config.training.image_size] * 2, antialias=True)
-    return tf.data.Dataset.from_tensor_slices((inputs, dict.fromkeys(model.output_names, targets))).batch(32)
+    if config.training.image_size:
+        photos = tf.image.resize(photos, [config.training.image_size] * 2, antialias=True)
+    return tf.data.Dataset.from_tensor_slices((photos, dict.fromkeys(model.output_names, targets))).batch(32)
 
 
 def _tensorboard(folder):

@@ -17,7 +17,7 @@ import numpy as np
 from mpox_keras.config import Config
 from mpox_keras.files import replacing
 from mpox_keras.models import deploy
-from mpox_keras.training.fit import is_finished, prepare, train
+from mpox_keras.training.fit import train
 from mpox_keras.training.runs import set_threads
 from mpox_keras.training.unfamiliarity import add_unfamiliarity
 from mpox_keras.workers import spread
@@ -86,26 +86,22 @@ def train_left_out(
     """
     folders = {folds: folder / f"fold_{'_'.join(map(str, folds))}" for folds in left_out}
     missing = [folds for folds in left_out if not _has_answered(folders[folds] / _ANSWERS, examples)]
-    prepared = None
-    if any(not is_finished(folders[folds]) for folds in missing):
-        prepared = prepare(config, examples.pixels)
     alone = workers == 1 or len(missing) < 2
     threads = None if alone else config.training.threads or max(1, (os.cpu_count() or 1) // workers)
-    tasks = (joblib.delayed(_train_one)(config, examples, prepared, folds, folders[folds], threads) for folds in missing)
+    tasks = (joblib.delayed(_train_one)(config, examples, folds, folders[folds], threads) for folds in missing)
     for done, folds in enumerate(spread(tasks, 1 if alone else workers), 1):
         if not alone:
             click.echo(f"{folders[folds].relative_to(folder.parent)} has ended ({done} of {len(missing)})", err=True)
     return {folds: _read_answers(folders[folds] / _ANSWERS) for folds in left_out}
 
 
-def _train_one(config, examples, prepared, folds, folder, threads):
+def _train_one(config, examples, folds, folder, threads):
     set_threads(threads)
     held_out = np.isin(examples.folds, folds)
     names = " and ".join(map(str, folds))
     click.echo(f"fold {names}: {(~held_out).sum()} photos to train on, {held_out.sum()} left out", err=True)
-    taught = None if prepared is None else prepared[~held_out]
-    model = train(config, taught, examples.labels[~held_out], folder, examples.groups[~held_out])
-    model = deploy(add_unfamiliarity(model, examples.pixels[~held_out]))
+    taught = examples.pixels[~held_out]
+    model = deploy(add_unfamiliarity(train(config, taught, examples.labels[~held_out], folder), taught))
     answers = model.predict(examples.pixels[held_out], verbose=0)
     arrays = {"probabilities": answers["probabilities"], "unfamiliarity": answers["unfamiliarity"][:, 0]}
     if examples.external is not None:

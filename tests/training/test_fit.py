@@ -105,7 +105,6 @@ def test_stages_begin_to_learn_one_after_another_and_a_resumed_run_keeps_to_it(a
         raise StopAfter
 
     monkeypatch.setattr(callbacks.Checkpoint, "on_epoch_end", save_and_stop)
-    monkeypatch.setattr(callbacks.Unfreezing, "on_train_end", None)  # a run that stops does not come to its end
     for _ in range(3):
         with pytest.raises(StopAfter):
             train(config, *arrays, tmp_path)
@@ -120,6 +119,17 @@ def test_stages_begin_to_learn_one_after_another_and_a_resumed_run_keeps_to_it(a
     ]
     # Statistics of batch normalisations count too: a frozen stage stays as it was trained.
     assert moved == [[False] * 4 + [True], [False] * 3 + [True] * 2, [True] * 5]
+
+
+def test_a_backbone_that_is_to_learn_after_the_last_epoch_never_does(arrays, tmp_path):
+    config = parse_config(TINY, ["training.unfreezing=[3]", "model.auxiliary_heads=false"])
+    keras.utils.set_random_seed(config.seed)
+    before = {weight.path: weight.numpy() for weight in build_model(config).weights}
+    model = train(config, *arrays, tmp_path)
+    # Keras swaps weights and averages by addition, which rounds.
+    changed = {weight.path for weight in model.weights if not np.allclose(weight, before[weight.path], atol=1e-6)}
+    assert changed
+    assert not any(path.startswith(("stem", "stage")) for path in changed)
 
 
 def test_a_finished_run_is_not_trained_again(arrays, uninterrupted, monkeypatch):
