@@ -80,7 +80,7 @@ class DataConfig(_Section):
     `split: grouped` keeps photos of one scene or patient on one side and class shares alike. The others are for `crossval`
     alone. `style` also keeps photos of one framing on one side: there are two folds, of wide shots and of close-ups. Two
     show what they hide: `stratified` ignores groups and keeps duplicates in; `copies_first` also makes `copies` augmented
-    copies of every photo before it splits.
+    copies of every photo before it splits, and augments no further.
     """
 
     classes: Annotated[list[str], Field(min_length=2)] = ["mpox", "chickenpox", "measles", "normal"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mpox_keras.config import Config
+from mpox_keras.config import AugmentationConfig, Config
 from mpox_keras.data.augmentation import augment
 from mpox_keras.data.folder import Photo, metadata_columns
 from mpox_keras.data.loading import load_photos
@@ -29,6 +29,17 @@ _SPLITS = {
     "stratified": "groups ignored and duplicates left in, augmentation of the training part only",
     "copies_first": "augmented copies of every photo made before the split, groups ignored and duplicates left in",
 }
+
+_NO_AUGMENTATION = AugmentationConfig(
+    crop_area=[1.0, 1.0],
+    crop_aspect=[1.0, 1.0],
+    flips=False,
+    brightness=0.0,
+    contrast=0.0,
+    saturation=0.0,
+    white_balance=0.0,
+    mixup=0.0,
+)
 
 
 def cross_validate(
@@ -69,7 +80,7 @@ def cross_validate(
         pixels = load_photos(photos, config.model.image_size)
         if config.data.split == "copies_first":
             photos, pixels = add_copies(photos, pixels, config)
-            config = _same_number_of_steps(config)
+            config = _for_copies(config)
         groups = np.array([photo.group for photo in photos])
         if config.data.split == "style":
             folds = assign_styles(pixels, np.array([photo.label for photo in photos]), groups, config.seed)
@@ -137,13 +148,12 @@ def _origin(photos, config):
     return "folds given with the data" if any(photo.fold is not None for photo in photos) else "stratified folds"
 
 
-def _same_number_of_steps(config):
-    """With copies an epoch is longer; as many fewer of them make the comparison fair."""
+def _for_copies(config):
+    """The copies are all the augmentation there is; with them an epoch is longer, and as many fewer make the same steps."""
     share = 1 / (1 + config.data.copies)
     training = config.training
     fewer = {"epochs": max(1, round(training.epochs * share)), "warmup_epochs": training.warmup_epochs * share}
-    training = training.model_copy(update=fewer)
-    return config.model_copy(update={"training": training})
+    return config.model_copy(update={"training": training.model_copy(update=fewer), "augmentation": _NO_AUGMENTATION})
 
 
 def _external_figures(photos, probabilities, classes):
