@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
+from mpox_keras.classifier import preset_names
 from mpox_keras.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -21,11 +22,12 @@ def tools(monkeypatch):
         sys.modules.pop(name)
 
 
-def test_the_model_card_is_that_of_the_preset_and_the_results_files():
+@pytest.mark.parametrize("preset", preset_names())
+def test_a_model_card_is_that_of_the_preset_and_the_results_files(preset):
     import build_model_card
 
-    text = (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
-    assert build_model_card.render() == text, "run: python tools/build_model_card.py"
+    text = build_model_card.path(preset).read_text(encoding="utf-8")
+    assert build_model_card.render(preset) == text, "run: python tools/build_model_card.py"
 
 
 def test_tables_are_those_of_the_results_files():

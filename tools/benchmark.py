@@ -34,7 +34,6 @@ from mpox_keras.export.tfjs import write_tfjs
 from mpox_keras.export.tflite import convert_to_tflite, to_tflite
 from mpox_keras.files import replacing
 from mpox_keras.models import FastMpoxNet, deploy
-from mpox_keras.models.efficientnet_lite import EfficientNetLite0
 from mpox_keras.models.transfer import TransferModel
 
 ROOT = Path(__file__).parent.parent
@@ -113,11 +112,11 @@ def build(folder):
         "MobileNetV3-Small 0.5": TransferModel("MobileNetV3Small", width=0.5),
         "MobileNetV3-Small 1.0": TransferModel("MobileNetV3Small"),
         "MobileNetV2": TransferModel("MobileNetV2"),
-        "EfficientNet-Lite0": EfficientNetLite0(),
+        "EfficientNet-Lite0": TransferModel("EfficientNetLite0"),
         "ShuffleNetV2 0.5x, fused": plain,
     }
     for name, model in peers.items():
-        model = model if name.startswith("Efficient") else exportable(model, 1.0)
+        model = exportable(model, 1.0)
         files[name, "TFLite float32"] = (to_tflite(model, "float32"), model)
     networks = {}
     for number, (key, (content, model)) in enumerate(files.items()):

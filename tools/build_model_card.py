@@ -1,4 +1,4 @@
-"""Write MODEL_CARD.md of the preset from its metadata and the committed results files; a test fails where they differ.
+"""Write the presets' model cards from their metadata and the committed results files; a test fails where they differ.
 
 python tools/build_model_card.py
 """
@@ -11,12 +11,17 @@ from string import Template
 
 from doc_tables.common import load, percent, table, with_interval
 
-from mpox_keras.classifier import DEFAULT_PRESET, PRESETS_FOLDER
+from mpox_keras.classifier import DEFAULT_PRESET, PRESETS_FOLDER, preset_names
 from mpox_keras.files import replacing
 from mpox_keras.metadata import METADATA_FILE
 from mpox_keras.prediction import DISCLAIMER
 
-CARD = Path(__file__).parent.parent / "MODEL_CARD.md"
+ROOT = Path(__file__).parent.parent
+
+_NETWORKS = {
+    "FastMpoxNet": "Fast-MpoxNet (Yue et al., arXiv 2308.13492, reconstructed)",
+    "EfficientNetLite0": "A linear classifier on ImageNet features of EfficientNet-Lite0 (Tan and Le 2019)",
+}
 
 _TEXT = Template("""\
 # Model card: $name
@@ -28,12 +33,12 @@ _TEXT = Template("""\
 On $external_photos photos of $external_patients patients from another source ($external_mpox of them with mpox), which were
 used for nothing else, mpox is told from other rashes with an **AUC of $external_auc per patient** (95 % interval
 $external_interval) and $external_photo_auc per photo ($external_photo_interval). One half is guessing. The interval is wide,
-because the set is small; it does not show that the network works on photos from elsewhere.
+because the set is small; it does not show that the network works on photos of other clinics and phones.
 
 ## What it is
 
-Fast-MpoxNet (Yue et al., arXiv 2308.13492, reconstructed): a photo goes in, probabilities of $classes come out, with a class
-activation map and a measure of how unlike the training photos the photo is. $size x $size pixels, values 0 to 255.
+$network: a photo goes in, probabilities of $classes come out, with a class activation map and a measure of how unlike the
+training photos the photo is. $size x $size pixels, values 0 to 255.
 
 ## Intended use
 
@@ -79,10 +84,15 @@ $licence
 """)
 
 
-def render():
+def path(preset):
+    """Where the card of a preset lies."""
+    return ROOT / "MODEL_CARD.md" if preset == DEFAULT_PRESET else ROOT / "docs" / f"model_card_{preset}.md"
+
+
+def render(preset):
     """The card as Markdown."""
-    metadata = json.loads((PRESETS_FOLDER / DEFAULT_PRESET / METADATA_FILE).read_text(encoding="utf-8"))
-    judged, external, unfamiliar = metadata["out_of_fold"], load("external"), load("unfamiliar")
+    metadata = json.loads((PRESETS_FOLDER / preset / METADATA_FILE).read_text(encoding="utf-8"))
+    judged, external, unfamiliar = metadata["out_of_fold"], metadata["external"], load(f"unfamiliar_{preset}")
     limits = judged["limits"]
     alarm, abstention = limits["operating_point"], limits["abstention"]
     return _TEXT.substitute(
@@ -95,6 +105,7 @@ def render():
         external_interval=_range(external["auc_per_patient_interval"]),
         external_photo_auc=f"{external['auc_per_photo']:.2f}",
         external_photo_interval=_range(external["auc_per_photo_interval"]),
+        network=_NETWORKS[metadata["config"]["model"]["network"]],
         classes=", ".join(metadata["classes"]),
         size=metadata["image_size"],
         training_data=metadata["training_data"],
@@ -178,5 +189,6 @@ def _range(interval):
 
 
 if __name__ == "__main__":
-    with replacing(CARD) as temporary:
-        temporary.write_text(render(), encoding="utf-8")
+    for preset in preset_names():
+        with replacing(path(preset)) as temporary:
+            temporary.write_text(render(preset), encoding="utf-8")

@@ -6,7 +6,7 @@
 
 The out-of-fold figures, the temperature and the thresholds are those of networks trained in the same way on the other folds;
 the preset itself has seen every photo, so none of these can be measured or chosen with it. What it does on photos from
-elsewhere is measured with the preset as it is shipped, and also written to configs/results/external.json.
+elsewhere is measured with the preset as it is shipped, and also written to configs/results/external_NAME.json.
 """
 
 from __future__ import annotations
@@ -41,9 +41,13 @@ _FIGURES = (
     "expected_calibration_error",
     "limits",
 )
+_BACKBONES = {
+    "FastMpoxNet": "fine-tuned from a BSD-3-Clause backbone",
+    "EfficientNetLite0": "trained on top of an Apache-2.0 backbone",
+}
 _LICENCE = (
-    "Apache-2.0 for the weights as far as they are ours. They were fine-tuned from a BSD-3-Clause backbone (see NOTICE) on "
-    "photos believed to be CC BY 4.0 (attribution: Bala et al.), which was not verified at the source."
+    "Apache-2.0 for the weights as far as they are ours. They were {} (see NOTICE) on photos believed to be CC BY 4.0 "
+    "(attribution: Bala et al.), which was not verified at the source."
 )
 
 
@@ -85,14 +89,14 @@ def main(run, results, external, name, photos):
             "training_data": photos,
             "training_photos": trained.metadata["training_photos"],
             "out_of_fold": {key: figures[key] for key in _FIGURES},
-            "licence": _LICENCE,
+            "licence": _LICENCE.format(_BACKBONES[config["model"]["network"]]),
             "config": config,
             "environment": trained.metadata["environment"],
         },
         [MODEL_FILE],
     )
     elsewhere = judge_mpox_against_others(load_classifier(folder), read_external_photos(external, trained.classes))
-    with replacing(ROOT / "configs" / "results" / "external.json") as temporary:
+    with replacing(ROOT / "configs" / "results" / f"external_{name}.json") as temporary:
         temporary.write_text(json.dumps(elsewhere, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     write_metadata(folder, {**read_metadata(folder), "external": elsewhere}, [MODEL_FILE])
     click.echo(f"{folder}: {(folder / MODEL_FILE).stat().st_size / 1e6:.2f} MB")

@@ -4,7 +4,7 @@
 
 The pictures are those that scikit-image, scikit-learn and matplotlib carry (people left out), each whole and as two random
 quarters, and synthetic noise, blots and plain colours. Nothing was chosen by them: the threshold comes from the unfamiliarity
-of MSID out of fold (`mpox_keras.evaluation.calibration`). Writes configs/results/unfamiliar.json. Needs scikit-image.
+of MSID out of fold (`mpox_keras.evaluation.calibration`). Writes configs/results/unfamiliar_PRESET.json. Needs scikit-image.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import sklearn
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from mpox_keras.classifier import DEFAULT_PRESET, load_classifier
+from mpox_keras.classifier import DEFAULT_PRESET, load_classifier, preset_names
 from mpox_keras.data.photos import PhotoError, decode_photo
 from mpox_keras.evaluation.metrics import proportion
 from mpox_keras.files import replacing
@@ -41,17 +41,17 @@ _SMALLEST = 128  # a quarter must still be a readable photo
 
 @click.command()
 @click.option("--results", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
-@click.option("--model", default=DEFAULT_PRESET, show_default=True, help="A preset, or the folder of a finished fit.")
-def main(results, model):
-    """Write configs/results/unfamiliar.json."""
-    classifier = load_classifier(model)
+@click.option("--preset", default=DEFAULT_PRESET, show_default=True, type=click.Choice(preset_names()))
+def main(results, preset):
+    """Write configs/results/unfamiliar_PRESET.json."""
+    classifier = load_classifier(preset)
     threshold = classifier.metadata["thresholds"]["unfamiliarity"]
     with results.with_suffix(".csv").open(newline="") as stream:
         usual = np.array([float(row["unfamiliarity"]) for row in csv.DictReader(stream)])
     random = np.random.default_rng(0)
     names, pictures = packaged_pictures(random)
     measured = {
-        "model": model,
+        "model": preset,
         "threshold": threshold,
         "packages": {package.__name__: package.__version__ for package in (skimage, sklearn, matplotlib)},
         "pictures": names,
@@ -67,7 +67,7 @@ def main(results, model):
             **proportion("refused", (unlike > threshold).sum(), len(unlike)),
             **proportion("not_answered", sum(p.doubt is not None for p in predictions), len(unlike)),
         }
-    with replacing(RESULTS / "unfamiliar.json") as temporary:
+    with replacing(RESULTS / f"unfamiliar_{preset}.json") as temporary:
         temporary.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
     click.echo(json.dumps({key: measured[key] for key in ("packaged", "synthetic")}, indent=2))
 

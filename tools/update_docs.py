@@ -22,8 +22,10 @@ TABLES = {
         "schedule": accuracy.schedule_table,
         "ablation": accuracy.ablation_table,
         "protocol": accuracy.protocol_table,
+        "style": accuracy.style_table,
         "shortcuts": accuracy.shortcuts_table,
         "per_class": accuracy.per_class_table,
+        "log": accuracy.log_table,
     },
     "docs/training.md": {
         "speed": measurements.speed_table,

@@ -73,8 +73,9 @@ def test_weights_are_divided_into_shards(classifier, tmp_path, monkeypatch, pixe
     assert_close(GraphModel(tmp_path)(pixels), expected, 1e-5)
 
 
-def test_networks_of_keras_applications_are_written_too(tmp_path):
-    model = TransferModel("MobileNetV3Small", width=0.5, input_shape=(64, 64, 3))
+@pytest.mark.parametrize(("network", "width"), [("MobileNetV3Small", 0.5), ("EfficientNetLite0", 1.0)])
+def test_other_networks_are_written_too(tmp_path, network, width):
+    model = TransferModel(network, width, input_shape=(64, 64, 3))
     photos = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype="uint8")
     tfjs.write_tfjs(tmp_path, model)
     logits = model.predict(photos, verbose=0)["diagnosis"]

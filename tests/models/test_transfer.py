@@ -8,6 +8,7 @@ import pytest
 
 from mpox_keras.config import NETWORKS
 from mpox_keras.models import TransferModel, deploy
+from mpox_keras.models.efficientnet_lite import EFFICIENTNET_LITE
 from mpox_keras.models.pretrained import PretrainedWeightsError
 from mpox_keras.models.transfer import NetworkError
 
@@ -15,7 +16,8 @@ PHOTOS = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float3
 
 
 def test_a_config_may_name_every_network_of_keras():
-    assert set(NETWORKS) - {"FastMpoxNet"} == {name for name in dir(keras.applications) if name[0].isupper()}
+    of_keras = {name for name in dir(keras.applications) if name[0].isupper()}
+    assert set(NETWORKS) == {"FastMpoxNet", *EFFICIENTNET_LITE, *of_keras}
 
 
 # One of each kind of preprocessing, and the gates and head of the networks for phones.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 
+from run_campaign import RUNS
+
 from doc_tables.common import RESULTS, load, over_folds, percent, table, with_interval
 from mpox_keras.data.folder import CLASSES
 from mpox_keras.evaluation.compare import compare_accuracy
@@ -23,6 +25,7 @@ def crossval_table():
     rows = []
     for name, title in (
         ("fast_mpoxnet", "[Fast-MpoxNet, pretrained backbone](configs/fast_mpoxnet.yaml)"),
+        ("efficientnet_lite0", "[EfficientNet-Lite0, pretrained, its features frozen](configs/efficientnet_lite0.yaml)"),
         ("fast_mpoxnet_scratch", "[Fast-MpoxNet, from random weights](configs/fast_mpoxnet_scratch.yaml)"),
         ("peer_mobilenet_v3_small_050", "MobileNetV3-Small at width 0.5, from random weights"),
     ):
@@ -104,7 +107,8 @@ def protocol_table():
     for name, title in (
         ("fast_mpoxnet", "scenes kept together (as in the README)"),
         ("protocol_stratified", "scenes ignored, duplicates left in"),
-        ("protocol_copies_first", "nine augmented copies of each photo made before the split, the copies judged too"),
+        ("protocol_without_copies", "scenes kept together, trained longer on less varied and smaller photos"),
+        ("protocol_copies_first", "the same, but for nine augmented copies of each photo made before the split and judged too"),
     ):
         results = load(name)
         rash = with_interval(results["rash_classes_only"], "accuracy")
@@ -174,13 +178,56 @@ def shortcuts_table():
 
 
 def external_table():
-    """The preset on photos from elsewhere."""
-    figures = load("external")
+    """The presets on photos from elsewhere."""
     rows = []
-    for unit in ("patient", "photo"):
-        low, high = figures[f"auc_per_{unit}_interval"]
-        rows.append([f"per {unit}", figures[f"{unit}s"], f"{figures[f'auc_per_{unit}']:.2f} ({low:.2f} to {high:.2f})"])
-    return table(["mpox against other rashes", "number", "AUC (95 % interval)"], rows)
+    for preset, title in (
+        ("fast_mpoxnet_msid", "[fast_mpoxnet_msid](MODEL_CARD.md)"),
+        ("efficientnet_lite0_msid", "[efficientnet_lite0_msid](docs/model_card_efficientnet_lite0_msid.md)"),
+    ):
+        figures = load(f"external_{preset}")
+        rows.append([title, *(_auc_per(unit, figures) for unit in ("patient", "photo"))])
+    counts = [f"{unit}, of {figures[f'{unit}s']} (95 % interval)" for unit in ("patient", "photo")]
+    return table(["mpox against other rashes", *(f"AUC per {count}" for count in counts)], rows)
+
+
+def _auc_per(unit, figures):
+    low, high = figures[f"auc_per_{unit}_interval"]
+    return f"{figures[f'auc_per_{unit}']:.2f} ({low:.2f} to {high:.2f})"
+
+
+def style_table():
+    """Networks trained on one framing and judged on the other, and the other way round."""
+    rows = []
+    for name, title in (("fast_mpoxnet", "Fast-MpoxNet"), ("efficientnet_lite0", "EfficientNet-Lite0, its features frozen")):
+        for run, judged in ((name, "the other scenes, of both framings"), (f"style_{name}", "the other framing")):
+            results = load(run)
+            rash = with_interval(results["rash_classes_only"], "accuracy")
+            auc = f"{results['mpox_against_other_rashes']['auc']:.3f}"
+            rows.append([title, judged, with_interval(results, "accuracy"), rash, auc])
+    header = ["network", "judged on", "accuracy (95 % interval)", "rash classes only", "AUC, mpox against other rashes"]
+    return table(header, rows)
+
+
+def log_table():
+    """Every cross-validation of the campaign, with what it changes."""
+    rows = []
+    for name, (config, *changed) in RUNS.items():
+        if not (RESULTS / f"{name}.json").is_file():
+            continue
+        results = load(name)
+        hours = results["training_seconds"]["total"] / 3600
+        rows.append(
+            [
+                name,
+                f"[{config}](../configs/{config}.yaml) {' '.join(f'`{change}`' for change in changed)}",
+                over_folds(results),
+                with_interval(results["rash_classes_only"], "accuracy"),
+                f"{results['external_auc']:.2f}",
+                f"{hours:.1f}",
+            ]
+        )
+    header = ["run", "config and what is changed in it", "accuracy over folds, mean ± SD", "rash classes only"]
+    return table([*header, "AUC per patient, elsewhere", "core hours"], rows)
 
 
 def per_class_table():
