@@ -22,8 +22,6 @@ from mpox_keras.training.runs import set_threads
 
 RESULTS = Path(__file__).parent.parent / "configs" / "results"
 
-_MILD = ["training.epochs=100", "model.image_size=160", "augmentation.crop_area=[0.7, 1.0]", "augmentation.mixup=0.0"]
-
 # Config and what is changed in it.
 RUNS = {
     "fast_mpoxnet": ["fast_mpoxnet"],
@@ -34,9 +32,15 @@ RUNS = {
     "schedule_80_epochs_256": ["fast_mpoxnet", "training.epochs=80", "training.image_size=224", "model.image_size=256"],
     # What the split hides.
     "protocol_stratified": ["fast_mpoxnet", "data.split=stratified"],
-    # Copies like those that are usual, cropped little, on smaller photos, as there are ten times as many.
-    "protocol_copies_first": ["fast_mpoxnet", *_MILD, "data.split=copies_first"],
-    "protocol_without_copies": ["fast_mpoxnet", *_MILD],
+    # Copies like those that are usual, cropped little; on smaller photos, as there are ten times as many.
+    "protocol_copies_first": [
+        "fast_mpoxnet",
+        "data.split=copies_first",
+        "training.epochs=100",
+        "model.image_size=160",
+        "augmentation.crop_area=[0.7, 1.0]",
+        "augmentation.mixup=0.0",
+    ],
     # What framing gives away: trained on wide shots and judged on close-ups, and the other way round.
     "style_fast_mpoxnet": ["fast_mpoxnet", "data.split=style"],
     "style_efficientnet_lite0": ["efficientnet_lite0", "data.split=style"],

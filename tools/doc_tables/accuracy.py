@@ -107,8 +107,7 @@ def protocol_table():
     for name, title in (
         ("fast_mpoxnet", "scenes kept together (as in the README)"),
         ("protocol_stratified", "scenes ignored, duplicates left in"),
-        ("protocol_without_copies", "scenes kept together, trained longer on less varied and smaller photos"),
-        ("protocol_copies_first", "the same, but for nine augmented copies of each photo made before the split and judged too"),
+        ("protocol_copies_first", "nine mild copies of each photo made before the split and judged too"),
     ):
         results = load(name)
         rash = with_interval(results["rash_classes_only"], "accuracy")
@@ -215,19 +214,19 @@ def log_table():
         if not (RESULTS / f"{name}.json").is_file():
             continue
         results = load(name)
-        hours = results["training_seconds"]["total"] / 3600
+        minutes = results["training_seconds"]["total"] / 60
         rows.append(
             [
                 name,
-                f"[{config}](../configs/{config}.yaml) {' '.join(f'`{change}`' for change in changed)}",
+                " ".join([f"[{config}](../configs/{config}.yaml)", *(f"`{change}`" for change in changed)]),
                 over_folds(results),
                 with_interval(results["rash_classes_only"], "accuracy"),
                 f"{results['external_auc']:.2f}",
-                f"{hours:.1f}",
+                f"{minutes:.0f}",
             ]
         )
     header = ["run", "config and what is changed in it", "accuracy over folds, mean ± SD", "rash classes only"]
-    return table([*header, "AUC per patient, elsewhere", "core hours"], rows)
+    return table([*header, "AUC per patient, elsewhere", "core minutes"], rows)
 
 
 def per_class_table():
