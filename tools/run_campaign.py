@@ -62,7 +62,7 @@ RUNS = {
         "model.width=0.5",
         "model.weights=null",
     ],
-    # Ten times the parameters, with ImageNet weights.
+    # Twelve times the parameters, with ImageNet weights.
     "efficientnet_lite0": ["efficientnet_lite0"],
 }
 

@@ -48,7 +48,7 @@ def EfficientNetLite(name, weights, inputs):
     Returns:
         A functional `keras.Model` from `inputs` to `(batch, height / 32, width / 32, channels)`: the maps of the last layer
         (1280), of the last block, and of the last one of stride 16, averaged to their size. What tells lesions apart is fine
-        and lies less deep than what tells dogs from cats; on MSID the two shallower ones gained two points.
+        and lies less deep than what tells dogs from cats.
 
     Raises:
         MissingExtraError: a package that the weights need is not installed.
