@@ -78,9 +78,10 @@ def cross_validate(
     with locked(folder):
         open_run(folder, config, photos)
         pixels = load_photos(photos, config.model.image_size)
+        taught = config
         if config.data.split == "copies_first":
             photos, pixels = add_copies(photos, pixels, config)
-            config = _for_copies(config)
+            taught = _for_copies(config)
         groups = np.array([photo.group for photo in photos])
         if config.data.split == "style":
             folds = assign_styles(pixels, np.array([photo.label for photo in photos]), groups, config.seed)
@@ -94,7 +95,7 @@ def cross_validate(
             external=load_photos(external, config.model.image_size) if external else None,
         )
         numbers = sorted(set(folds.tolist()))
-        answers = train_left_out(config, examples, [(fold,) for fold in numbers], folder, workers)
+        answers = train_left_out(taught, examples, [(fold,) for fold in numbers], folder, workers)
     probabilities, unfamiliarity = np.zeros((len(photos), len(classes))), np.zeros(len(photos))
     for fold in numbers:
         held_out, answer = folds == fold, answers[fold,]

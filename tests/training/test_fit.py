@@ -237,6 +237,8 @@ def test_other_splits_show_what_they_are(folder, tmp_path):
     assert sum("#2" in row["file"] for row in rows) == len(photos)
     log = list(csv.DictReader((tmp_path / "fold_0" / "log.csv").open()))
     assert len(log) == 1  # three times the photos, a third of the epochs
+    assert results["config"]["training"]["epochs"] == 3
+    assert results["config"]["augmentation"]["flips"]  # of the copies
 
 
 def test_folds_may_be_wide_shots_and_close_ups(tmp_path):
