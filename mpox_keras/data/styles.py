@@ -57,7 +57,7 @@ def assign_styles(pixels: np.ndarray, labels: np.ndarray, groups: np.ndarray, se
         `(photos,)`: 0 or 1.
 
     Raises:
-        DataError: a class has photos of one style alone.
+        DataError: a class has photos of one style alone, or there are no two photos of rashes.
 
     Example:
         >>> wide_shots = assign_styles(pixels, labels, groups, seed=0) == 0
@@ -68,6 +68,8 @@ def assign_styles(pixels: np.ndarray, labels: np.ndarray, groups: np.ndarray, se
 
     traits = np.array([framing(photo) for photo in pixels])
     rashes = labels != "normal"
+    if rashes.sum() < 2:
+        raise DataError("a split by style needs photos of rashes; use data.split: grouped.")
     clusters = make_pipeline(StandardScaler(), KMeans(2, n_init=10, random_state=seed)).fit(traits[rashes])
     skin_shares = clusters[-1].cluster_centers_[:, 0]
     close_up = clusters.predict(traits) == skin_shares.argmax()

@@ -47,3 +47,8 @@ def test_a_class_of_one_framing_is_told():
     pixels = np.stack([draw(share, seed) for seed, share in enumerate(shares)])
     with pytest.raises(DataError, match="all photos of measles are framed alike"):
         assign_styles(pixels, np.array(["mpox", "mpox", "measles", "measles"]), np.arange(4), seed=0)
+
+
+def test_portraits_alone_are_told():
+    with pytest.raises(DataError, match="needs photos of rashes"):
+        assign_styles(np.stack([draw(1.0, 0)] * 2), np.array(["normal"] * 2), np.arange(2), seed=0)
