@@ -90,7 +90,6 @@ def cross_validate(
         examples = Examples(
             pixels,
             labels=np.array([classes.index(photo.label) for photo in photos]),
-            groups=groups,
             folds=folds,
             external=load_photos(external, config.model.image_size) if external else None,
         )
@@ -115,7 +114,7 @@ def cross_validate(
     protocol = (
         f"{len(seconds)}-fold cross-validation, {_origin(photos, config)}, "
         f"{_SPLITS[config.data.split]}; last weights of a fixed schedule; "
-        f"out-of-fold predictions of {len(photos)} photos in {len(set(examples.groups))} groups"
+        f"out-of-fold predictions of {len(photos)} photos in {len(set(groups))} groups"
     )
     files = [photo.file for photo in photos]
     write_report(folder, results, labels, probabilities, title="Cross-validation", protocol=protocol, files=files)

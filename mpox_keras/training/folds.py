@@ -32,14 +32,12 @@ class Examples:
     Attributes:
         pixels: `(photos, size, size, 3)`, uint8.
         labels: `(photos,)`, class numbers.
-        groups: `(photos,)`; photos of one scene or patient share a group.
         folds: `(photos,)`, fold numbers.
         external: `(others, size, size, 3)`, uint8, pictures that are judged too, or None.
     """
 
     pixels: np.ndarray
     labels: np.ndarray
-    groups: np.ndarray
     folds: np.ndarray
     external: np.ndarray | None = None
 

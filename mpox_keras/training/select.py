@@ -76,7 +76,7 @@ def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folde
     for name, config in configs.items():
         click.echo(f"{name}: {len(left_out)} networks", err=True)
         pixels = load_photos(photos, config.model.image_size)
-        examples = Examples(pixels, labels, np.array([photo.group for photo in photos]), folds)
+        examples = Examples(pixels, labels, folds)
         with locked(folder / name):
             open_run(folder / name, config, photos)
             answers[name] = train_left_out(config, examples, left_out, folder / name, workers)
