@@ -22,8 +22,6 @@ from mpox_keras.training.runs import set_threads
 
 RESULTS = Path(__file__).parent.parent / "configs" / "results"
 
-_SMALLER = ["training.epochs=60", "training.image_size=160", "model.image_size=192"]
-
 # Config and what is changed in it.
 RUNS = {
     "fast_mpoxnet": ["fast_mpoxnet"],
@@ -32,7 +30,6 @@ RUNS = {
     "schedule_100_epochs_192": ["fast_mpoxnet", "training.epochs=100", "training.image_size=192"],
     # Trained on smaller photos than it is shown, as crops enlarge what is in them (Touvron et al. 2019, arXiv 1906.06423).
     "schedule_80_epochs_256": ["fast_mpoxnet", "training.epochs=80", "training.image_size=224", "model.image_size=256"],
-    "schedule_60_epochs_160": ["fast_mpoxnet", *_SMALLER],
     # What the split hides.
     "protocol_stratified": ["fast_mpoxnet", "data.split=stratified"],
     # Copies like those that are usual, cropped little; on smaller photos, as there are ten times as many.
@@ -46,7 +43,13 @@ RUNS = {
     ],
     # What framing gives away: trained on wide shots and judged on close-ups, and the other way round.
     "style_fast_mpoxnet": ["fast_mpoxnet", "data.split=style"],
-    "style_60_epochs_160": ["fast_mpoxnet", *_SMALLER, "data.split=style"],
+    "style_60_epochs_160": [
+        "fast_mpoxnet",
+        "data.split=style",
+        "training.epochs=60",
+        "training.image_size=160",
+        "model.image_size=192",
+    ],
     "style_efficientnet_lite0": ["efficientnet_lite0", "data.split=style"],
     # What each part adds (figure 5 of Yue et al.).
     "ablation_backbone": ["fast_mpoxnet", "model.fusion=false", "model.auxiliary_heads=false"],
