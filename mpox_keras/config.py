@@ -255,8 +255,13 @@ def _explain(problem):
     location = [str(part) for part in problem["loc"]]
     key = ".".join(location)
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, all_keys(), n=1, cutoff=0.5) or _same_last_part(location[-1])
-        hint = f" Did you mean {near[0]}?" if near else f" Known keys: {', '.join(all_keys())}."
+        *section, name = location
+        known = [other for other in all_keys() if not section or other.startswith(f"{section[0]}.")]
+        places = {other.rsplit(".", 1)[-1]: other for other in known}
+        if not section:
+            places |= {field: field for field in Config.model_fields}
+        near = difflib.get_close_matches(name, places, n=1)
+        hint = f" Did you mean {places[near[0]]}?" if near else f" Known keys: {', '.join(known)}."
         return f"unknown key {key}.{hint}"
     # YAML 1.1 reads 2e-3 as text: the commonest wrong type deserves its own words.
     if isinstance(problem["input"], str) and problem["type"].startswith("float"):
@@ -265,11 +270,6 @@ def _explain(problem):
     if not key:
         return f"{message}."
     return f"{key} = {problem['input']!r}: {message[0].lower()}{message[1:]}."
-
-
-def _same_last_part(name):
-    names = {key.rsplit(".", 1)[-1]: key for key in all_keys()}
-    return [names[near] for near in difflib.get_close_matches(name, names, n=1)]
 
 
 def all_keys() -> list[str]:

@@ -40,7 +40,8 @@ def test_an_override_wins_over_the_file(tmp_path):
     [
         ("training.epoch=3", "unknown key training.epoch. Did you mean training.epochs?"),
         ("epochs=3", "Did you mean training.epochs?"),
-        ("modle.dropout=0.1", "unknown key modle"),
+        ("modle.dropout=0.1", "unknown key modle. Did you mean model?"),
+        ("training.teacher_weight=1", "unknown key training.teacher_weight. Known keys: training.epochs, "),
         ("training.epochs=2.5", "training.epochs = 2.5: .*integer"),
         ("training.epochs='3'", "training.epochs = '3'"),
         ("training.learning_rate=2e-3", "write 0.002 or 2.0e-3"),
