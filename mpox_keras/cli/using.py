@@ -147,24 +147,25 @@ def screen(inputs, folder, source, bundle, workers, beam_options, as_json):
 
 
 @click.command()
-@click.option("--bundle", type=click.Path(path_type=Path), help="A bundle for TF.js; by default one is made of the preset.")
+@model_option
+@click.option("--bundle", type=click.Path(path_type=Path), help="A bundle for TF.js, instead of --model.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the site into this folder, for any host; serve nothing.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", default=8000, show_default=True, help="Port to listen at.")
 @click.option("--open/--no-open", "open_page", default=True, help="Open the page in the browser.")
-def web(bundle, out, host, port, open_page):
+def web(source, bundle, out, host, port, open_page):
     """Screen photos in the browser; they stay on the device. Works offline after the first visit."""
     from mpox_keras.web.server import make_server
     from mpox_keras.web.site import build_site
 
     with tempfile.TemporaryDirectory() as scratch:
         if bundle is None:
-            click.echo("exporting the preset; some seconds", err=True)
+            click.echo("exporting the network; some seconds", err=True)
             start_tensorflow()
             from mpox_keras.export.exporter import export_bundle
 
             bundle = Path(scratch) / "bundle"
-            export_bundle("fast_mpoxnet_msid", bundle, "tfjs", "uint16")
+            export_bundle(source, bundle, "tfjs", "uint16")
         version = build_site(bundle, out or Path(scratch) / "site")
         if out:
             click.echo(f"site: {out} (version {version})")

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import skimage.data
+from click.testing import CliRunner
 from PIL import Image, ImageCms
 from web_app import as_base64, assert_same_answer, encoded, judged, serving, skin
 
+from mpox_keras.classifier import load_classifier
+from mpox_keras.cli import main
 from mpox_keras.data.photos import decode_photo, resize_photo
 from mpox_keras.export.bundle import load_bundle
-from mpox_keras.export.exporter import export_bundle
-from mpox_keras.web.site import build_site
 
 AREAS = {"square": lambda app: None, "whole": lambda app: app.page.click("#whole")}
 
@@ -69,12 +70,13 @@ def test_the_bundle_in_python_gives_the_same(app, bundle, drawn):
 
 
 def test_the_larger_preset_runs_in_the_page_too(start, drawn, tmp_path):
-    export_bundle("efficientnet_lite0_msid", tmp_path / "bundle", "tfjs", "float16")
-    build_site(tmp_path / "bundle", tmp_path / "site")
-    with serving(tmp_path / "site") as server:
+    site = tmp_path / "site"
+    result = CliRunner().invoke(main, ["web", "--preset", "efficientnet_lite0_msid", "--out", str(site)])
+    assert result.exit_code == 0, result.output
+    with serving(site) as server:
         found = start(server.address).open(drawn).check().data()
     assert found["model"]["name"] == "efficientnet_lite0_msid"
-    assert_same_answer(found, *judged(load_bundle(tmp_path / "bundle"), decode_photo(drawn)), tolerance=2e-5)
+    assert_same_answer(found, *judged(load_classifier("efficientnet_lite0_msid"), decode_photo(drawn)))
 
 
 @pytest.mark.parametrize("size", [(224, 224), (225, 100), (97, 1013), (2000, 3), (8, 8), (1200, 1600)])
