@@ -89,7 +89,7 @@ def screen_photos(
         WorkerError: a worker was killed.
         DataError: an input names nothing, or a list can't be used.
         ClassifierError: the network can't be loaded.
-        MissingExtraError: a package of the extra `screen` is not installed.
+        MissingExtraError: a package of the extra `screen`, or for a cluster of `cluster`, is not installed.
 
     Example:
         >>> summary = screen_photos(["s3://clinic/photos/"], "screened", "fast_mpoxnet_msid", bundle="mpox-tflite", workers=8)
@@ -99,7 +99,7 @@ def screen_photos(
     folder = Path(folder)
     require("pyarrow", "screen", "screening")
     if beam_options:
-        require("apache_beam", "screen", "screening on a cluster")
+        require("apache_beam", "cluster", "screening on a cluster")
     network = _load(source, bundle).metadata
     header = {"inputs": [absolute(os.fspath(argument)) for argument in inputs], "network": json.loads(json.dumps(network))}
     refuse_foreign(folder)
