@@ -68,7 +68,7 @@ Accuracy of the surest answers:
 
 $coverage
 
-Pictures that show no skin, at the threshold above ($msid_refused of the photos of MSID are refused, out of fold):
+Pictures that are no photos of skin, at the threshold above ($msid_refused of the photos of MSID are refused, out of fold):
 
 $unfamiliar
 
@@ -176,6 +176,7 @@ def render(preset):
                     with_interval(unfamiliar[kind], "not_answered"),
                 ]
                 for kind, title in (
+                    ("everyday", "photos of everyday things, one of each class of ImageNet, some with people"),
                     ("packaged", "things, animals, text, textures"),
                     ("synthetic", "noise, blots, plain colours"),
                 )

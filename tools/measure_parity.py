@@ -4,7 +4,7 @@
 
 Every network of a finished `mpox-keras crossval` is exported in every format and precision with the limits of the preset, and
 judged on the photos of its fold. Integers are calibrated on photos of the other folds. Also, the preset itself over all
-photos. Writes configs/results/parity.json; about ten minutes.
+photos. Writes configs/results/parity_PRESET.json; about ten minutes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import click
 import keras
 import numpy as np
 
-from mpox_keras.classifier import DEFAULT_PRESET, MODEL_FILE, load_classifier
+from mpox_keras.classifier import DEFAULT_PRESET, MODEL_FILE, load_classifier, preset_names
 from mpox_keras.data import read_grouped_photos
 from mpox_keras.data.loading import load_photos
 from mpox_keras.export.bundle import RUNTIMES, load_bundle
@@ -28,15 +28,16 @@ from mpox_keras.files import replacing
 from mpox_keras.metadata import write_metadata
 from mpox_keras.training.unfamiliarity import add_unfamiliarity
 
-RESULTS = Path(__file__).parent.parent / "configs" / "results" / "parity.json"
+RESULTS = Path(__file__).parent.parent / "configs" / "results"
 
 
 @click.command()
 @click.option("--run", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="Finished crossval.")
 @click.option("--data", required=True, help="The photos that it was made with.")
-def main(run, data):
-    """Write configs/results/parity.json."""
-    preset = load_classifier(DEFAULT_PRESET)
+@click.option("--preset", "name", default=DEFAULT_PRESET, show_default=True, type=click.Choice(preset_names()))
+def main(run, data, name):
+    """Write configs/results/parity_PRESET.json."""
+    preset = load_classifier(name)
     photos = read_grouped_photos(data, preset.classes)
     with (run / "out_of_fold.csv").open(newline="", encoding="utf-8") as stream:
         fold_of = {row["file"]: int(row["fold"]) for row in csv.DictReader(stream)}
@@ -45,7 +46,7 @@ def main(run, data):
     pixels = load_photos(photos, preset.image_size)
     shared = {key: preset.metadata[key] for key in ("classes", "image_size", "temperature", "thresholds")}
 
-    kinds = [(name, precision) for name, precisions in PRECISIONS.items() for precision in precisions]
+    kinds = [(kind, precision) for kind, precisions in PRECISIONS.items() for precision in precisions]
     trained, exported, sizes, of_preset = {}, {kind: {} for kind in kinds}, {}, {}
     with tempfile.TemporaryDirectory() as scratch:
         for fold in sorted(set(folds.tolist())):
@@ -64,7 +65,7 @@ def main(run, data):
             keras.backend.clear_session()
         answers = _answers(preset, pixels)
         for kind in kinds:
-            export_bundle(DEFAULT_PRESET, Path(scratch) / "bundle", *kind, calibration=photos)
+            export_bundle(name, Path(scratch) / "bundle", *kind, calibration=photos)
             sizes[kind] = _model_bytes(Path(scratch) / "bundle" / RUNTIMES[kind[0]][0])
             of_preset[kind] = compare(preset, answers, _answers(load_bundle(Path(scratch) / "bundle"), pixels), labels)
 
@@ -81,7 +82,7 @@ def main(run, data):
                 "preset": of_preset[kind],
             }
         )
-    with replacing(RESULTS) as temporary:
+    with replacing(RESULTS / f"parity_{name}.json") as temporary:
         temporary.write_text(json.dumps({"run": run.name, "rows": rows}, indent=2) + "\n", encoding="utf-8")
 
 

@@ -1,10 +1,12 @@
 """How many pictures that are no photo of skin a preset refuses.
 
-    python tools/measure_unfamiliar.py --results configs/results/fast_mpoxnet.json
+    python tools/measure_unfamiliar.py --results configs/results/fast_mpoxnet.json --everyday IMAGENET
 
 The pictures are those that scikit-image, scikit-learn and matplotlib carry (people left out), each whole and as two random
-quarters, and synthetic noise, blots and plain colours. Nothing was chosen by them: the threshold comes from the unfamiliarity
-of MSID out of fold (`mpox_keras.evaluation.calibration`). Writes configs/results/unfamiliar_PRESET.json. Needs scikit-image.
+quarters; synthetic noise, blots and plain colours; and photos of everyday things in the folder IMAGENET, one of each of the
+thousand classes (github.com/EliSchwartz/imagenet-sample-images, some with people in them). The threshold comes from the
+unfamiliarity of MSID out of fold (`mpox_keras.evaluation.calibration`), not from these pictures. Writes
+configs/results/unfamiliar_PRESET.json. Needs scikit-image.
 """
 
 from __future__ import annotations
@@ -41,8 +43,9 @@ _SMALLEST = 128  # a quarter must still be a readable photo
 
 @click.command()
 @click.option("--results", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
+@click.option("--everyday", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
 @click.option("--preset", default=DEFAULT_PRESET, show_default=True, type=click.Choice(preset_names()))
-def main(results, preset):
+def main(results, everyday, preset):
     """Write configs/results/unfamiliar_PRESET.json."""
     classifier = load_classifier(preset)
     threshold = classifier.metadata["thresholds"]["unfamiliarity"]
@@ -57,8 +60,13 @@ def main(results, preset):
         "pictures": names,
         **proportion("msid_refused_out_of_fold", (usual > threshold).sum(), len(usual)),
     }
-    for kind, shown in (("packaged", pictures), ("synthetic", synthetic_pictures(random))):
-        predictions = list(classifier.predict(map(as_png, shown)))
+    shown = {
+        "packaged": map(as_png, pictures),
+        "synthetic": map(as_png, synthetic_pictures(random)),
+        "everyday": sorted(path for path in everyday.iterdir() if path.suffix.lower() in (".jpg", ".jpeg")),
+    }
+    for kind, photos in shown.items():
+        predictions = list(classifier.predict(photos))
         unlike = np.array([prediction.unfamiliarity for prediction in predictions])
         told_apart = roc_auc_score(np.repeat([0, 1], [len(usual), len(unlike)]), np.concatenate([usual, unlike]))
         measured[kind] = {
@@ -69,7 +77,7 @@ def main(results, preset):
         }
     with replacing(RESULTS / f"unfamiliar_{preset}.json") as temporary:
         temporary.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
-    click.echo(json.dumps({key: measured[key] for key in ("packaged", "synthetic")}, indent=2))
+    click.echo(json.dumps({key: measured[key] for key in shown}, indent=2))
 
 
 def packaged_pictures(random):
