@@ -76,6 +76,30 @@ def test_photos_are_dropped_and_pasted(app, drawn):
         app.page.click("#another")
 
 
+def test_an_answer_never_stands_beside_another_photo(app, drawn):
+    app.open(drawn).check()
+    app.page.click("#another")
+    app.page.select_option("#language", "sw")
+    app.page.wait_for_selector("html[lang=sw]")
+    assert app.page.locator("#result").is_hidden()
+
+    # Another photo comes while the first one is checked.
+    app.open(drawn).ready().page.evaluate(
+        """(encoded) => {
+            document.querySelector("#check").click();
+            const samples = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
+            const files = new DataTransfer();
+            files.items.add(new File([samples], "other.png", { type: "image/png" }));
+            document.querySelector("#status").textContent = "";
+            dispatchEvent(new DragEvent("drop", { dataTransfer: files, cancelable: true }));
+        }""",
+        as_base64(np.frombuffer(encoded(skin("mpox")), "uint8")),
+    )
+    app.page.wait_for_selector("#status:not(:empty)", state="attached")
+    assert app.ready().page.locator("#result").is_hidden()
+    assert app.check().data()["photo"]["name"] == "other.png"
+
+
 def test_two_fingers_size_the_area(start, server, tmp_path):
     app = start(server.address, has_touch=True)
     skin(size=(800, 800)).save(tmp_path / "photo.png")

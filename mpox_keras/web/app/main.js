@@ -86,15 +86,24 @@ function refresh() {
 function choosePhoto() {
   byId("area").hidden = true;
   byId("drop").hidden = false;
-  view.hide();
+  photo = null;
+  forgetResult();
   byId("choose").focus();
+}
+
+function forgetResult() {
+  result = null;
+  view.hide();
 }
 
 async function open(blob) {
   byId("file").value = "";
   if (!blob) return;
-  view.hide();
-  photo = { name: blob.name ?? null, ...(await reader.open(blob)) };
+  forgetResult();
+  const opened = await reader.open(blob);
+  // Of the photo before, whose check may have ended meanwhile.
+  forgetResult();
+  photo = { name: blob.name ?? null, ...opened };
   const canvas = byId("preview");
   canvas.width = photo.preview.width;
   canvas.height = photo.preview.height;
@@ -113,13 +122,17 @@ async function check() {
   button.disabled = true;
   try {
     const area = cropBox.area;
+    const checked = photo;
     const { metadata } = bundle;
     const { pixels, quality, picture } = await reader.cut(area, metadata.image_size);
+    // An answer must never stand beside another photo than its own.
+    if (photo !== checked) return picture.close();
     if (quality.reasons.length && !warned) {
       picture.close();
       return warn(quality.reasons, Math.min(area.width, area.height));
     }
     const outputs = await classifier.predict(pixels);
+    if (photo !== checked) return picture.close();
     const prediction = decide([...outputs.probabilities], outputs.unfamiliarity?.[0] ?? null, metadata);
     const { name, width, height } = photo;
     const engine = { name: classifier.engine.name, milliseconds: outputs.milliseconds };
