@@ -127,7 +127,9 @@ def resize_photo(photo: np.ndarray, size: int) -> np.ndarray:
     """
     if photo.shape[:2] == (size, size):
         return photo
-    return np.array(Image.fromarray(photo).resize((size, size), Image.Resampling.BILINEAR))
+    # One side after the other: Pillow 12 resizes the width first, as the web app does; Pillow 13 begins with what costs less.
+    narrow = Image.fromarray(photo).resize((size, photo.shape[0]), Image.Resampling.BILINEAR)
+    return np.array(narrow.resize((size, size), Image.Resampling.BILINEAR))
 
 
 def _read_bytes(path: str | bytes, name: str) -> bytes:
