@@ -25,6 +25,10 @@ RESULTS = Path(__file__).parent.parent / "configs" / "results"
 # Config and what is changed in it.
 RUNS = {
     "fast_mpoxnet": ["fast_mpoxnet"],
+    # The first stages stay as ImageNet made them.
+    "frozen_to_stage_2": ["fast_mpoxnet", "training.unfreezing=[1, 2, 30]"],
+    "frozen_to_stage_3": ["fast_mpoxnet", "training.unfreezing=[1, 30]"],
+    "frozen_to_stage_4": ["fast_mpoxnet", "training.unfreezing=[30]"],
     # Thrice the time.
     "schedule_80_epochs": ["fast_mpoxnet", "training.epochs=80"],
     "schedule_100_epochs_192": ["fast_mpoxnet", "training.epochs=100", "training.image_size=192"],
@@ -41,8 +45,25 @@ RUNS = {
         "augmentation.crop_area=[0.7, 1.0]",
         "augmentation.mixup=0.0",
     ],
+    # The settings of the copies, with the scenes kept apart.
+    "protocol_copies_settings_grouped": [
+        "fast_mpoxnet",
+        "training.epochs=100",
+        "model.image_size=160",
+        "augmentation.crop_area=[0.7, 1.0]",
+        "augmentation.mixup=0.0",
+    ],
     # What framing gives away: trained on wide shots and judged on close-ups, and the other way round.
     "style_fast_mpoxnet": ["fast_mpoxnet", "data.split=style"],
+    "style_frozen_to_stage_2": ["fast_mpoxnet", "data.split=style", "training.unfreezing=[1, 2, 30]"],
+    "style_frozen_to_stage_3": ["fast_mpoxnet", "data.split=style", "training.unfreezing=[1, 30]"],
+    "style_frozen_to_stage_4": ["fast_mpoxnet", "data.split=style", "training.unfreezing=[30]"],
+    "style_frozen_to_stage_3_80_epochs": [
+        "fast_mpoxnet",
+        "data.split=style",
+        "training.epochs=80",
+        "training.unfreezing=[1, 80]",
+    ],
     "style_60_epochs_160": [
         "fast_mpoxnet",
         "data.split=style",
@@ -55,6 +76,11 @@ RUNS = {
     "ablation_backbone": ["fast_mpoxnet", "model.fusion=false", "model.auxiliary_heads=false"],
     "ablation_fusion": ["fast_mpoxnet", "model.auxiliary_heads=false"],
     "ablation_auxiliary": ["fast_mpoxnet", "model.fusion=false"],
+    # Both ends of it from other seeds.
+    "fast_mpoxnet_seed_1": ["fast_mpoxnet", "seed=1"],
+    "fast_mpoxnet_seed_2": ["fast_mpoxnet", "seed=2"],
+    "ablation_backbone_seed_1": ["fast_mpoxnet", "model.fusion=false", "model.auxiliary_heads=false", "seed=1"],
+    "ablation_backbone_seed_2": ["fast_mpoxnet", "model.fusion=false", "model.auxiliary_heads=false", "seed=2"],
     # The same backbone under torchvision's plain head.
     "peer_shufflenet_v2_050": [
         "fast_mpoxnet",
@@ -69,6 +95,8 @@ RUNS = {
         "model.width=0.5",
         "model.weights=null",
     ],
+    "peer_mobilenet_v3_small_100": ["fast_mpoxnet", "model.network=MobileNetV3Small", "model.weights=null"],
+    "peer_mobilenet_v2": ["fast_mpoxnet", "model.network=MobileNetV2", "model.weights=null"],
     # Twelve times the parameters, with ImageNet weights.
     "efficientnet_lite0": ["efficientnet_lite0"],
 }

@@ -6,8 +6,9 @@ python tools/update_docs.py
 from __future__ import annotations
 
 import re
+from functools import partial
 
-from doc_tables import accuracy, measurements
+from doc_tables import accuracy, aims, measurements
 from doc_tables.common import ROOT
 
 from mpox_keras.files import replacing
@@ -21,10 +22,15 @@ TABLES = {
     "docs/results.md": {
         "schedule": accuracy.schedule_table,
         "ablation": accuracy.ablation_table,
+        "seeds": accuracy.seeds_table,
         "protocol": accuracy.protocol_table,
         "style": accuracy.style_table,
+        "freezing": accuracy.freezing_table,
         "shortcuts": accuracy.shortcuts_table,
         "per_class": accuracy.per_class_table,
+        "aims": aims.aims_table,
+        "together": aims.together_table,
+        "beyond": aims.beyond_table,
         "log": accuracy.log_table,
     },
     "docs/training.md": {
@@ -35,7 +41,8 @@ TABLES = {
         "duplicates": measurements.duplicates_table,
     },
     "docs/bundles.md": {
-        "parity": measurements.parity_table,
+        "parity": partial(measurements.parity_table, "fast_mpoxnet_msid"),
+        "parity_larger": partial(measurements.parity_table, "efficientnet_lite0_msid"),
         "benchmark": measurements.benchmark_table,
         "convolutions": measurements.convolutions_table,
     },

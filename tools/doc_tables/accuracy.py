@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 
+import numpy as np
 from run_campaign import RUNS
 
 from doc_tables.common import RESULTS, load, over_folds, percent, table, with_interval
@@ -25,6 +26,8 @@ def crossval_table():
     rows = []
     for name, title in (
         ("fast_mpoxnet", "[Fast-MpoxNet, pretrained backbone](configs/fast_mpoxnet.yaml)"),
+        ("fast_mpoxnet_seed_1", "the same from another seed"),
+        ("fast_mpoxnet_seed_2", "the same from a third seed"),
         ("efficientnet_lite0", "[EfficientNet-Lite0, pretrained, its features frozen](configs/efficientnet_lite0.yaml)"),
         ("fast_mpoxnet_scratch", "[Fast-MpoxNet, from random weights](configs/fast_mpoxnet_scratch.yaml)"),
         ("peer_mobilenet_v3_small_050", "MobileNetV3-Small at width 0.5, from random weights"),
@@ -79,7 +82,7 @@ def ablation_table():
         ("fast_mpoxnet", "with both (as in the README)"),
     ):
         results = load(name)
-        points = "" if name == "ablation_backbone" else _gain(compare(name, "ablation_backbone"))
+        points = "" if name == "ablation_backbone" else gain(compare([name], ["ablation_backbone"]))
         auc = f"{results['mpox_against_other_rashes']['auc']:.3f}"
         rash = with_interval(results["rash_classes_only"], "accuracy")
         rows.append([title, over_folds(results), points, rash, auc, f"{results['external_auc']:.2f}"])
@@ -87,16 +90,30 @@ def ablation_table():
     return table([*header, "AUC, mpox against other rashes", "AUC per patient, elsewhere"], rows)
 
 
-def compare(name, other):
-    """Figures of `compare_accuracy` for the out-of-fold predictions of two results."""
-    first, second = _predictions(name), _predictions(other)
-    if list(first) != list(second):
-        raise SystemExit(f"{name}.csv and {other}.csv are of different photos.")
-    right = ([_is_right(row) for row in predictions.values()] for predictions in (first, second))
-    return compare_accuracy(*right, [row["group"] for row in first.values()])
+def seeds_table():
+    """Both ends of the ablation from three seeds."""
+    seeds = ["", "_seed_1", "_seed_2"]
+    rows = []
+    for name, title in (("ablation_backbone", "backbone alone"), ("fast_mpoxnet", "with both")):
+        each = [load(f"{name}{seed}") for seed in seeds]
+        mean = np.mean([results["accuracy"] for results in each])
+        rows.append([title, *(over_folds(results) for results in each), percent(mean)])
+    points = gain(compare([f"fast_mpoxnet{seed}" for seed in seeds], [f"ablation_backbone{seed}" for seed in seeds]))
+    made = table(["network", "seed 0", "seed 1", "seed 2", "mean"], rows)
+    return f"{made}\n\nPoints more, over the three (95 % interval): {points}."
 
 
-def _gain(figures):
+def compare(names, others):
+    """Figures of `compare_accuracy` for out-of-fold predictions of the same photos, of one or more results on either side."""
+    first, second = ([row for name in side for row in predictions(name).items()] for side in (names, others))
+    if [file for file, _ in first] != [file for file, _ in second]:
+        raise SystemExit(f"{', '.join([*names, *others])} are of different photos.")
+    right = ([_is_right(row) for _, row in rows] for rows in (first, second))
+    return compare_accuracy(*right, [row["group"] for _, row in first])
+
+
+def gain(figures):
+    """Points more, with their interval."""
     low, high = figures["difference_interval"]
     return f"{100 * figures['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
@@ -122,9 +139,9 @@ def comparison_table():
     """Fast-MpoxNet against a peer of its size, photo by photo."""
     rows = []
     for name, title in (("fast_mpoxnet_scratch", "both from random weights"), ("fast_mpoxnet", "ours pretrained")):
-        figures = compare(name, "peer_mobilenet_v3_small_050")
+        figures = compare([name], ["peer_mobilenet_v3_small_050"])
         alone = f"{figures['only_first']} : {figures['only_second']}"
-        rows.append([title, _gain(figures), alone, f"{figures['p_value']:.1g}"])
+        rows.append([title, gain(figures), alone, f"{figures['p_value']:.1g}"])
     header = ["Fast-MpoxNet against MobileNetV3-Small 0.5", "accuracy, points (95 % interval)", "right alone", "McNemar's p"]
     return table(header, rows)
 
@@ -151,7 +168,8 @@ def select_table():
     return f"{made}\n\nNested estimate: {with_interval(results, 'accuracy')}; over folds {over_folds(results)}."
 
 
-def _predictions(name):
+def predictions(name):
+    """Out-of-fold predictions of a results file: photo -> row."""
     with (RESULTS / f"{name}.csv").open(newline="", encoding="utf-8") as stream:
         return {row["file"]: row for row in csv.DictReader(stream)}
 
@@ -183,10 +201,12 @@ def external_table():
         ("fast_mpoxnet_msid", "[fast_mpoxnet_msid](MODEL_CARD.md)"),
         ("efficientnet_lite0_msid", "[efficientnet_lite0_msid](docs/model_card_efficientnet_lite0_msid.md)"),
     ):
-        figures = load(f"external_{preset}")
-        rows.append([title, *(_auc_per(unit, figures) for unit in ("patient", "photo"))])
+        figures, everyday = load(f"external_{preset}"), load(f"unfamiliar_{preset}")["everyday"]
+        refused = with_interval(everyday, "refused")
+        rows.append([title, *(_auc_per(unit, figures) for unit in ("patient", "photo")), refused])
     counts = [f"{unit}, of {figures[f'{unit}s']} (95 % interval)" for unit in ("patient", "photo")]
-    return table(["mpox against other rashes", *(f"AUC per {count}" for count in counts)], rows)
+    header = ["preset", *(f"mpox against other rashes, AUC per {count}" for count in counts)]
+    return table([*header, f"everyday photos refused, of {everyday['pictures']:,}"], rows)
 
 
 def _auc_per(unit, figures):
@@ -205,6 +225,21 @@ def style_table():
             rows.append([title, judged, with_interval(results, "accuracy"), rash, auc])
     header = ["network", "judged on", "accuracy (95 % interval)", "rash classes only", "AUC, mpox against other rashes"]
     return table(header, rows)
+
+
+def freezing_table():
+    """How much of the backbone learns."""
+    rows = []
+    for name, title in (
+        ("fast_mpoxnet", "everything"),
+        ("frozen_to_stage_2", "stage 3 and on"),
+        ("frozen_to_stage_3", "stage 4 and on"),
+    ):
+        scenes, framing = load(name), load(f"style_{name}")
+        rows.append(
+            [title, *(with_interval(results, "accuracy") for results in (scenes, framing)), f"{scenes['external_auc']:.2f}"]
+        )
+    return table(["what learns", "other scenes, of both framings", "the other framing", "AUC per patient, elsewhere"], rows)
 
 
 def log_table():
@@ -226,7 +261,7 @@ def log_table():
             ]
         )
     header = ["run", "config and what is changed in it", "accuracy over folds, mean ± SD", "rash classes only"]
-    return table([*header, "AUC per patient, elsewhere", "core minutes"], rows)
+    return table([*header, "AUC per patient, elsewhere", "minutes of a core that some runs shared"], rows)
 
 
 def per_class_table():

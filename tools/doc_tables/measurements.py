@@ -34,10 +34,10 @@ def speed_table():
     return table(["threads", "precision", "steps/s", "steps/s, batches from memory", "cost of the pipeline"], rows)
 
 
-def parity_table():
-    """What each kind of export keeps."""
+def parity_table(preset):
+    """What each kind of export of a preset keeps."""
     rows = []
-    for row in load("parity")["rows"]:
+    for row in load(f"parity_{preset}")["rows"]:
         judged = row["out_of_fold"]
         rows.append(
             [
