@@ -234,6 +234,7 @@ def freezing_table():
         ("fast_mpoxnet", "everything"),
         ("frozen_to_stage_2", "stage 3 and on"),
         ("frozen_to_stage_3", "stage 4 and on"),
+        ("frozen_to_stage_4", "fusion and heads alone"),
     ):
         scenes, framing = load(name), load(f"style_{name}")
         rows.append(
