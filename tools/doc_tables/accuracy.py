@@ -28,6 +28,7 @@ def crossval_table():
         ("fast_mpoxnet", "[Fast-MpoxNet, pretrained backbone](configs/fast_mpoxnet.yaml)"),
         ("fast_mpoxnet_seed_1", "the same from another seed"),
         ("fast_mpoxnet_seed_2", "the same from a third seed"),
+        ("peer_shufflenet_v2_050", "ShuffleNetV2 0.5x with its usual head, the same pretrained backbone"),
         ("efficientnet_lite0", "[EfficientNet-Lite0, pretrained, its features frozen](configs/efficientnet_lite0.yaml)"),
         ("fast_mpoxnet_scratch", "[Fast-MpoxNet, from random weights](configs/fast_mpoxnet_scratch.yaml)"),
         ("peer_mobilenet_v3_small_050", "MobileNetV3-Small at width 0.5, from random weights"),
