@@ -25,6 +25,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from mpox_keras.classifier import DEFAULT_PRESET, load_classifier, preset_names
+from mpox_keras.data.folder import expand_photos
 from mpox_keras.data.photos import PhotoError, decode_photo
 from mpox_keras.evaluation.metrics import proportion
 from mpox_keras.files import replacing
@@ -63,7 +64,7 @@ def main(results, everyday, preset):
     shown = {
         "packaged": map(as_png, pictures),
         "synthetic": map(as_png, synthetic_pictures(random)),
-        "everyday": sorted(path for path in everyday.iterdir() if path.suffix.lower() in (".jpg", ".jpeg")),
+        "everyday": expand_photos([everyday]),
     }
     for kind, photos in shown.items():
         predictions = list(classifier.predict(photos))
