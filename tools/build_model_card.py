@@ -38,8 +38,8 @@ and phones.
 
 ## What it is
 
-$network: a photo goes in, probabilities of $classes come out, with a class activation map and a measure of how unlike the
-training photos the photo is. $size x $size pixels, values 0 to 255.
+$network: a photo goes in, probabilities of $classes come out, with a class activation map and a measure of how much the
+photo looks like one of anything but skin. $size x $size pixels, values 0 to 255.
 
 ## Intended use
 
@@ -68,7 +68,9 @@ Accuracy of the surest answers:
 
 $coverage
 
-Pictures that are no photos of skin, at the threshold above ($msid_refused of the photos of MSID are refused, out of fold):
+Pictures at the threshold above, by which $msid_refused of the photos of MSID are refused, out of fold. The first should be
+answered, the others show no skin but that of some people. A threshold is never below 0.05, which was set with the first row in
+view:
 
 $unfamiliar
 
@@ -176,9 +178,11 @@ def render(preset):
                     with_interval(unfamiliar[kind], "not_answered"),
                 ]
                 for kind, title in (
-                    ("everyday", "photos of everyday things, one of each class of ImageNet, some with people"),
-                    ("packaged", "things, animals, text, textures"),
-                    ("synthetic", "noise, blots, plain colours"),
+                    ("rashes", "rashes of another source"),
+                    ("everyday", "photos of everyday things (ImageNet)"),
+                    ("seen", "others of that kind, looked at while this was developed"),
+                    ("packaged", "pictures that teach what to refuse, each left out of the teaching"),
+                    ("synthetic", "noise, plain colours, blots, as in the teaching but drawn anew"),
                 )
             ],
         ),

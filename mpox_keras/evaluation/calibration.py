@@ -81,6 +81,7 @@ def choose_limits(
     recall: float = 0.96,
     coverage: float = 0.9,
     familiar: float = 0.9,
+    least_unfamiliarity: float = 0.05,
 ) -> dict:
     """Temperature, and thresholds for suspecting mpox and for giving no answer, each with its price.
 
@@ -89,10 +90,11 @@ def choose_limits(
         probabilities: out-of-fold, of temperature 1, `(photos, classes)`.
         classes: class names; `mpox` must be one of them.
         folds: number of the fold in which each photo was held out, int, `(photos,)`, at least two different ones.
-        unfamiliarity: out-of-fold, of `Unfamiliarity`, `(photos,)`.
+        unfamiliarity: out-of-fold, of `add_unfamiliarity`, `(photos,)`.
         recall: of mpox, which the operating point must reach; a little over the 0.95 that is wanted of new photos.
         coverage: share of photos that are answered, as far as the largest probability goes.
         familiar: share of photos that are answered, as far as the unfamiliarity goes.
+        least_unfamiliarity: up to which every picture is answered, though these be more.
 
     Returns:
         Plain values for `json.dumps`. `temperature` and each `threshold` are chosen on all photos, and are what ships:
@@ -120,7 +122,7 @@ def choose_limits(
 
     actual, correct, top = labels == mpox, calibrated.argmax(axis=1) == labels, calibrated.max(axis=1)
     alarm = _cross_fitted(folds, calibrated[:, mpox], lambda score, rows: recall_threshold(actual[rows], score, recall))
-    kept = _cross_fitted(folds, -unfamiliarity, lambda score, _: coverage_threshold(score, familiar))
+    kept = _cross_fitted(folds, -unfamiliarity, lambda score, _: min(coverage_threshold(score, familiar), -least_unfamiliarity))
     answered = _cross_fitted(folds, top, lambda score, _: coverage_threshold(score, coverage))
     return {
         "temperature": temperature,
@@ -140,8 +142,11 @@ def choose_limits(
             **proportion("accuracy", (answered & correct).sum(), answered.sum()),
         },
         "refusal": {
-            "definition": f"a picture is refused above this unfamiliarity; chosen to keep {familiar} of the photos.",
-            "threshold": -coverage_threshold(-unfamiliarity, familiar),
+            "definition": (
+                f"a picture is refused above this unfamiliarity; chosen to keep {familiar} of the photos, and never below "
+                f"{least_unfamiliarity}."
+            ),
+            "threshold": max(-coverage_threshold(-unfamiliarity, familiar), least_unfamiliarity),
             **proportion("refused", (~kept).sum(), len(labels)),
         },
         "coverage_curve": coverage_curve(correct, top),

@@ -99,9 +99,10 @@ def shap(predictor: Predictor, photo: np.ndarray, index: int) -> np.ndarray:
 
 def superpixels(photo: np.ndarray) -> np.ndarray:
     """SLIC superpixels: `(height, width)`, numbered from 0."""
-    segmentation = require("skimage.segmentation", "explain", "superpixels")
+    from skimage.segmentation import slic
+
     # With a fixed weight of colour, noise would tear all of them apart, and one would be left.
-    return segmentation.slic(photo, n_segments=SUPERPIXELS, slic_zero=True, start_label=0)
+    return slic(photo, n_segments=SUPERPIXELS, slic_zero=True, start_label=0)
 
 
 def _coalitions(photo, segments, shown):

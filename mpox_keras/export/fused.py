@@ -56,9 +56,11 @@ def fuse(model: keras.Model, temperature: float = 1.0, ranges: Mapping[str, np.n
     features = network.pointwise(maps, projection, "projection", scale=np.ones(projection.filters)).maps
 
     deployed = deploy(model, class_activation_map=True, temperature=temperature)
-    outputs = {name: deployed.get_layer(name).output for name in deployed.output_names}
-    head = keras.Model(projection.output, outputs, name="head")
-    return keras.Model(inputs, head(features), name=model.name)
+    outputs = {name: deployed.get_layer(name).output for name in deployed.output_names if name != "unfamiliarity"}
+    outputs = keras.Model(projection.output, outputs, name="head")(features)
+    if "unfamiliarity" in model.output_names:
+        outputs["unfamiliarity"] = network.unfamiliarity(list(stages.values()))
+    return keras.Model(inputs, outputs, name=model.name)
 
 
 def exportable(model: keras.Model, temperature: float, ranges: Mapping[str, np.ndarray] | None = None) -> keras.Model:
@@ -169,6 +171,14 @@ class _Network:
         attention = keras.ops.sigmoid(attention[0] + attention[1])
         # attention * local + (1 - attention) * global_, with one product less
         return _Maps(global_.maps + attention * (local.maps - global_.maps), order, scale)
+
+    def unfamiliarity(self, stages):
+        """The output of that name, from the maps that each stage ends with."""
+        kernel, bias = self.model.get_layer("unfamiliarity").get_weights()
+        parts = np.split(kernel, np.cumsum([len(x.order) for x in stages])[:-1])
+        kernel = np.concatenate([part[x.order] * x.scale[:, None] for part, x in zip(parts, stages, strict=True)])
+        pooled = keras.layers.Concatenate()([keras.layers.GlobalAveragePooling2D()(x.maps) for x in stages])
+        return _with_weights(keras.layers.Dense(1, "sigmoid", name="unfamiliarity"), pooled, kernel, bias)
 
     def pointwise(self, x, block, name, order=None, scale=None):
         """A PointwiseBlock as one convolution, with its output channels in the order and of the scale given."""

@@ -3,6 +3,5 @@
 from mpox_keras.layers.ablgfm import ABLGFM
 from mpox_keras.layers.pointwise import PointwiseBlock
 from mpox_keras.layers.shuffle_unit import ShuffleUnit
-from mpox_keras.layers.unfamiliarity import Unfamiliarity
 
-__all__ = ["ABLGFM", "PointwiseBlock", "ShuffleUnit", "Unfamiliarity"]
+__all__ = ["ABLGFM", "PointwiseBlock", "ShuffleUnit"]

@@ -9,6 +9,9 @@ from mpox_keras.models.pretrained import UNIT_RANGE, assign_backbone_weights, lo
 STAGES = {2: (48, 4), 3: (96, 8), 4: (192, 4)}
 """Stage number -> (channels, units) of ShuffleNetV2 0.5x (Ma et al. 2018, table 5)."""
 
+STAGE_ENDS = [f"stage{stage}_unit{units}" for stage, (_, units) in STAGES.items()]
+"""Names of the layers whose outputs are those of the stages."""
+
 HEAD_FILTERS = 288
 
 
@@ -118,7 +121,7 @@ def deploy(model, class_activation_map=False, temperature=1.0):
         Output: a dict with `probabilities`, `(batch, classes)`, and on request `class_activation_map`,
         `(batch, height / 32, width / 32, classes)`: each position's share of the logits (Zhou et al. 2016,
         arXiv 1512.04150), so that its mean over all positions is the logits; and, if the model has it, `unfamiliarity`,
-        `(batch, 1)`, see `mpox_keras.layers.Unfamiliarity`.
+        `(batch, 1)`, see `mpox_keras.training.add_unfamiliarity`.
 
     Raises:
         ValueError: the temperature is not positive.

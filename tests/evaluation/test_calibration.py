@@ -61,6 +61,14 @@ def test_limits_of_an_overconfident_network():
     assert limits["abstention"]["accuracy"] > (calibrated.argmax(1) == labels).mean()
 
 
+def test_photos_that_are_surely_of_skin_are_never_refused():
+    labels, probabilities = drawn(400, 3.0)
+    unfamiliarity = np.linspace(0, 0.04, 400)
+    limits = choose_limits(labels, probabilities, CLASSES, np.arange(400) % 5, unfamiliarity)
+    assert limits["refusal"]["threshold"] == 0.05
+    assert limits["refusal"]["refused"] == 0
+
+
 def test_a_fold_is_judged_by_what_the_other_folds_chose():
     """Fold 1 scores its mpox lower than fold 0 does; a threshold chosen on all photos would reach the recall, ours must not."""
     labels = np.repeat([0, 1, 0, 1], 50)

@@ -127,7 +127,7 @@ def test_compare_finds_what_differs(classifier):
     trained = {"probabilities": np.array([[0.9, 0.1, 0, 0], [0.2, 0.8, 0, 0], [0.04, 0, 0, 0.96]])}
     exported = {"probabilities": np.array([[0.9, 0.1, 0, 0], [0.6, 0.4, 0, 0], [0.06, 0, 0, 0.94]])}
     for outputs in (trained, exported):
-        outputs["unfamiliarity"] = np.ones((3, 1))
+        outputs["unfamiliarity"] = np.zeros((3, 1))
     figures = compare(classifier, trained, exported, labels)
     assert figures["largest_difference"] == pytest.approx(0.4)
     assert figures["mean_difference"] == pytest.approx((0.4 + 0.4 + 0.02 + 0.02) / 12)

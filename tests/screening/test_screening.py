@@ -44,7 +44,7 @@ def bundle(tmp_path_factory):
     folder = tmp_path_factory.mktemp("network")
     pixels = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype="uint8")
     add_unfamiliarity(FastMpoxNet(input_shape=(32, 32, 3)), pixels).save(folder / "model.keras")
-    thresholds = {"mpox": 0.25, "confidence": 0.26, "unfamiliarity": 1.0}
+    thresholds = {"mpox": 0.25, "confidence": 0.26, "unfamiliarity": 0.5}
     metadata = {"classes": list(CLASSES), "image_size": 32, "temperature": 1.0, "thresholds": thresholds}
     write_metadata(folder, metadata, ["model.keras"])
     export_bundle(folder, folder / "bundle")

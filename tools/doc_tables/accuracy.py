@@ -32,6 +32,7 @@ def crossval_table():
         ("efficientnet_lite0", "[EfficientNet-Lite0, pretrained, its features frozen](configs/efficientnet_lite0.yaml)"),
         ("fast_mpoxnet_scratch", "[Fast-MpoxNet, from random weights](configs/fast_mpoxnet_scratch.yaml)"),
         ("peer_mobilenet_v3_small_050", "MobileNetV3-Small at width 0.5, from random weights"),
+        ("peer_mobilenet_v3_small_100", "MobileNetV3-Small, from random weights"),
     ):
         results = load(name)
         rows.append(
@@ -125,6 +126,7 @@ def protocol_table():
     for name, title in (
         ("fast_mpoxnet", "scenes kept together (as in the README)"),
         ("protocol_stratified", "scenes ignored, duplicates left in"),
+        ("protocol_copies_settings_grouped", "scenes kept together, with the settings of the next row"),
         ("protocol_copies_first", "nine mild copies of each photo made before the split and judged too"),
     ):
         results = load(name)

@@ -2,7 +2,7 @@
 
 /**
  * @param {number[]} probabilities calibrated, one per class.
- * @param {number} unfamiliarity how unlike the training photos the photo is.
+ * @param {number} unfamiliarity how much the photo looks like one of anything but skin, 0 to 1.
  * @param {object} metadata of the bundle: `classes` and `thresholds`.
  * @returns {{label: string, probabilities: Object<string, number>, unfamiliarity: number, mpox_suspected: ?boolean,
  *   doubt: ?string}} as the Python package's `Prediction`: `doubt` is "unfamiliar", "uncertain" or null.
