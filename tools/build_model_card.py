@@ -49,7 +49,8 @@ person. Nothing it says replaces a clinician or a PCR test.
 ## Training data
 
 $training_data: $training_photos. The photos were scraped from the web. None is confirmed by PCR, stages and skin tones are
-not recorded, mpox is over-represented, and photos called normal are mostly portraits and hands.
+not recorded, mpox is over-represented, and photos called normal are mostly portraits and hands. What is no photo of skin it
+learned from pictures of things that scikit-image and scikit-learn carry, and from synthetic ones.
 
 ## How it was judged
 

@@ -148,7 +148,7 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
         pixels, labels = arrays[0]
         model = train(config, pixels, labels, folder, validation=arrays[1] if validation else None)
         if "unfamiliarity" not in model.output_names:
-            model = add_unfamiliarity(model, pixels)
+            model = add_unfamiliarity(model, pixels, seed=config.seed)
             with replacing(folder / MODEL_FILE) as temporary:
                 model.save(temporary)
     results = None

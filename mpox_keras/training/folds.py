@@ -99,7 +99,8 @@ def _train_one(config, examples, folds, folder, threads):
     names = " and ".join(map(str, folds))
     click.echo(f"fold {names}: {(~held_out).sum()} photos to train on, {held_out.sum()} left out", err=True)
     taught = examples.pixels[~held_out]
-    model = deploy(add_unfamiliarity(train(config, taught, examples.labels[~held_out], folder), taught))
+    trained = train(config, taught, examples.labels[~held_out], folder)
+    model = deploy(add_unfamiliarity(trained, taught, seed=config.seed))
     answers = model.predict(examples.pixels[held_out], verbose=0)
     arrays = {"probabilities": answers["probabilities"], "unfamiliarity": answers["unfamiliarity"][:, 0]}
     if examples.external is not None:

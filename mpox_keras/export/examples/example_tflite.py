@@ -27,7 +27,9 @@ def run(photo):
 
 print("Screening aid for research, not a diagnosis.")
 for path in sys.argv[1:]:
-    photo = ImageOps.exif_transpose(Image.open(path)).convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
+    photo = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    # First the width: given both, releases of Pillow differ in which they begin with.
+    photo = photo.resize((side, photo.height), Image.Resampling.BILINEAR).resize((side, side), Image.Resampling.BILINEAR)
     outputs = run(photo)
     probabilities = outputs["probabilities"][0]
     answer, limits = labels[probabilities.argmax()], metadata["thresholds"]
