@@ -21,8 +21,8 @@ def model_card(metadata: dict) -> str:
         *_elsewhere(metadata.get("external")),
         f"A photo of {metadata['image_size']} x {metadata['image_size']} pixels with values 0 to 255 goes in (the whole photo, "
         "resized); out come probabilities of " + ", ".join(metadata["classes"]) + ", calibrated by a temperature of "
-        f"{metadata['temperature']:.3f}, a class activation map, and where the network has it a measure of how unlike the "
-        "training photos the photo is.",
+        f"{metadata['temperature']:.3f}, a class activation map, and where the network has it a measure of how much the "
+        "photo looks like one of anything but skin.",
         "",
         f"- Trained on: {metadata.get('training_data', 'not recorded')}{f' ({photos})' if photos else ''}.",
     ]
