@@ -33,8 +33,8 @@ _TEXT = Template("""\
 On $external_photos photos of $external_patients patients from another source ($external_mpox of them with mpox), on which
 nothing was trained and by which no threshold was chosen but the least one for refusing (below), mpox is told from other rashes
 with an **AUC of $external_auc per patient** (95 % interval $external_interval) and $external_photo_auc per photo
-($external_photo_interval). One half is guessing. The interval is wide, because the set is small; it does not show that the network works on photos of other clinics
-and phones.
+($external_photo_interval). One half is guessing. The interval is wide, because the set is small; it does not show that the
+network works on photos of other clinics and phones.
 
 ## What it is
 
