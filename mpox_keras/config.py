@@ -45,8 +45,8 @@ class _Section(pydantic.BaseModel):
 class ModelConfig(_Section):
     """The network: arguments of `mpox_keras.FastMpoxNet`, or of `TransferModel` for others.
 
-    `network` is one of `NETWORKS`, or `keras_hub:` and a preset of keras-hub. `fusion`, `auxiliary_heads` and `head_filters`
-    are for `FastMpoxNet`, `width` is for MobileNets.
+    `network` is one of `NETWORKS`, or `keras_hub:` and a preset of keras-hub. What begins with `fusion`, `auxiliary_heads`
+    and `head_filters` are for `FastMpoxNet`, `width` is for MobileNets.
     """
 
     network: str = "FastMpoxNet"
@@ -54,6 +54,8 @@ class ModelConfig(_Section):
     weights: str | None = "imagenet"
     image_size: Annotated[int, Field(ge=32, multiple_of=32)] = 224
     fusion: bool = True
+    fusion_start: Literal[2, 3] = 2
+    fusion_reduction: Literal[1, 2, 4, 8, 16] = 4
     auxiliary_heads: bool = True
     head_filters: Annotated[int, Field(ge=1)] = 288
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2

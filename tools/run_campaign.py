@@ -81,6 +81,12 @@ RUNS = {
     "fast_mpoxnet_seed_2": ["fast_mpoxnet", "seed=2"],
     "ablation_backbone_seed_1": ["fast_mpoxnet", "model.fusion=false", "model.auxiliary_heads=false", "seed=1"],
     "ablation_backbone_seed_2": ["fast_mpoxnet", "model.fusion=false", "model.auxiliary_heads=false", "seed=2"],
+    # Stage 3 alone fused into stage 4, and narrower stacks of attention.
+    "fusion_last": ["fast_mpoxnet", "model.fusion_start=3"],
+    "fusion_reduction_16": ["fast_mpoxnet", "model.fusion_reduction=16"],
+    # Other weights of the auxiliary losses, of stages 2 to 4: all as heavy as the last, or the last alone.
+    "auxiliary_equal": ["fast_mpoxnet", "training.auxiliary_weights=[0.3, 0.3, 0.3]"],
+    "auxiliary_last": ["fast_mpoxnet", "training.auxiliary_weights=[0.0, 0.0, 0.3]"],
     # The same backbone under torchvision's plain head.
     "peer_shufflenet_v2_050": [
         "fast_mpoxnet",

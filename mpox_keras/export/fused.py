@@ -49,9 +49,10 @@ def fuse(model: keras.Model, temperature: float = 1.0, ranges: Mapping[str, np.n
     maps, stages = network.stem(inputs), {}
     for stage, (_, units) in STAGES.items():
         stages[stage] = maps = network.stage(maps, stage, units)
-    if "fusion_3" in {layer.name for layer in model.layers}:
-        maps = network.fusion("fusion_3", stages[2], stages[3])
-        maps = network.fusion("fusion_4", maps, stages[4])
+    fused = [stage for stage in STAGES if f"fusion_{stage}" in {layer.name for layer in model.layers}]
+    maps = stages[fused[0] - 1] if fused else stages[4]
+    for stage in fused:
+        maps = network.fusion(f"fusion_{stage}", maps, stages[stage])
     projection = model.get_layer("projection")
     features = network.pointwise(maps, projection, "projection", scale=np.ones(projection.filters)).maps
 

@@ -20,6 +20,8 @@ def FastMpoxNet(
     weights=None,
     input_shape=(224, 224, 3),
     fusion=True,
+    fusion_start=2,
+    fusion_reduction=4,
     auxiliary_heads=True,
     head_filters=HEAD_FILTERS,
     dropout=0.2,
@@ -41,7 +43,9 @@ def FastMpoxNet(
             FastestDet project); or the path of a PyTorch state dict in the naming of either. Only the backbone is
             pretrained.
         input_shape: height and width, each a multiple of 32, and 3.
-        fusion: whether stages 2 and 3 are fused into stage 4 by ABLGFM; without it stage 4 alone is classified.
+        fusion: whether earlier stages are fused into stage 4 by ABLGFM; without it stage 4 alone is classified.
+        fusion_start: the first stage that is fused: 2 (then 3, two modules) or 3 (one).
+        fusion_reduction: `reduction` of every ABLGFM.
         auxiliary_heads: whether each stage has a classification head.
         head_filters: channels of the projection before the main classifier.
         dropout: share of features dropped before each classifier in training, 0 to 1.
@@ -51,7 +55,8 @@ def FastMpoxNet(
         An uncompiled functional `keras.Model`.
 
     Raises:
-        ValueError: a size is not a multiple of 32.
+        ValueError: a size is not a multiple of 32, `fusion_start` is neither 2 nor 3, or `fusion_reduction` does not divide
+            the channels.
         PretrainedWeightsError: the pretrained weights can't be had or don't fit.
 
     Example:
@@ -62,6 +67,8 @@ def FastMpoxNet(
     """
     if len(input_shape) != 3 or input_shape[2] != 3 or any(not size or size % 32 for size in input_shape[:2]):
         raise ValueError(f"input_shape must be (height, width, 3) with multiples of 32; got {input_shape}.")
+    if fusion_start not in (2, 3):
+        raise ValueError(f"fusion_start must be 2 or 3; got {fusion_start}.")
     pretrained = load_pretrained_backbone(weights) if weights else None
 
     inputs = keras.Input(input_shape, name="image")
@@ -69,10 +76,11 @@ def FastMpoxNet(
     if pretrained:
         assign_backbone_weights(keras.Model(inputs, list(stages.values())), pretrained)
 
-    features = stages[4]
-    if fusion:
-        middle = ABLGFM(STAGES[3][0], name="fusion_3")([stages[2], stages[3]])
-        features = ABLGFM(STAGES[4][0], name="fusion_4")([middle, stages[4]])
+    start = fusion_start if fusion else 4
+    features = stages[start]
+    for stage in range(start + 1, 5):
+        module = ABLGFM(STAGES[stage][0], reduction=fusion_reduction, name=f"fusion_{stage}")
+        features = module([features, stages[stage]])
     features = PointwiseBlock(head_filters, name="projection")(features)
 
     outputs = {"diagnosis": _classification_head(features, classes, dropout, "diagnosis")}

@@ -186,6 +186,8 @@ def build_model(config: Config, image_size: int | None = None) -> keras.Model:
         return TransferModel(config.model.network, config.model.width, **shared)
     return FastMpoxNet(
         fusion=config.model.fusion,
+        fusion_start=config.model.fusion_start,
+        fusion_reduction=config.model.fusion_reduction,
         auxiliary_heads=config.model.auxiliary_heads,
         head_filters=config.model.head_filters,
         **shared,

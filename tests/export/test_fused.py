@@ -56,6 +56,11 @@ def test_fused_form_is_exact_at_every_size(size):
     assert_same(fuse(model), model, photos)
 
 
+def test_fused_form_with_the_last_fusion_alone(photos):
+    model = randomized(FastMpoxNet(input_shape=(SIZE, SIZE, 3), fusion_start=3, auxiliary_heads=False))
+    assert_same(fuse(model), model, photos)
+
+
 def test_fused_form_without_fusion_and_with_another_normalisation_of_pixels(monkeypatch, photos):
     """The offset of ImageNet's normalisation can't be folded in at the borders."""
     monkeypatch.setattr("mpox_keras.models.fast_mpoxnet.UNIT_RANGE", pretrained.IMAGENET_RANGE)

@@ -54,6 +54,15 @@ def test_ablation_switches_remove_their_parts():
     names = {layer.name for layer in FastMpoxNet(fusion=False, auxiliary_heads=False, input_shape=SHAPE).layers}
     assert not {name for name in names if name.startswith(("fusion", "auxiliary"))}
     assert {"fusion_3", "fusion_4"} <= {layer.name for layer in FastMpoxNet(auxiliary_heads=False, input_shape=SHAPE).layers}
+    last = FastMpoxNet(fusion_start=3, fusion_reduction=16, auxiliary_heads=False, input_shape=SHAPE)
+    assert "fusion_3" not in {layer.name for layer in last.layers}
+    assert last.get_layer("fusion_4").input[0] is last.get_layer("stage3_unit8").output
+    assert last.get_layer("fusion_4").position[0].filters == 12
+
+
+def test_refuses_a_fusion_that_starts_nowhere():
+    with pytest.raises(ValueError, match="fusion_start must be 2 or 3; got 4"):
+        FastMpoxNet(fusion_start=4, input_shape=SHAPE)
 
 
 @pytest.mark.parametrize("with_map", [False, True])
