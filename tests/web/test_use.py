@@ -127,6 +127,30 @@ def test_the_answer_not_sure_is_shown(app, tmp_path):
     assert "unlike the training photos" in app.page.locator("#reason").inner_text()
 
 
+def test_what_was_computed_of_an_unfamiliar_picture_is_not_put_forward(app, drawn, tmp_path):
+    """The drawn skin gets an answer or is uncertain; the noise is like nothing that was learned from."""
+    page = app.page
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (500, 700, 3), "uint8")).save(tmp_path / "noise.png")
+
+    def bars_in_the_saved_image():
+        with page.expect_download() as download:
+            page.click("#save-image")
+        with Image.open(download.value.path()) as image:
+            return (np.asarray(image.convert("RGB")) == [0xDD, 0xE6, 0xE6]).all(-1).any()
+
+    assert app.open(drawn).check().data()["doubt"] != "unfamiliar"
+    assert page.locator("#bars").is_visible()
+    assert bars_in_the_saved_image()
+    page.click("#another")
+    assert app.open(tmp_path / "noise.png").check().data()["doubt"] == "unfamiliar"
+    assert not page.locator("#bars").is_visible()
+    assert not page.locator("#heat-map").is_visible()
+    assert not bars_in_the_saved_image()
+    page.click("#findings summary")
+    assert page.locator("#bars").is_visible()
+    assert page.locator("#heat-map").is_visible()
+
+
 def test_an_alarm_for_mpox_is_told_with_its_price(app, classifier):
     words = app.page.evaluate(
         """async (metadata) => {

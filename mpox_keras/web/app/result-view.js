@@ -42,6 +42,8 @@ export class ResultView {
     byId("suspected").textContent = words.suspected;
     byId("suspected").hidden = !words.suspected;
     byId("next").textContent = words.next;
+    // Of a picture unlike all it learned from, what the network computed means little.
+    byId("findings").open = result.prediction.doubt !== "unfamiliar";
     byId("bars").replaceChildren(...bars(result.prediction.probabilities));
     const classes = result.metadata.classes;
     byId("heat-map-class").replaceChildren(...classes.map((name) => new Option(className(name), name)));

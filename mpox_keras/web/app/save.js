@@ -21,7 +21,7 @@ export function asData({ prediction, map, area, quality, photo, metadata, engine
   };
 }
 
-/** A result as one picture: the area with its heat map, the answer, the bars and what it is not. */
+/** A result as one picture: the area with its heat map, the answer, the bars where the page shows them, and what it is not. */
 export function asImage(result, heatMap, date) {
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("2d");
@@ -63,7 +63,8 @@ function paint(context, result, heatMap, date) {
   write(words.reason, 28, INK);
   if (words.suspected) write(words.suspected, 28, INK);
   y += 16;
-  for (const [name, value] of Object.entries(result.prediction.probabilities)) {
+  const shown = result.prediction.doubt === "unfamiliar" ? {} : result.prediction.probabilities;
+  for (const [name, value] of Object.entries(shown)) {
     write(`${className(name)}  ${percent(value)}`, 28, INK);
     context.fillStyle = TRACK;
     context.fillRect(MARGIN, y, WIDTH - 2 * MARGIN, 16);
