@@ -113,7 +113,8 @@ RUNS = {
 @click.option("--data", required=True, help="MSID with audit.csv.")
 @click.option("--external", required=True, help="Photos from elsewhere, judged and used for nothing.")
 @click.option("--out", default=Path("runs/campaign"), show_default=True, type=click.Path(path_type=Path), help="Run folders.")
-def main(names, data, external, out):
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Folds trained side by side.")
+def main(names, data, external, out, workers):
     """Run the cross-validations NAMES, or all."""
     set_threads(1)  # as every config says
     for name in names or RUNS:
@@ -121,7 +122,7 @@ def main(names, data, external, out):
         classes = config.data.classes
         read = read_grouped_photos if config.data.keeps_groups else read_ungrouped_photos
         click.echo(f"{name}: {' '.join(RUNS[name])}", err=True)
-        results = cross_validate(config, read(data, classes), out / name, read_external_photos(external, classes))
+        results = cross_validate(config, read(data, classes), out / name, read_external_photos(external, classes), workers)
         for made, kept in (("results.json", f"{name}.json"), ("out_of_fold.csv", f"{name}.csv")):
             with replacing(RESULTS / kept) as temporary:
                 shutil.copyfile(out / name / made, temporary)

@@ -23,6 +23,7 @@ TABLES = {
         "schedule": accuracy.schedule_table,
         "ablation": accuracy.ablation_table,
         "seeds": accuracy.seeds_table,
+        "variants": accuracy.variants_table,
         "protocol": accuracy.protocol_table,
         "style": accuracy.style_table,
         "freezing": accuracy.freezing_table,

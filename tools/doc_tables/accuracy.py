@@ -105,6 +105,25 @@ def seeds_table():
     return f"{made}\n\nPoints more, over the three (95 % interval): {points}."
 
 
+def variants_table():
+    """Other places and widths of the fusion, and other weights of the auxiliary losses."""
+    base = ["fast_mpoxnet", "fast_mpoxnet_seed_1", "fast_mpoxnet_seed_2"]
+    rows = []
+    for name, title in (
+        ("fast_mpoxnet", "as in the README"),
+        ("fusion_last", "ABLGFM of stages 3 and 4 alone"),
+        ("fusion_reduction_16", "attention a quarter as wide (reduction 16)"),
+        ("auxiliary_equal", "auxiliary losses all of weight 0.3"),
+        ("auxiliary_last", "the auxiliary loss of stage 4 alone"),
+    ):
+        results = load(name)
+        points = gain(compare([name] * len(base), base))
+        rash = with_interval(results["rash_classes_only"], "accuracy")
+        rows.append([title, over_folds(results), points, rash, f"{results['external_auc']:.2f}"])
+    header = ["network", "accuracy over folds, mean ± SD", "points more than the three seeds (95 % interval)"]
+    return table([*header, "rash classes only", "AUC per patient, elsewhere"], rows)
+
+
 def compare(names, others):
     """Figures of `compare_accuracy` for out-of-fold predictions of the same photos, of one or more results on either side."""
     first, second = ([row for name in side for row in predictions(name).items()] for side in (names, others))
