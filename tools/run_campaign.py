@@ -2,7 +2,7 @@
 
     python tools/run_campaign.py --data MSID --external EXTERNAL --out runs/campaign [NAME...]
 
-Each is `mpox-keras crossval --config CONFIG --set ...` with what RUNS lists; a quarter of an hour to one and a half on one CPU
+Each is `mpox-keras crossval --config CONFIG --set ...` with what RUNS lists; a quarter of an hour to three hours on one CPU
 core. A run that was cut off goes on; one that has ended only has its results written again.
 """
 
