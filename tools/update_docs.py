@@ -24,6 +24,7 @@ TABLES = {
         "ablation": accuracy.ablation_table,
         "seeds": accuracy.seeds_table,
         "variants": accuracy.variants_table,
+        "flips": accuracy.flips_table,
         "protocol": accuracy.protocol_table,
         "style": accuracy.style_table,
         "freezing": accuracy.freezing_table,
