@@ -44,7 +44,7 @@ def main(names, data, campaign):
         photos = read_grouped_photos(data, classes)
         labels = np.array([classes.index(photo.label) for photo in photos])
         folds = np.array([photo.fold for photo in photos])
-        probabilities = judge(campaign / name, load_photos(photos, config.model.image_size), folds)
+        probabilities = judge(campaign / name, load_photos(photos, config.model.image_size), folds, len(classes))
         measured[name] = {}
         for kind, count in AVERAGED.items():
             mean = probabilities[:count].mean(axis=0)
@@ -59,17 +59,15 @@ def main(names, data, campaign):
         temporary.write_text(json.dumps({"networks": measured, "gains": gains}, indent=2) + "\n", encoding="utf-8")
 
 
-def judge(run, pixels, folds):
+def judge(run, pixels, folds, classes):
     """Probabilities that the networks of a run give the photos left out, `(4, photos, classes)`: of each flip of them."""
     flips = [pixels, pixels[:, :, ::-1], pixels[:, ::-1], pixels[:, ::-1, ::-1]]
-    answers = [[None] * len(pixels) for _ in flips]
+    answers = np.zeros((len(flips), len(pixels), classes))
     for fold in np.unique(folds):
         network = deploy(keras.models.load_model(run / f"fold_{fold}" / MODEL_FILE, compile=False))
-        left_out = np.flatnonzero(folds == fold)
-        for answer, shown in zip(answers, flips, strict=True):
-            for index, row in zip(left_out, network.predict(shown[left_out], verbose=0)["probabilities"], strict=True):
-                answer[index] = row
-    return np.array(answers)
+        left_out = folds == fold
+        answers[:, left_out] = [network.predict(shown[left_out], verbose=0)["probabilities"] for shown in flips]
+    return answers
 
 
 if __name__ == "__main__":
