@@ -98,11 +98,16 @@ class DataConfig(_Section):
 
 
 class AugmentationConfig(_Section):
-    """Changes made to training photos; see `mpox_keras.data.augmentation`."""
+    """Changes made to training photos; see `mpox_keras.data.augmentation`.
+
+    `background`, `grey` and `degradation` are shares of the photos: those whose surroundings, by colour no skin, are painted
+    over, those that lose their colour, and those that are coarsened, made noisy, or encoded anew.
+    """
 
     crop_area: Annotated[list[Share], Field(min_length=2, max_length=2)] = [0.35, 1.0]
     crop_aspect: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)] = [0.75, 1.3333]
     flips: bool = True
+    background: Share = 0.0
     brightness: Share = 0.2
     contrast: Share = 0.2
     saturation: Share = 0.2

@@ -11,11 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from mpox_keras.config import AugmentationConfig
+from mpox_keras.data.styles import SKIN_BLUE, SKIN_RED
 
 _LOWEST_RESOLUTION = 0.25  # of the photo's height and width
 _LARGEST_NOISE = 12.0  # standard deviation, of 0 to 255
 _LOWEST_QUALITY = 25  # of JPEG, of 100
 _GREY = np.array([0.299, 0.587, 0.114], "float32")  # luma of ITU-R BT.601
+_CHROMA = np.array([[-0.168736, 0.5], [-0.331264, -0.418688], [0.5, -0.081312]], "float32")  # Cb and Cr, as JPEG has them
+_NEIGHBOURHOOD = 1 / 8  # of the width: wider than a lesion, whose colour need not be that of skin
 
 
 def training_batches(
@@ -60,7 +63,7 @@ def training_batches(
 
 
 def augment(images, targets, augmentation: AugmentationConfig, seed, size: int | None = None):
-    """Augment a batch: degradation, random crop and flips, colour, mix-up.
+    """Augment a batch: degradation, random crop and flips, background, colour, mix-up.
 
     Args:
         images: `(batch, height, width, 3)`, 0 to 255.
@@ -78,6 +81,8 @@ def augment(images, targets, augmentation: AugmentationConfig, seed, size: int |
     if augmentation.degradation:
         images = _degrade(images, augmentation.degradation, tf.random.fold_in(seed, 0))
     images = _random_crop(images, augmentation, crop_seed, size or images.shape[1])
+    if augmentation.background:
+        images = _paint_background(images, augmentation.background, tf.random.fold_in(seed, 1))
     images = _random_colour(images, augmentation, colour_seed)
     if augmentation.mixup:
         images, targets = _mixup(images, targets, augmentation.mixup, mix_seed)
@@ -135,6 +140,22 @@ def _random_crop(images, augmentation, seed, size):
 
 def _swap(condition, first, second):
     return tf.where(condition, second, first), tf.where(condition, first, second)
+
+
+def _paint_background(images, share, seed):
+    """Paint what has little of the colour of skin about it in one random colour, on a share of the batch."""
+    window = max(1, round(_NEIGHBOURHOOD * images.shape[2]))
+    skin = tf.cast(is_skin_coloured(images), tf.float32)[..., None]
+    around = tf.nn.avg_pool2d(skin, window, strides=1, padding="SAME")
+    draw = tf.random.stateless_uniform((tf.shape(images)[0], 4), seed)
+    painted = (draw[:, 3] < share)[:, None, None, None] & (around < 0.5)
+    return tf.where(painted, 255 * draw[:, None, None, :3], images)
+
+
+def is_skin_coloured(images):
+    """`mpox_keras.data.styles.looks_like_skin` of a batch, as TensorFlow: `(batch, height, width, 3)`, 0 to 255, to bool."""
+    blue, red = tf.unstack(tf.round(images @ _CHROMA + 128), axis=-1)
+    return (blue >= SKIN_BLUE[0]) & (blue <= SKIN_BLUE[1]) & (red >= SKIN_RED[0]) & (red <= SKIN_RED[1])
 
 
 def _random_colour(images, augmentation, seed):

@@ -7,6 +7,7 @@ from PIL import Image
 
 from mpox_keras.data.folder import DataError
 
+SKIN_BLUE, SKIN_RED = (77, 127), (133, 173)  # Cb and Cr of 8 bits (Chai and Ngan 1999)
 _RIM = 1 / 14  # of the width: 16 pixels of 224
 
 
@@ -17,7 +18,7 @@ def looks_like_skin(photo: np.ndarray) -> np.ndarray:
         photo: `(height, width, 3)`, uint8.
     """
     _, blue, red = np.moveaxis(np.asarray(Image.fromarray(photo).convert("YCbCr")), 2, 0)
-    return (blue >= 77) & (blue <= 127) & (red >= 133) & (red <= 173)
+    return (blue >= SKIN_BLUE[0]) & (blue <= SKIN_BLUE[1]) & (red >= SKIN_RED[0]) & (red <= SKIN_RED[1])
 
 
 def rim(height: int, width: int) -> np.ndarray:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mpox_keras.config import AugmentationConfig
-from mpox_keras.data.augmentation import augment, training_batches
+from mpox_keras.data.augmentation import augment, is_skin_coloured, training_batches
+from mpox_keras.data.styles import looks_like_skin
 
 NOTHING = AugmentationConfig(
     crop_area=[1.0, 1.0], crop_aspect=[1.0, 1.0], flips=False, brightness=0, contrast=0, saturation=0, white_balance=0, mixup=0
@@ -112,6 +113,27 @@ def test_degradation_changes_a_share_of_the_photos_and_keeps_what_they_show():
     assert np.ptp(images[changed].std(axis=2).mean(axis=(1, 2))) > 3
     again, _ = augment(photos, np.eye(200, dtype="float32"), NOTHING.model_copy(update={"degradation": 0.3}), [0, 0])
     np.testing.assert_array_equal(images, again.numpy())
+
+
+def test_background_is_painted_in_one_colour_and_skin_with_its_lesions_stays():
+    photos = np.empty((400, 64, 64, 3), "float32")
+    photos[:, :, :32], photos[:, :, 32:] = [60, 90, 160], [200, 150, 120]  # a blue wall beside skin
+    photos[:, 30:33, 46:49] = [120, 30, 40]
+    images, _ = augment(photos, np.eye(400, dtype="float32"), NOTHING.model_copy(update={"background": 0.25}), [0, 0])
+    images = images.numpy()
+    painted = np.abs(images - photos).max(axis=(1, 2, 3)) > 1
+    assert 70 < painted.sum() < 130
+    np.testing.assert_array_less(np.ptp(images[painted, :, :28], axis=(1, 2)), 1e-2)
+    assert images[painted, 0, 0].std(axis=0).min() > 50
+    np.testing.assert_allclose(images[:, :, 36:], photos[:, :, 36:], atol=1e-2)
+
+
+def test_skin_is_found_as_in_the_split_by_style():
+    colours = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype="uint8")
+    found = is_skin_coloured(colours.astype("float32")).numpy()
+    expected = np.stack([looks_like_skin(photo) for photo in colours])
+    assert 0.05 < expected.mean() < 0.5
+    assert np.mean(found != expected) < 0.02  # Pillow rounds before the comparison
 
 
 def test_photos_come_at_the_size_that_is_asked_for(data):
