@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import difflib
 import hashlib
@@ -16,7 +17,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from mpox_keras._version import __version__
-from mpox_keras.config import Config, dump_config
+from mpox_keras.config import Config, ConfigError, dump_config, load_config
 from mpox_keras.data.folder import Photo
 from mpox_keras.errors import MpoxKerasError
 from mpox_keras.files import replacing
@@ -46,13 +47,21 @@ def open_run(folder: str | Path, config: Config, photos: Sequence[Photo]) -> Non
         if not path.is_file():
             with replacing(path) as temporary:
                 temporary.write_text(text, encoding="utf-8")
-        elif (before := path.read_text(encoding="utf-8")) != text:
+        elif (before := _before(path)) != text:
             raise RunError(
                 f"{folder} holds a run with another {name}: {_first_difference(before, text)}. "
                 "Give another folder with --out, or remove this one."
             )
     with replacing(folder / "environment.json") as temporary:
         temporary.write_text(json.dumps({**environment(), **pretrained}, indent=2))
+
+
+def _before(path):
+    """What a file of an earlier run says; a config of an older release gets the keys that came since."""
+    if path.name == "config.yaml":
+        with contextlib.suppress(ConfigError):  # it has a key that is gone, and is shown as it is
+            return dump_config(load_config(path))
+    return path.read_text(encoding="utf-8")
 
 
 def _pretrained_sha256(model):

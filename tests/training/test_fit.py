@@ -264,6 +264,21 @@ def test_a_run_folder_belongs_to_one_config_and_one_set_of_photos(folder, tmp_pa
         open_run(tmp_path, parse_config(TINY), photos[1:])
 
 
+def test_a_run_begun_before_a_key_was_added_goes_on_and_one_with_a_key_that_is_gone_does_not(folder, tmp_path):
+    photos, config = read_folder(folder), parse_config(TINY)
+    open_run(tmp_path, config, photos)
+    file = tmp_path / "config.yaml"
+    before = "".join(line for line in file.read_text().splitlines(keepends=True) if "background: 0.0" not in line)
+    assert before != file.read_text()
+    file.write_text(before)
+    open_run(tmp_path, config, photos)
+    with pytest.raises(RunError, match=r"another config.yaml: 'epochs: 3' against 'epochs: 4'"):
+        open_run(tmp_path, parse_config(TINY, ["training.epochs=4"]), photos)
+    file.write_text(before + "telepathy: true\n")
+    with pytest.raises(RunError, match=r"another config.yaml"):
+        open_run(tmp_path, config, photos)
+
+
 def test_a_run_folder_names_the_pretrained_weights_by_their_hash(folder, tmp_path, monkeypatch):
     from mpox_keras.training import runs
 
