@@ -108,7 +108,9 @@ def seeds_table():
 
 VARIANTS = {
     "fusion_last": "ABLGFM of stages 3 and 4 alone",
+    "fusion_reduction_16": "ABLGFM with a reduction of 16 (4 in the README)",
     "auxiliary_equal": "auxiliary losses all of weight 0.3",
+    "auxiliary_last": "auxiliary loss of stage 4 alone",
 }
 
 
