@@ -74,18 +74,7 @@ RUNS = {
     # What might keep a network from learning the framing.
     "style_small_crops": ["fast_mpoxnet", "data.split=style", "augmentation.crop_area=[0.08, 1.0]"],
     "style_degradation": ["fast_mpoxnet", "data.split=style", "augmentation.degradation=0.5"],
-    "style_grey": ["fast_mpoxnet", "data.split=style", "augmentation.grey=0.3"],
-    "style_colours": [
-        "fast_mpoxnet",
-        "data.split=style",
-        "augmentation.brightness=0.4",
-        "augmentation.contrast=0.4",
-        "augmentation.saturation=0.4",
-        "augmentation.white_balance=0.3",
-        "augmentation.hue=0.05",
-    ],
     "style_background": ["fast_mpoxnet", "data.split=style", "augmentation.background=0.5"],
-    "style_class_weights": ["fast_mpoxnet", "data.split=style", "training.class_weights=none"],
     "style_all_changes": [
         "fast_mpoxnet",
         "data.split=style",

@@ -27,6 +27,7 @@ TABLES = {
         "flips": accuracy.flips_table,
         "protocol": accuracy.protocol_table,
         "style": accuracy.style_table,
+        "framing": accuracy.framing_table,
         "freezing": accuracy.freezing_table,
         "shortcuts": accuracy.shortcuts_table,
         "per_class": accuracy.per_class_table,

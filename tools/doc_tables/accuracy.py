@@ -261,6 +261,23 @@ def style_table():
     return table(header, rows)
 
 
+def framing_table():
+    """What was done against learning the framing."""
+    rows = []
+    for name, title in (
+        ("style_fast_mpoxnet", "as in the README"),
+        ("style_background", "half with what is no skin painted over (none)"),
+        ("style_all_changes", "small crops, degradation, grey and painted background together"),
+    ):
+        results = load(name)
+        points = "" if name == "style_fast_mpoxnet" else gain(compare([name], ["style_fast_mpoxnet"]))
+        auc = f"{results['mpox_against_other_rashes']['auc']:.3f}"
+        rash = with_interval(results["rash_classes_only"], "accuracy")
+        rows.append([title, with_interval(results, "accuracy"), points, rash, auc, f"{results['external_auc']:.2f}"])
+    header = ["training photos", "the other framing (95 % interval)", "points more", "rash classes only"]
+    return table([*header, "AUC, mpox against other rashes", "AUC per patient, elsewhere"], rows)
+
+
 def freezing_table():
     """How much of the backbone learns."""
     rows = []
