@@ -266,6 +266,8 @@ def framing_table():
     rows = []
     for name, title in (
         ("style_fast_mpoxnet", "as in the README"),
+        ("style_small_crops", "crops from 8 % of the area (35)"),
+        ("style_degradation", "half coarsened, half noisy, half encoded anew (none)"),
         ("style_background", "half with what is no skin painted over (none)"),
         ("style_all_changes", "small crops, degradation, grey and painted background together"),
     ):
