@@ -133,7 +133,7 @@ def test_skin_is_found_as_in_the_split_by_style():
     found = is_skin_coloured(colours.astype("float32")).numpy()
     expected = np.stack([looks_like_skin(photo) for photo in colours])
     assert 0.05 < expected.mean() < 0.5
-    assert np.mean(found != expected) < 0.02  # Pillow rounds before the comparison
+    assert np.mean(found != expected) < 0.005  # Pillow computes in whole numbers and may be off by one
 
 
 def test_photos_come_at_the_size_that_is_asked_for(data):
