@@ -276,7 +276,7 @@ def framing_table():
         auc = f"{results['mpox_against_other_rashes']['auc']:.3f}"
         rash = with_interval(results["rash_classes_only"], "accuracy")
         rows.append([title, with_interval(results, "accuracy"), points, rash, auc, f"{results['external_auc']:.2f}"])
-    header = ["training photos", "the other framing (95 % interval)", "points more", "rash classes only"]
+    header = ["training photos", "the other framing (95 % interval)", "points more (95 % interval)", "rash classes only"]
     return table([*header, "AUC, mpox against other rashes", "AUC per patient, elsewhere"], rows)
 
 
