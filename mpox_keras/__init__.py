@@ -1,29 +1,29 @@
 """Screening of mpox, chickenpox, measles and normal skin from photos. For research; not a diagnosis."""
 
 import importlib
-import sys
+
+import wrapt
 
 from mpox_keras._version import __version__
 
 _HOMES = {
-    "ABLGFM": "mpox_keras.layers",
-    "ShuffleUnit": "mpox_keras.layers",
-    "FastMpoxNet": "mpox_keras.models",
-    "deploy": "mpox_keras.models",
-    "Classifier": "mpox_keras.classifier",
-    "Prediction": "mpox_keras.prediction",
-    "load_classifier": "mpox_keras.classifier",
-    "export_bundle": "mpox_keras.export.exporter",
-    "load_bundle": "mpox_keras.export.bundle",
+    "ABLGFM": "mpox_keras.layers.ablgfm",
+    "ShuffleUnit": "mpox_keras.layers.shuffle_unit",
+    "FastMpoxNet": "mpox_keras.models.fast_mpoxnet",
+    "deploy": "mpox_keras.models.fast_mpoxnet",
+    "Classifier": "mpox_keras.inference.classifier",
+    "Prediction": "mpox_keras.inference.prediction",
+    "load_classifier": "mpox_keras.inference.classifier",
+    "export_bundle": "mpox_keras.export.bundle",
+    "load_bundle": "mpox_keras.inference.bundle",
     "verify_bundle": "mpox_keras.export.parity",
 }
 
 __all__ = [*_HOMES, "__version__"]
 
-# TensorFlow takes seconds to import, and tools that only read files should not wait for it. A script that has imported
-# Keras already expects `keras.models.load_model` to know our layers from here on.
-if "keras" in sys.modules:
-    importlib.import_module("mpox_keras.layers")
+# TensorFlow takes seconds to import, and tools that only read files should not wait for it. Where Keras is or will be
+# imported, `keras.models.load_model` knows our layers.
+wrapt.register_post_import_hook(lambda _: importlib.import_module("mpox_keras.layers.registered"), "keras")
 
 
 def __getattr__(name):

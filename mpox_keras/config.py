@@ -12,7 +12,7 @@ import pydantic
 import yaml
 from pydantic import Field
 
-from mpox_keras.errors import MpoxKerasError
+from mpox_keras.utils.errors import MpoxKerasError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -15,7 +15,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 @pytest.fixture(scope="session")
 def classifier():
-    from mpox_keras.classifier import load_classifier
+    from mpox_keras.inference.classifier import load_classifier
 
     return load_classifier()
 

@@ -14,14 +14,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mpox_keras.classifier import load_classifier
 from mpox_keras.config import ConfigError, load_config, parse_config
-from mpox_keras.data import PhotoError, read_grouped_photos
+from mpox_keras.data.decode import PhotoError
 from mpox_keras.data.folder import CLASSES
+from mpox_keras.data.sources import read_grouped_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
-from mpox_keras.files import locked
-from mpox_keras.training import cross_validate, fit_photos, train
+from mpox_keras.inference.classifier import load_classifier
+from mpox_keras.training.crossval import cross_validate
+from mpox_keras.training.fit import fit_photos, train
 from mpox_keras.training.runs import RunError
+from mpox_keras.utils.files import locked
 
 LAUNCHER = Path(__file__).parent / "killed_cli.py"
 CONFIG = (
@@ -176,7 +178,7 @@ def test_two_runs_do_not_share_a_folder(work):
 
 
 def test_a_lock_dies_with_its_process(tmp_path):
-    script = "import sys, os; from mpox_keras.files import locked\nwith locked(sys.argv[1]): os.kill(os.getpid(), 9)"
+    script = "import sys, os; from mpox_keras.utils.files import locked\nwith locked(sys.argv[1]): os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", script, tmp_path / "run"]).returncode == -9
     with locked(tmp_path / "run"):
         second = subprocess.run([sys.executable, "-c", script, tmp_path / "run"], capture_output=True, text=True)

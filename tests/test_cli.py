@@ -13,8 +13,8 @@ from PIL import Image
 
 from mpox_keras.cli import main
 from mpox_keras.data.synthetic import write_synthetic_photos
-from mpox_keras.metadata import write_metadata
-from mpox_keras.models import FastMpoxNet
+from mpox_keras.inference.metadata import write_metadata
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +165,8 @@ def test_keras_loads_our_models_after_a_plain_import(model):
 
 
 def test_quickstart_goes_all_the_way(photos, tmp_path, monkeypatch):
-    from mpox_keras import quickstart
     from mpox_keras.config import load_config
+    from mpox_keras.training import quickstart
 
     tiny = ["training.epochs=1", "model.image_size=32", "data.validation_fraction=0.5"]
     monkeypatch.setattr(quickstart, "load_config", lambda name, overrides: load_config(name, [*overrides, *tiny]))

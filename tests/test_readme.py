@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
-from mpox_keras.classifier import preset_names
 from mpox_keras.cli import main
+from mpox_keras.inference.classifier import preset_names
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))]

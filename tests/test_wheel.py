@@ -17,7 +17,7 @@ LEFT_OUT = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycach
 def test_two_copies_give_the_same_bytes(tmp_path):
     if int(importlib.metadata.version("setuptools").split(".")[0]) < 77:
         pytest.skip("needs setuptools 77, which builds the wheel")
-    copies = [tmp_path / "one", tmp_path / "elsewhere" / "two"]
+    copies = [tmp_path / "one", tmp_path / "outside" / "two"]
     builds = []
     for number, copy in enumerate(copies):
         shutil.copytree(ROOT, copy, ignore=LEFT_OUT)

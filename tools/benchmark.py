@@ -26,15 +26,15 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 from torch_fast_mpoxnet import TorchFastMpoxNet
 
-from mpox_keras.classifier import load_classifier
 from mpox_keras.data.synthetic import draw_scene
-from mpox_keras.evaluation.complexity import measure_complexity
-from mpox_keras.export.fused import exportable
+from mpox_keras.export.folding import exportable
 from mpox_keras.export.tfjs import write_tfjs
 from mpox_keras.export.tflite import convert_to_tflite, to_tflite
-from mpox_keras.files import replacing
-from mpox_keras.models import FastMpoxNet, deploy
+from mpox_keras.inference.classifier import load_classifier
+from mpox_keras.models.complexity import measure_complexity
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet, deploy
 from mpox_keras.models.transfer import TransferModel
+from mpox_keras.utils.files import replacing
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "configs" / "results"
@@ -100,12 +100,12 @@ def build(folder):
     trained = load_classifier().trained
     random = np.random.default_rng(0)
     drawn = np.stack([np.asarray(draw_scene("mpox", random)) for _ in range(16)])
-    deployed, fused = deploy(trained, class_activation_map=True), exportable(trained, 1.0)
+    deployed, folded = deploy(trained, class_activation_map=True), exportable(trained, 1.0)
     files = {
-        (OURS, "TFLite float32"): (to_tflite(fused, "float32"), fused),
-        (OURS, "TFLite float16"): (to_tflite(fused, "float16"), fused),
-        (OURS, "TFLite int8"): (convert_to_tflite(trained, 1.0, "int8", drawn), fused),
-        (f"{OURS}, not fused", "TFLite float32"): (to_tflite(deployed, "float32"), deployed),
+        (OURS, "TFLite float32"): (to_tflite(folded, "float32"), folded),
+        (OURS, "TFLite float16"): (to_tflite(folded, "float16"), folded),
+        (OURS, "TFLite int8"): (convert_to_tflite(trained, 1.0, "int8", drawn), folded),
+        (f"{OURS}, not folded", "TFLite float32"): (to_tflite(deployed, "float32"), deployed),
     }
     plain = FastMpoxNet(fusion=False, auxiliary_heads=False, head_filters=1024)
     peers = {
@@ -113,7 +113,7 @@ def build(folder):
         "MobileNetV3-Small 1.0": TransferModel("MobileNetV3Small"),
         "MobileNetV2": TransferModel("MobileNetV2"),
         "EfficientNet-Lite0": TransferModel("EfficientNetLite0"),
-        "ShuffleNetV2 0.5x, fused": plain,
+        "ShuffleNetV2 0.5x, folded": plain,
     }
     for name, model in peers.items():
         model = exportable(model, 1.0)
@@ -217,14 +217,14 @@ def matrix_multiply_peak():
 
 
 def tflite_convolutions(folder):
-    """Share of the fused network's time that its convolutions take when each runs alone, less what a call itself costs."""
-    fused = exportable(load_classifier().trained, 1.0)
+    """Share of the folded network's time that its convolutions take when each runs alone, less what a call itself costs."""
+    folded = exportable(load_classifier().trained, 1.0)
     whole = Path(folder) / "whole.tflite"
-    whole.write_bytes(to_tflite(fused, "float32"))
+    whole.write_bytes(to_tflite(folded, "float32"))
     calls = {"whole": interpreter(whole, 1).invoke}
     smallest = keras.layers.Conv2D(1, 1, name="smallest")
     smallest(keras.Input((1, 1, 1)))
-    for layer in (smallest, *fused.layers):
+    for layer in (smallest, *folded.layers):
         if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
             inputs = keras.Input(layer.input.shape[1:])
             path = Path(folder) / f"{layer.name}.tflite"

@@ -22,9 +22,9 @@ import numpy as np
 
 from mpox_keras.config import load_config
 from mpox_keras.data.augmentation import training_batches
-from mpox_keras.files import replacing
 from mpox_keras.training.fit import build_model, class_weights, compile_model, for_every_output
 from mpox_keras.training.runs import environment, set_threads
+from mpox_keras.utils.files import replacing
 
 SETTINGS = (
     {"threads": 1, "precision": "float32"},

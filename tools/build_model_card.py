@@ -11,10 +11,10 @@ from string import Template
 
 from doc_tables.common import load, percent, table, with_interval
 
-from mpox_keras.classifier import DEFAULT_PRESET, PRESETS_FOLDER, preset_names
-from mpox_keras.files import replacing
-from mpox_keras.metadata import METADATA_FILE
-from mpox_keras.prediction import DISCLAIMER
+from mpox_keras.inference.classifier import DEFAULT_PRESET, PRESETS_FOLDER, preset_names
+from mpox_keras.inference.metadata import METADATA_FILE
+from mpox_keras.inference.prediction import DISCLAIMER
+from mpox_keras.utils.files import replacing
 
 ROOT = Path(__file__).parent.parent
 
@@ -28,7 +28,7 @@ _TEXT = Template("""\
 
 **$disclaimer** This page is written by `tools/build_model_card.py` from the results files.
 
-## First: photos from elsewhere
+## First: external photos
 
 On $external_photos photos of $external_patients patients from another source ($external_mpox of them with mpox), on which
 nothing was trained and by which no threshold was chosen but the least one for refusing (below), mpox is told from other rashes
@@ -52,7 +52,7 @@ $training_data: $training_photos. The photos were scraped from the web. None is 
 not recorded, mpox is over-represented, and photos called normal are mostly portraits and hands. What is no photo of skin it
 learned from pictures of things that scikit-image and scikit-learn carry, and from synthetic ones.
 
-## How it was judged
+## How it was evaluated
 
 $protocol. The figures below are those of networks trained in the same way on the other folds; the preset itself was trained
 on all photos.
@@ -61,7 +61,7 @@ $figures
 
 $classes_table
 
-Chosen on all out-of-fold predictions, and judged by choosing anew on the other folds each time:
+Chosen on all out-of-fold predictions, and evaluated by choosing anew on the other folds each time:
 
 $limits
 
@@ -73,7 +73,7 @@ Pictures at the threshold above, by which $msid_refused of the photos of MSID ar
 answered, the others show no skin but that of some people. A threshold is never below 0.05, which was set with the first row in
 view:
 
-$unfamiliar
+$out_of_distribution
 
 ## Limits
 
@@ -96,8 +96,12 @@ def path(preset):
 def render(preset):
     """The card as Markdown."""
     metadata = json.loads((PRESETS_FOLDER / preset / METADATA_FILE).read_text(encoding="utf-8"))
-    judged, external, unfamiliar = metadata["out_of_fold"], metadata["external"], load(f"unfamiliar_{preset}")
-    limits = judged["limits"]
+    evaluated, external, out_of_distribution = (
+        metadata["out_of_fold"],
+        metadata["external"],
+        load(f"out_of_distribution_{preset}"),
+    )
+    limits = evaluated["thresholds"]
     alarm, abstention = limits["operating_point"], limits["abstention"]
     return _TEXT.substitute(
         name=metadata["name"],
@@ -114,25 +118,25 @@ def render(preset):
         size=metadata["image_size"],
         training_data=metadata["training_data"],
         training_photos=", ".join(f"{count} {name}" for name, count in metadata["training_photos"].items()),
-        protocol=judged["protocol"][0].upper() + judged["protocol"][1:],
+        protocol=evaluated["protocol"][0].upper() + evaluated["protocol"][1:],
         figures=table(
             ["", "mean over folds ± SD", "all photos (95 % interval)"],
             [
                 [
                     "accuracy, four classes",
-                    f"{percent(judged['accuracy_mean'])} ± {100 * judged['accuracy_sd']:.1f}",
-                    with_interval(judged, "accuracy"),
+                    f"{percent(evaluated['accuracy_mean'])} ± {100 * evaluated['accuracy_sd']:.1f}",
+                    with_interval(evaluated, "accuracy"),
                 ],
-                ["accuracy, rash classes only", "", with_interval(judged["rash_classes_only"], "accuracy")],
-                ["macro F1", "", percent(judged["macro_f1"])],
-                ["AUC, mpox against other rashes", "", f"{judged['mpox_against_other_rashes']['auc']:.3f}"],
+                ["accuracy, rash classes only", "", with_interval(evaluated["rash_classes_only"], "accuracy")],
+                ["macro F1", "", percent(evaluated["macro_f1"])],
+                ["AUC, mpox against other rashes", "", f"{evaluated['mpox_against_other_rashes']['auc']:.3f}"],
             ],
         ),
         classes_table=table(
             ["class", "recall", "specificity", "precision"],
             [
                 [name, *(with_interval(figures, key) for key in ("recall", "specificity", "precision"))]
-                for name, figures in judged["per_class"].items()
+                for name, figures in evaluated["per_class"].items()
             ],
         ),
         limits=table(
@@ -157,9 +161,9 @@ def render(preset):
                     f"accuracy {with_interval(abstention, 'accuracy')}",
                 ],
                 [
-                    "refused above an unfamiliarity of",
-                    f"{metadata['thresholds']['unfamiliarity']:.2f}",
-                    f"{with_interval(limits['refusal'], 'refused')} of the photos refused",
+                    "refused above an ood_score of",
+                    f"{metadata['thresholds']['ood_score']:.2f}",
+                    f"{with_interval(limits['out_of_distribution'], 'refused')} of the photos refused",
                 ],
             ],
         ),
@@ -167,16 +171,16 @@ def render(preset):
             ["share answered", "accuracy (95 % interval)"],
             [[percent(row["coverage"]), with_interval(row, "accuracy")] for row in limits["coverage_curve"]],
         ),
-        msid_refused=percent(unfamiliar["msid_refused_out_of_fold"]),
-        unfamiliar=table(
+        msid_refused=percent(out_of_distribution["msid_refused_out_of_fold"]),
+        out_of_distribution=table(
             ["pictures", "number", "AUROC against MSID", "refused", "no answer at all"],
             [
                 [
                     title,
-                    unfamiliar[kind]["pictures"],
-                    f"{unfamiliar[kind]['auroc']:.3f}",
-                    with_interval(unfamiliar[kind], "refused"),
-                    with_interval(unfamiliar[kind], "not_answered"),
+                    out_of_distribution[kind]["pictures"],
+                    f"{out_of_distribution[kind]['auroc']:.3f}",
+                    with_interval(out_of_distribution[kind], "refused"),
+                    with_interval(out_of_distribution[kind], "not_answered"),
                 ]
                 for kind, title in (
                     ("rashes", "rashes of another source"),

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import click
 
-from mpox_keras.classifier import MODEL_FILE, PRESETS_FOLDER, load_classifier
 from mpox_keras.config import load_config
-from mpox_keras.data import read_external_photos
-from mpox_keras.evaluation import judge_mpox_against_others
-from mpox_keras.files import replacing
-from mpox_keras.metadata import read_metadata, write_metadata
-from mpox_keras.prediction import DISCLAIMER
+from mpox_keras.data.sources import read_external_photos
+from mpox_keras.inference.classifier import MODEL_FILE, PRESETS_FOLDER, load_classifier
+from mpox_keras.inference.metadata import read_metadata, write_metadata
+from mpox_keras.inference.prediction import DISCLAIMER
+from mpox_keras.reports.evaluate import evaluate_external
+from mpox_keras.utils.files import replacing
 
 ROOT = Path(__file__).parent.parent
 
@@ -54,7 +54,7 @@ _LICENCE = (
 @click.command()
 @click.option("--run", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, help="Finished fit.")
 @click.option("--results", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
-@click.option("--external", required=True, help="Photos from elsewhere, judged and used for nothing.")
+@click.option("--external", required=True, help="External photos, evaluated and used for nothing.")
 @click.option("--name", required=True, help="Name of the preset.")
 @click.option("--photos", required=True, help="What the photos are and where they come from.")
 def main(run, results, external, name, photos):
@@ -62,18 +62,18 @@ def main(run, results, external, name, photos):
     trained = load_classifier(run)
     figures = json.loads(results.read_text())
     config = load_config(run / "config.yaml").model_dump()
-    judged = figures["config"]
+    evaluated = figures["config"]
     if config["data"].pop("validation_fraction") != 0:
         raise click.ClickException(f"{run} left photos out of training; fit with --set data.validation_fraction=0.")
-    judged["data"].pop("validation_fraction")
-    if config != judged:
+    evaluated["data"].pop("validation_fraction")
+    if config != evaluated:
         raise click.ClickException(f"{run} and {results} are of different configs, so the figures are of another network.")
 
     folder = PRESETS_FOLDER / name
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(run / MODEL_FILE, folder / MODEL_FILE)
     metadata = {key: trained.metadata[key] for key in ("classes", "image_size", "value_range")}
-    limits = figures["limits"]
+    limits = figures["thresholds"]
     write_metadata(
         folder,
         {
@@ -84,7 +84,7 @@ def main(run, results, external, name, photos):
             "thresholds": {
                 "mpox": limits["operating_point"]["threshold"],
                 "confidence": limits["abstention"]["threshold"],
-                "unfamiliarity": limits["refusal"]["threshold"],
+                "ood_score": limits["out_of_distribution"]["threshold"],
             },
             "training_data": photos,
             "training_photos": trained.metadata["training_photos"],
@@ -95,10 +95,10 @@ def main(run, results, external, name, photos):
         },
         [MODEL_FILE],
     )
-    elsewhere = judge_mpox_against_others(load_classifier(folder), read_external_photos(external, trained.classes))
+    figures_external = evaluate_external(load_classifier(folder), read_external_photos(external, trained.classes))
     with replacing(ROOT / "configs" / "results" / f"external_{name}.json") as temporary:
-        temporary.write_text(json.dumps(elsewhere, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    write_metadata(folder, {**read_metadata(folder), "external": elsewhere}, [MODEL_FILE])
+        temporary.write_text(json.dumps(figures_external, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    write_metadata(folder, {**read_metadata(folder), "external": figures_external}, [MODEL_FILE])
     click.echo(f"{folder}: {(folder / MODEL_FILE).stat().st_size / 1e6:.2f} MB")
 
 

@@ -30,10 +30,10 @@ import numpy as np
 import PIL
 from PIL import Image, features
 
-from mpox_keras.data.photos import PhotoError, decode_photo
-from mpox_keras.errors import MpoxKerasError
-from mpox_keras.files import replacing
-from mpox_keras.metadata import METADATA_FILE, file_sha256, read_metadata
+from mpox_keras.data.decode import PhotoError, decode_photo
+from mpox_keras.inference.metadata import METADATA_FILE, file_sha256, read_metadata
+from mpox_keras.utils.errors import MpoxKerasError
+from mpox_keras.utils.files import replacing
 
 ROOT = Path(__file__).parent.parent
 SEED = 0
@@ -277,8 +277,8 @@ def _prepared(target, number, material):
 
 def _model_case(target, number, original, folder):
     """A model changed by someone who knows how to make its hash right."""
-    from mpox_keras.classifier import load_classifier
-    from mpox_keras.export.bundle import load_bundle
+    from mpox_keras.inference.bundle import load_bundle
+    from mpox_keras.inference.classifier import load_classifier
 
     name = _FILE_OF[target]
     random = np.random.default_rng((SEED, number))
@@ -311,7 +311,7 @@ def _with_another_config(random, original):
 
 
 def _make_material(targets, folder):
-    from mpox_keras.export.exporter import export_bundle
+    from mpox_keras.export.bundle import export_bundle
 
     material = {"pictures": seeds(), "folder": folder}
     if "metadata" in targets or "bundle" in targets:

@@ -5,7 +5,7 @@
 
 The truth are all pairs of photos that share a group of the audit. "grouped" compares them with all pairs that share a
 group of the check, which is what splits use; "direct" with the pairs confirmed by matching before they are joined into
-groups. An audit errs too: `disagreements` lists every group in which the two differ, to be judged by eye, and
+groups. An audit errs too: `disagreements` lists every group in which the two differ, to be evaluated by eye, and
 `--set-aside` gives the figures also without the groups of the audit that such a look has refuted.
 """
 
@@ -24,9 +24,9 @@ import cv2
 import numpy as np
 import PIL
 
-from mpox_keras.data.check import FolderReport, check_folder
+from mpox_keras.curation.check import FolderReport, check_folder
 from mpox_keras.data.folder import class_of_folder, read_table
-from mpox_keras.files import replacing
+from mpox_keras.utils.files import replacing
 
 Pair = frozenset
 

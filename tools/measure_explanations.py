@@ -13,14 +13,14 @@ from pathlib import Path
 
 import click
 
-from mpox_keras.classifier import load_classifier
-from mpox_keras.cli.common import show_progress
-from mpox_keras.data import read_grouped_photos
-from mpox_keras.explain import METHODS
+from mpox_keras.cli.options import show_progress
+from mpox_keras.data.sources import read_grouped_photos
+from mpox_keras.explain.maps import METHODS
 from mpox_keras.explain.measure import measure_explanations
-from mpox_keras.export.bundle import load_bundle
-from mpox_keras.export.exporter import evenly, export_bundle
-from mpox_keras.files import replacing
+from mpox_keras.export.bundle import export_bundle, stratified_sample
+from mpox_keras.inference.bundle import load_bundle
+from mpox_keras.inference.classifier import load_classifier
+from mpox_keras.utils.files import replacing
 
 RESULTS = Path(__file__).parent.parent / "configs" / "results"
 
@@ -31,7 +31,7 @@ RESULTS = Path(__file__).parent.parent / "configs" / "results"
 def main(data, count):
     """Write configs/results/explanations.json."""
     classifier = load_classifier()
-    photos = evenly(read_grouped_photos(data, classifier.classes), count)
+    photos = stratified_sample(read_grouped_photos(data, classifier.classes), count)
     with tempfile.TemporaryDirectory() as folder:
         export_bundle("fast_mpoxnet_msid", Path(folder) / "bundle")
         exported = load_bundle(Path(folder) / "bundle")

@@ -2,7 +2,7 @@
 
     python tools/measure_flips.py --data MSID --campaign runs/campaign fusion_last auxiliary_equal schedule_80_epochs_256
 
-The networks of finished cross-validations judge each left-out photo as it is, its mirror image, and both upside down. Writes
+The networks of finished cross-validations evaluate each left-out photo as it is, its mirror image, and both upside down. Writes
 configs/results/flips.json.
 """
 
@@ -15,15 +15,14 @@ import click
 import keras
 import numpy as np
 
-import mpox_keras.layers  # noqa: F401 - registers the layers
-from mpox_keras.classifier import MODEL_FILE
 from mpox_keras.config import load_config
-from mpox_keras.data import read_grouped_photos
 from mpox_keras.data.loading import load_photos
-from mpox_keras.evaluation import evaluate_predictions
-from mpox_keras.evaluation.compare import compare_accuracy
-from mpox_keras.files import replacing
-from mpox_keras.models import deploy
+from mpox_keras.data.sources import read_grouped_photos
+from mpox_keras.evaluation.comparison import compare_accuracy
+from mpox_keras.evaluation.metrics import evaluate_predictions
+from mpox_keras.inference.classifier import MODEL_FILE
+from mpox_keras.models.fast_mpoxnet import deploy
+from mpox_keras.utils.files import replacing
 
 RESULTS = Path(__file__).parent.parent / "configs" / "results"
 AVERAGED = {"as_it_is": 1, "with_mirror_image": 2, "with_all_flips": 4}
@@ -44,7 +43,7 @@ def main(names, data, campaign):
         photos = read_grouped_photos(data, classes)
         labels = np.array([classes.index(photo.label) for photo in photos])
         folds = np.array([photo.fold for photo in photos])
-        probabilities = judge(campaign / name, load_photos(photos, config.model.image_size), folds, len(classes))
+        probabilities = evaluate(campaign / name, load_photos(photos, config.model.image_size), folds, len(classes))
         measured[name] = {}
         for kind, count in AVERAGED.items():
             mean = probabilities[:count].mean(axis=0)
@@ -59,7 +58,7 @@ def main(names, data, campaign):
         temporary.write_text(json.dumps({"networks": measured, "gains": gains}, indent=2) + "\n", encoding="utf-8")
 
 
-def judge(run, pixels, folds, classes):
+def evaluate(run, pixels, folds, classes):
     """Probabilities that the networks of a run give the photos left out, `(4, photos, classes)`: of each flip of them."""
     flips = [pixels, pixels[:, :, ::-1], pixels[:, ::-1], pixels[:, ::-1, ::-1]]
     answers = np.zeros((len(flips), len(pixels), classes))

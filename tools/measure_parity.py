@@ -3,7 +3,7 @@
     python tools/measure_parity.py --run runs/campaign/fast_mpoxnet --data MSID
 
 Every network of a finished `mpox-keras crossval` is exported in every format and precision with the limits of the preset, and
-judged on the photos of its fold. Integers are calibrated on photos of the other folds. Also, the preset itself over all
+evaluated on the photos of its fold. Integers are calibrated on photos of the other folds. Also, the preset itself over all
 photos. Writes configs/results/parity_PRESET.json; about ten minutes.
 """
 
@@ -18,15 +18,15 @@ import click
 import keras
 import numpy as np
 
-from mpox_keras.classifier import DEFAULT_PRESET, MODEL_FILE, load_classifier, preset_names
-from mpox_keras.data import read_grouped_photos
 from mpox_keras.data.loading import load_photos
-from mpox_keras.export.bundle import RUNTIMES, load_bundle
-from mpox_keras.export.exporter import PRECISIONS, export_bundle
+from mpox_keras.data.sources import read_grouped_photos
+from mpox_keras.export.bundle import PRECISIONS, export_bundle
 from mpox_keras.export.parity import compare, format_parity
-from mpox_keras.files import replacing
-from mpox_keras.metadata import write_metadata
-from mpox_keras.training.unfamiliarity import add_unfamiliarity
+from mpox_keras.inference.bundle import RUNTIMES, load_bundle
+from mpox_keras.inference.classifier import DEFAULT_PRESET, MODEL_FILE, load_classifier, preset_names
+from mpox_keras.inference.metadata import write_metadata
+from mpox_keras.training.out_of_distribution import add_ood_score
+from mpox_keras.utils.files import replacing
 
 RESULTS = Path(__file__).parent.parent / "configs" / "results"
 
@@ -54,12 +54,12 @@ def main(run, data, name):
             network = Path(scratch) / "network"
             network.mkdir(exist_ok=True)
             model = keras.models.load_model(run / f"fold_{fold}" / MODEL_FILE, compile=False)
-            add_unfamiliarity(model, pixels[~held_out]).save(network / MODEL_FILE)
+            add_ood_score(model, pixels[~held_out]).save(network / MODEL_FILE)
             write_metadata(network, shared, [MODEL_FILE])
             _gather(trained, _answers(load_classifier(network), pixels[held_out]), held_out)
-            others = [photo for photo, out in zip(photos, held_out, strict=True) if not out]
+            remaining = [photo for photo, out in zip(photos, held_out, strict=True) if not out]
             for kind in kinds:
-                export_bundle(network, Path(scratch) / "bundle", *kind, calibration=others)
+                export_bundle(network, Path(scratch) / "bundle", *kind, calibration=remaining)
                 _gather(exported[kind], _answers(load_bundle(Path(scratch) / "bundle"), pixels[held_out]), held_out)
             click.echo(f"fold {fold}", err=True)
             keras.backend.clear_session()

@@ -15,10 +15,10 @@ import click
 import numpy as np
 from PIL import Image, ImageFilter
 
-from mpox_keras.data import read_grouped_photos
 from mpox_keras.data.folder import CLASSES
 from mpox_keras.data.loading import load_photos
-from mpox_keras.files import replacing
+from mpox_keras.data.sources import read_grouped_photos
+from mpox_keras.utils.files import replacing
 
 ROOT = Path(__file__).parent.parent
 SIZE = 224
@@ -54,7 +54,7 @@ def main(data):
     results = {"photos": len(photos), "size": SIZE}
     for name, change in CHANGES.items():
         answer = inspect(np.stack([change(photo) for photo in photos]))
-        results["limits"] = answer["limits"]
+        results["thresholds"] = answer["thresholds"]
         kinds = ("too_dark", "too_bright", "too_blurred")
         results[name] = {kind: np.mean([kind in reasons for reasons in answer["reasons"]]) for kind in kinds}
     with replacing(ROOT / "configs" / "results" / "photo_checks.json") as temporary:

@@ -26,12 +26,12 @@ import numpy as np
 import psutil
 from PIL import Image
 
+from mpox_keras.data.decode import decode_photo, resize_photo
 from mpox_keras.data.folder import list_photos
 from mpox_keras.data.loading import map_in_order
-from mpox_keras.data.photos import decode_photo, resize_photo
 from mpox_keras.data.synthetic import draw_scene
-from mpox_keras.files import replacing
 from mpox_keras.screening.plan import SHARD_SIZE
+from mpox_keras.utils.files import replacing
 
 _DRAWN, _WIDTH, _HEIGHT, _QUALITY = 50, 1152, 864, 90
 _SIZE = 224

@@ -21,9 +21,9 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 from mpox_keras.data.synthetic import draw_scene
-from mpox_keras.export.bundle import load_bundle
-from mpox_keras.export.exporter import export_bundle
-from mpox_keras.files import replacing
+from mpox_keras.export.bundle import export_bundle
+from mpox_keras.inference.bundle import load_bundle
+from mpox_keras.utils.files import replacing
 from mpox_keras.web.server import make_server
 from mpox_keras.web.site import build_site
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import click
 
 from mpox_keras.config import load_config
-from mpox_keras.data import read_external_photos, read_grouped_photos, read_ungrouped_photos
-from mpox_keras.evaluation import format_summary
-from mpox_keras.files import replacing
-from mpox_keras.training import cross_validate
+from mpox_keras.data.sources import read_external_photos, read_grouped_photos, read_ungrouped_photos
+from mpox_keras.reports.summary import format_summary
+from mpox_keras.training.crossval import cross_validate
 from mpox_keras.training.runs import set_threads
+from mpox_keras.utils.files import replacing
 
 RESULTS = Path(__file__).parent.parent / "configs" / "results"
 
@@ -53,18 +53,18 @@ RUNS = {
         "augmentation.crop_area=[0.7, 1.0]",
         "augmentation.mixup=0.0",
     ],
-    # What framing gives away: trained on wide shots and judged on close-ups, and the other way round.
-    "style_fast_mpoxnet": ["fast_mpoxnet", "data.split=style"],
-    "style_frozen_to_stage_2": ["fast_mpoxnet", "data.split=style", "training.unfreezing=[1, 2, 30]"],
-    "style_frozen_to_stage_3": ["fast_mpoxnet", "data.split=style", "training.unfreezing=[1, 30]"],
-    "style_frozen_to_stage_4": ["fast_mpoxnet", "data.split=style", "training.unfreezing=[30]"],
-    "style_frozen_to_stage_3_80_epochs": [
+    # What framing gives away: trained on wide shots and evaluated on close-ups, and the other way round.
+    "framing_fast_mpoxnet": ["fast_mpoxnet", "data.split=style"],
+    "framing_frozen_to_stage_2": ["fast_mpoxnet", "data.split=style", "training.unfreezing=[1, 2, 30]"],
+    "framing_frozen_to_stage_3": ["fast_mpoxnet", "data.split=style", "training.unfreezing=[1, 30]"],
+    "framing_frozen_to_stage_4": ["fast_mpoxnet", "data.split=style", "training.unfreezing=[30]"],
+    "framing_frozen_to_stage_3_80_epochs": [
         "fast_mpoxnet",
         "data.split=style",
         "training.epochs=80",
         "training.unfreezing=[1, 80]",
     ],
-    "style_60_epochs_160": [
+    "framing_60_epochs_160": [
         "fast_mpoxnet",
         "data.split=style",
         "training.epochs=60",
@@ -72,10 +72,10 @@ RUNS = {
         "model.image_size=192",
     ],
     # What might keep a network from learning the framing.
-    "style_small_crops": ["fast_mpoxnet", "data.split=style", "augmentation.crop_area=[0.08, 1.0]"],
-    "style_degradation": ["fast_mpoxnet", "data.split=style", "augmentation.degradation=0.5"],
-    "style_background": ["fast_mpoxnet", "data.split=style", "augmentation.background=0.5"],
-    "style_all_changes": [
+    "framing_small_crops": ["fast_mpoxnet", "data.split=style", "augmentation.crop_area=[0.08, 1.0]"],
+    "framing_degradation": ["fast_mpoxnet", "data.split=style", "augmentation.degradation=0.5"],
+    "framing_background": ["fast_mpoxnet", "data.split=style", "augmentation.background=0.5"],
+    "framing_all_changes": [
         "fast_mpoxnet",
         "data.split=style",
         "augmentation.crop_area=[0.08, 1.0]",
@@ -83,7 +83,7 @@ RUNS = {
         "augmentation.grey=0.3",
         "augmentation.background=0.5",
     ],
-    "style_efficientnet_lite0": ["efficientnet_lite0", "data.split=style"],
+    "framing_efficientnet_lite0": ["efficientnet_lite0", "data.split=style"],
     # What each part adds (figure 5 of Yue et al.).
     "ablation_backbone": ["fast_mpoxnet", "model.fusion=false", "model.auxiliary_heads=false"],
     "ablation_fusion": ["fast_mpoxnet", "model.auxiliary_heads=false"],
@@ -123,7 +123,7 @@ RUNS = {
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(list(RUNS)))
 @click.option("--data", required=True, help="MSID with audit.csv.")
-@click.option("--external", required=True, help="Photos from elsewhere, judged and used for nothing.")
+@click.option("--external", required=True, help="External photos, evaluated and used for nothing.")
 @click.option("--out", default=Path("runs/campaign"), show_default=True, type=click.Path(path_type=Path), help="Run folders.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Folds trained side by side.")
 def main(names, data, external, out, workers):

@@ -15,10 +15,10 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from mpox_keras.classifier import load_classifier
 from mpox_keras.data.synthetic import draw_scene
-from mpox_keras.explain.review import write_review_sheet
-from mpox_keras.export.exporter import export_bundle
+from mpox_keras.export.bundle import export_bundle
+from mpox_keras.inference.classifier import load_classifier
+from mpox_keras.reader_study.sheet import write_review_sheet
 from mpox_keras.web.server import make_server
 from mpox_keras.web.site import build_site
 

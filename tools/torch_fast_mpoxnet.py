@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mpox_keras.layers import ABLGFM
+from mpox_keras.layers.ablgfm import ABLGFM
 from mpox_keras.models.fast_mpoxnet import STAGES
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from doc_tables import accuracy, aims, measurements
 from doc_tables.common import ROOT
 
-from mpox_keras.files import replacing
+from mpox_keras.utils.files import replacing
 
 TABLES = {
     "README.md": {
@@ -26,14 +26,14 @@ TABLES = {
         "variants": accuracy.variants_table,
         "flips": accuracy.flips_table,
         "protocol": accuracy.protocol_table,
-        "style": accuracy.style_table,
+        "framing_split": accuracy.framing_split_table,
         "framing": accuracy.framing_table,
         "freezing": accuracy.freezing_table,
-        "shortcuts": accuracy.shortcuts_table,
+        "occlusion_tests": accuracy.occlusion_table,
         "per_class": accuracy.per_class_table,
         "aims": aims.aims_table,
         "together": aims.together_table,
-        "beyond": aims.beyond_table,
+        "misclassified_by_all": aims.misclassified_by_all_table,
         "log": accuracy.log_table,
     },
     "docs/training.md": {

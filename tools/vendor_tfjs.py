@@ -15,8 +15,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from mpox_keras.files import replacing_folder
-from mpox_keras.metadata import file_sha256
+from mpox_keras.inference.metadata import file_sha256
+from mpox_keras.utils.files import replacing_folder
 
 ROOT = Path(__file__).parent.parent
 VENDOR = ROOT / "mpox_keras" / "web" / "app" / "vendor"

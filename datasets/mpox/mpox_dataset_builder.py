@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 from etils import epath
 
+from mpox_keras.data.decode import PhotoError, decode_photo
 from mpox_keras.data.folder import (
     CLASSES,
     METADATA_COLUMNS,
@@ -23,7 +24,6 @@ from mpox_keras.data.folder import (
     class_of_folder,
     read_folder,
 )
-from mpox_keras.data.photos import PhotoError, decode_photo
 
 _MSLD_V2_NAME = re.compile(r"(?P<patient>(MKP|CHP|CWP|MSL|HFMD|HEALTHY)_[^_]+)_", re.IGNORECASE)
 

@@ -8,12 +8,20 @@ import warnings
 import click
 
 from mpox_keras._version import __version__
+from mpox_keras.cli.crossval import crossval
 from mpox_keras.cli.data import data
-from mpox_keras.cli.exporting import export, verify
-from mpox_keras.cli.judging import agreement, check_explanations, evaluate
-from mpox_keras.cli.training import crossval, fit, quickstart, select, summary
-from mpox_keras.cli.using import explain, predict, review, screen, web
-from mpox_keras.errors import MpoxKerasError
+from mpox_keras.cli.evaluate import evaluate
+from mpox_keras.cli.explain import check_explanations, explain
+from mpox_keras.cli.export import export, verify
+from mpox_keras.cli.fit import fit
+from mpox_keras.cli.predict import predict
+from mpox_keras.cli.quickstart import quickstart
+from mpox_keras.cli.reader_study import agreement, review
+from mpox_keras.cli.screen import screen
+from mpox_keras.cli.select import select
+from mpox_keras.cli.summary import summary
+from mpox_keras.cli.web import web
+from mpox_keras.utils.errors import MpoxKerasError
 
 
 class _Commands(click.Group):
@@ -41,7 +49,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__)
 def main():
-    """Train, judge and use ultralight networks that tell mpox from other rashes in photos.
+    """Train, evaluate and use ultralight networks that tell mpox from other rashes in photos.
 
     For research; nothing here is a diagnosis.
     """

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from mpox_keras.cli.common import show_progress
-from mpox_keras.errors import MpoxKerasError
+from mpox_keras.cli.options import show_progress
+from mpox_keras.utils.errors import MpoxKerasError
 
 
 @click.group()
@@ -26,7 +26,7 @@ def check(directory, out, classes, as_json):
 
     Writes the groups table that keeps photos of one scene on one side of every split.
     """
-    from mpox_keras.data.check import check_folder
+    from mpox_keras.curation.check import check_folder
     from mpox_keras.data.folder import CLASSES
 
     report = check_folder(directory, classes or CLASSES, progress=show_progress)
@@ -49,7 +49,7 @@ def build(sources, out, classes, labels, licences):
 
     Crops photos to their boxes, takes everything but pixels away, and keeps each photo once.
     """
-    from mpox_keras.data.build import build_folder
+    from mpox_keras.curation.build import build_folder
     from mpox_keras.data.folder import CLASSES
 
     labels, licences = _read_pairs("--label", labels), _read_pairs("--licence", licences)

@@ -10,8 +10,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from mpox_keras.data.groups import connect
-from mpox_keras.errors import MpoxKerasError
+from mpox_keras.data.groups import connected_components
+from mpox_keras.utils.errors import MpoxKerasError
 
 CLASSES = ("mpox", "chickenpox", "measles", "normal")
 """The class order of every model, table and file of this package."""
@@ -24,7 +24,7 @@ METADATA_FILES = ("metadata.csv", "labels.csv")
 
 PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
-OTHERS = "others"
+OTHER_RASH = "other_rash"
 """Label of photos of which only this is known: they show another rash than mpox."""
 
 _FOLDER_NAMES = {
@@ -32,9 +32,10 @@ _FOLDER_NAMES = {
     "monkey pox": "mpox",
     "m-pox": "mpox",
     "healthy": "normal",
-    "other": OTHERS,
-    "non mpox": OTHERS,
-    "non monkeypox": OTHERS,
+    "other rash": OTHER_RASH,
+    "others": OTHER_RASH,
+    "non mpox": OTHER_RASH,
+    "non monkeypox": OTHER_RASH,
 }
 
 
@@ -271,7 +272,7 @@ def _join_patients(photos):
     for photo in photos:
         if patient := photo.metadata.get("patient"):
             pairs.append((photo.group, group_of_patient.setdefault(patient, photo.group)))
-    numbers = connect(names, pairs)
+    numbers = connected_components(names, pairs)
     first = {}
     for name in names:
         first.setdefault(numbers[name], name)

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from mpox_keras.data.decode import decode_photo, resize_photo
 from mpox_keras.data.folder import Photo
-from mpox_keras.data.photos import decode_photo, resize_photo
 
 _THREADS = 4
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mpox_keras.data.folder import (
     METADATA_COLUMNS,
-    OTHERS,
+    OTHER_RASH,
     DataError,
     Photo,
     class_of_folder,
@@ -64,18 +64,20 @@ def read_ungrouped_photos(data: str | os.PathLike, classes: Sequence[str]) -> li
     return [dataclasses.replace(photo, group=photo.file) for photo in find_photos(data, classes)]
 
 
-def has_others(data: str | os.PathLike) -> bool:
+def has_other_rash(data: str | os.PathLike) -> bool:
     """Whether a folder of photos has a class folder `others`."""
-    return Path(data).is_dir() and any(class_of_folder(path.name) == OTHERS for path in Path(data).iterdir() if path.is_dir())
+    return Path(data).is_dir() and any(
+        class_of_folder(path.name) == OTHER_RASH for path in Path(data).iterdir() if path.is_dir()
+    )
 
 
 def read_external_photos(data: str | os.PathLike, classes: Sequence[str]) -> list[Photo]:
-    """Photos from elsewhere, which may also lie in a folder `others`: rashes that are not mpox, whichever they are.
+    """External photos, which may also lie in a folder `others`: rashes that are not mpox, whichever they are.
 
     Raises:
         DataError: as `read_photos`, or there are not both mpox and other rashes.
     """
-    photos = read_photos(data, [*classes, OTHERS])
+    photos = read_photos(data, [*classes, OTHER_RASH])
     labels = {photo.label for photo in photos}
     if "mpox" not in labels or labels <= {"mpox", "normal"}:
         raise DataError(f"{data} must hold photos of mpox and of other rashes; it has {', '.join(sorted(labels))}.")

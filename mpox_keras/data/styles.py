@@ -45,7 +45,7 @@ def framing(photo: np.ndarray) -> tuple[float, float, float]:
 def assign_styles(pixels: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     """Divide photos into wide shots (0) and close-ups (1): two clusters of `framing` by k-means, groups kept together.
 
-    A network that was trained on one style and judged on the other has to do without what framing gives away. The clusters
+    A network that was trained on one style and evaluated on the other has to do without what framing gives away. The clusters
     are of the rash photos, as those of normal skin are mostly portraits.
 
     Args:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from mpox_keras.data.folder import CLASSES
-from mpox_keras.files import replacing
+from mpox_keras.utils.files import replacing
 
 _SKIN_TONES = np.array([[240, 205, 180], [222, 175, 140], [190, 135, 100], [140, 92, 66], [96, 62, 46]])
 _SIZE = 224

@@ -30,14 +30,14 @@ def evaluate_predictions(
     folds: np.ndarray | None = None,
     metadata: Mapping[str, Sequence[str]] | None = None,
 ) -> dict:
-    """Judge predictions by accuracy, per-class figures, calibration, and breakdowns.
+    """Evaluate predictions by accuracy, per-class figures, calibration, and breakdowns.
 
     Intervals are 95 % score intervals (Wilson 1927, doi 10.1080/01621459.1927.10502953). They take photos as
     independent, so they are too narrow where several photos show one patient. Probabilities of several folds are
     pooled, so AUC also asks that the folds' models share a scale. The calibration error uses 15 equal-width bins of
     the top probability (Guo et al. 2017, arXiv 1706.04599); the Brier score is the summed squared error over the
     classes, 0 to 2 (Brier 1950). Photos called normal in public collections are far easier than rashes and flatter
-    every model, therefore the rash classes are also judged alone.
+    every model, therefore the rash classes are also evaluated alone.
 
     Args:
         labels: true class indices, int, `(photos,)`.

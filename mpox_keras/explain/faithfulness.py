@@ -5,9 +5,9 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from mpox_keras.classifier import Classifier
 from mpox_keras.explain.perturbation import blurred, class_probabilities, mean_colour
-from mpox_keras.prediction import Predictor
+from mpox_keras.inference.classifier import Classifier
+from mpox_keras.inference.prediction import Predictor
 
 STEPS = 20
 """How many equal shares of the pixels are taken away or brought in."""
@@ -44,7 +44,7 @@ def deletion_and_insertion(predictor: Predictor, photo: np.ndarray, heat: np.nda
     return float(np.trapezoid(deletion) / STEPS), float(np.trapezoid(insertion) / STEPS)
 
 
-def randomised(classifier: Classifier, seed: int = 0) -> Classifier:
+def with_shuffled_weights(classifier: Classifier, seed: int = 0) -> Classifier:
     """The same network with every weight drawn anew (Adebayo et al. 2018, arXiv 1810.03292, section 3).
 
     A map that stays as it was does not depend on what the network has learned. Each variable's own values are shuffled, so

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mpox_keras.classifier import Classifier
-from mpox_keras.errors import require
+from mpox_keras.inference.classifier import Classifier
+from mpox_keras.utils.errors import require
 
 SCORE_CAM_CHANNELS = 32
 """How many feature maps, those that vary most, Score-CAM masks the photo with; all take much longer."""

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from mpox_keras.errors import MpoxKerasError
 from mpox_keras.explain import gradients, perturbation
-from mpox_keras.prediction import Predictor
+from mpox_keras.inference.prediction import Predictor
+from mpox_keras.utils.errors import MpoxKerasError
 
 
 class ExplanationError(MpoxKerasError, ValueError):
@@ -46,8 +46,8 @@ def check_method(predictor: Predictor, method: str) -> None:
     if method not in METHODS:
         raise ExplanationError(f"there is no method {method!r}. To be had are {', '.join(METHODS)}.")
     if method in NEED_GRADIENTS and not hasattr(predictor, "trained"):
-        others = ", ".join(name for name in METHODS if name not in NEED_GRADIENTS)
-        raise ExplanationError(f"{method} needs gradients, which a bundle has not. To be had for it are {others}.")
+        usable = ", ".join(name for name in METHODS if name not in NEED_GRADIENTS)
+        raise ExplanationError(f"{method} needs gradients, which a bundle has not. To be had for it are {usable}.")
 
 
 def methods_for(predictor: Predictor) -> list[str]:

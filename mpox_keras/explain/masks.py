@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mpox_keras.data.decode import decode_photo
 from mpox_keras.data.folder import PHOTO_SUFFIXES
-from mpox_keras.data.photos import decode_photo
-from mpox_keras.errors import MpoxKerasError
+from mpox_keras.utils.errors import MpoxKerasError
 
 _LOSSY = (".jpg", ".jpeg", ".webp")
 

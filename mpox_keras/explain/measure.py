@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mpox_keras.data.decode import PhotoError, decode_photo, resize_photo
 from mpox_keras.data.folder import Photo
-from mpox_keras.data.photos import PhotoError, decode_photo, resize_photo
-from mpox_keras.explain.faithfulness import deletion_and_insertion, randomised
+from mpox_keras.explain.faithfulness import deletion_and_insertion, with_shuffled_weights
 from mpox_keras.explain.maps import NEED_GRADIENTS, check_method, explain
 from mpox_keras.explain.masks import MaskError, energy_in_lesion, find_mask, pointing_game, read_mask
-from mpox_keras.explain.shortcuts import hide, hottest_region, middle_half, shortcut_figures
-from mpox_keras.prediction import Predictor
+from mpox_keras.explain.occlusion_tests import hide, hottest_region, middle_half, occlusion_test_figures
+from mpox_keras.inference.prediction import Predictor
 
 RANDOM = "random"
 """Stands for a map of noise, which every method should beat."""
@@ -81,7 +81,7 @@ def measure_explanations(
           `deletion`, `insertion`, and, for the true class of photos with a mask, `pointing_game` and `energy_in_lesion`; median
           `seconds` of a map; mean `correlation_with_shuffled_weights` over `shuffled_photos`.
         - `agreement`: two methods' names -> mean correlation of their maps.
-        - `shortcuts`: region hidden -> `photos` and `views`, see `shortcut_figures`. The regions are `lesion` (photos with a
+        - `occlusion_tests`: region hidden -> `photos` and `views`, see `occlusion_test_figures`. The regions are `lesion` (photos with a
           mask), `hottest` (of the class activation map) and `middle` (of the photo).
 
     Raises:
@@ -100,7 +100,9 @@ def measure_explanations(
             f"{masks} has a mask for none of the {len(photos)} photos. Expected {Path(masks) / photos[0].file}, with any "
             "suffix, and so on."
         )
-    network = _Network(predictor, exported or predictor, randomised(predictor) if hasattr(predictor, "trained") else None)
+    network = _Network(
+        predictor, exported or predictor, with_shuffled_weights(predictor) if hasattr(predictor, "trained") else None
+    )
     random = np.random.default_rng(0)
     measured, shown, errors, mask_errors = [], [], {}, {}
     for number, photo in enumerate(photos):
@@ -127,7 +129,7 @@ def measure_explanations(
             f"{first} {second}": float(np.mean([of_photo["agreement"][first, second] for of_photo in measured]))
             for first, second in itertools.combinations(methods, 2)
         },
-        "shortcuts": _shortcuts(measured),
+        "occlusion_tests": _occlusion_tests(measured),
     }
     if masks is not None:
         shares = [of_photo["lesion_share"] for of_photo in measured if of_photo["lesion_share"] is not None]
@@ -222,11 +224,11 @@ def _summary(values):
     return made
 
 
-def _shortcuts(measured):
+def _occlusion_tests(measured):
     made = {}
     for region in ("lesion", "hottest", "middle"):
         hidden = [(of_photo["hidden"][region], of_photo["label"]) for of_photo in measured if region in of_photo["hidden"]]
         if hidden:
             probabilities, labels = zip(*hidden, strict=True)
-            made[region] = {"photos": len(labels), "views": shortcut_figures(probabilities, labels)}
+            made[region] = {"photos": len(labels), "views": occlusion_test_figures(probabilities, labels)}
     return made

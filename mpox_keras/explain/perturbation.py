@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image, ImageFilter
 
-from mpox_keras.errors import require
-from mpox_keras.prediction import Predictor
+from mpox_keras.inference.prediction import Predictor
+from mpox_keras.utils.errors import require
 
 OCCLUSION_SIDE = 7
 """A patch covers this share of a side: one in so many."""

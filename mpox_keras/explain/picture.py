@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.ndimage import binary_dilation
 
-from mpox_keras.files import replacing
-from mpox_keras.prediction import DISCLAIMER
+from mpox_keras.inference.prediction import DISCLAIMER
+from mpox_keras.utils.files import replacing
 
 _COLOURS = "inferno"
 _LEVELS = (0.3, 0.5, 0.7)

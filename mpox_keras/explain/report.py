@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mpox_keras.evaluation.page import fill_page, html_cards, html_picture, html_plots, html_table
-from mpox_keras.evaluation.plots import plot_agreement, plot_deletion_and_insertion
-from mpox_keras.evaluation.summary import interval, percent, photo_count
 from mpox_keras.explain.measure import RANDOM, Explained
+from mpox_keras.explain.occlusion_tests import HOTTEST_SHARE
 from mpox_keras.explain.picture import outline, overlay
-from mpox_keras.explain.shortcuts import HOTTEST_SHARE
-from mpox_keras.files import replacing
-from mpox_keras.prediction import DISCLAIMER
+from mpox_keras.inference.prediction import DISCLAIMER
+from mpox_keras.reports.page import fill_page, html_cards, html_picture, html_plots, html_table
+from mpox_keras.reports.plots import plot_agreement, plot_deletion_and_insertion
+from mpox_keras.reports.summary import interval, percent, photo_count
+from mpox_keras.utils.files import replacing
 
 _REGIONS = {
     "lesion": ("The lesion, as masked", "outside the lesion"),
@@ -76,7 +76,7 @@ def write_explanation_report(
         methods=_methods_table(results),
         terms=_terms(results),
         plots=_plots(results),
-        shortcuts=_shortcuts(results["shortcuts"]),
+        occlusion_tests=_occlusion_tests(results["occlusion_tests"]),
     )
     text = json.dumps({**results, "title": title, "protocol": protocol}, indent=2, allow_nan=False)
     path = Path(directory) / "report.html"
@@ -103,7 +103,7 @@ def format_explanations(results: dict) -> str:
         "  ".join([name.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))])
         for name, *cells in rows
     ]
-    for region, figures in results["shortcuts"].items():
+    for region, figures in results["occlusion_tests"].items():
         views = figures["views"]
         lines.append(
             f"{region} hidden: {percent(views['covered']['changed'])} of answers change; all else hidden: "
@@ -113,24 +113,24 @@ def format_explanations(results: dict) -> str:
 
 
 def _cards(results):
-    region = next(iter(results["shortcuts"]))
-    views = results["shortcuts"][region]["views"]
+    region = next(iter(results["occlusion_tests"]))
+    views = results["occlusion_tests"][region]["views"]
     name, outside = _REGIONS[region]
     lesions = results["lesions"]
     cards = [("Photos", str(results["photos"]), f"{lesions['photos']} with a lesion mask" if lesions else "no lesion masks")]
     if lesions and lesions["share"] is not None:
         cards.append(("Lesion, share of the photo", percent(lesions["share"]), "mean; what a random map would reach"))
     # Of all photos, as every one has a middle.
-    whole = results["shortcuts"]["middle"]["views"]["whole"]
+    whole = results["occlusion_tests"]["middle"]["views"]["whole"]
     cards += [
-        ("Answers right, whole photos", percent(whole["accuracy"]), interval(whole, "accuracy")),
+        ("FoldPredictions right, whole photos", percent(whole["accuracy"]), interval(whole, "accuracy")),
         (
-            "Answers changed, region covered",
+            "FoldPredictions changed, region covered",
             percent(views["covered"]["changed"]),
             f"{interval(views['covered'], 'changed')}; {name[0].lower()}{name[1:]}",
         ),
         (
-            "Answers changed, all else covered",
+            "FoldPredictions changed, all else covered",
             percent(views["only"]["changed"]),
             f"{interval(views['only'], 'changed')}; what lies {outside}",
         ),
@@ -213,12 +213,12 @@ def _plots(results):
     return html_plots(plots)
 
 
-def _shortcuts(shortcuts):
+def _occlusion_tests(occlusion_tests):
     def share(figures, key):
         return f"<span>{percent(figures[key])} <small>{interval(figures, key)}</small></span>"
 
     parts = []
-    for region, found in shortcuts.items():
+    for region, found in occlusion_tests.items():
         rows = [
             (
                 _VIEWS[view],
@@ -229,7 +229,7 @@ def _shortcuts(shortcuts):
             )
             for view, figures in found["views"].items()
         ]
-        header = ("Hidden", "Answers changed", "Accuracy", "Probability, true class", "Probability, first answer")
+        header = ("Hidden", "FoldPredictions changed", "Accuracy", "Probability, true class", "Probability, first answer")
         parts.append(f"<h3>{_REGIONS[region][0]}, {photo_count(found['photos'])}</h3>{html_table(header, rows)}")
     note = "<p>The hottest region is the network's own choice; that hiding it changes answers says that the map is true to the "
     note += "network, not that it lies on lesions.</p>"

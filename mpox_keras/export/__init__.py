@@ -1,1 +1,0 @@
-"""Trained networks for other runtimes: TFLite, TF.js, SavedModel and Keras bundles."""

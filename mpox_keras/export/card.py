@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mpox_keras.prediction import DISCLAIMER
+from mpox_keras.inference.prediction import DISCLAIMER
 
 
 def model_card(metadata: dict) -> str:
@@ -10,7 +10,7 @@ def model_card(metadata: dict) -> str:
 
     What the metadata does not hold (a network of a run folder knows less than a preset) is said to be not recorded.
     """
-    judged = metadata.get("out_of_fold")
+    evaluated = metadata.get("out_of_fold")
     thresholds = metadata["thresholds"]
     photos = ", ".join(f"{count} {name}" for name, count in metadata.get("training_photos", {}).items())
     lines = [
@@ -18,7 +18,7 @@ def model_card(metadata: dict) -> str:
         "",
         f"**{metadata.get('intended_use') or DISCLAIMER}**",
         "",
-        *_elsewhere(metadata.get("external")),
+        *_external(metadata.get("external")),
         f"A photo of {metadata['image_size']} x {metadata['image_size']} pixels with values 0 to 255 goes in (the whole photo, "
         "resized); out come probabilities of " + ", ".join(metadata["classes"]) + ", calibrated by a temperature of "
         f"{metadata['temperature']:.3f}, a class activation map, and where the network has it a measure of how much the "
@@ -26,12 +26,12 @@ def model_card(metadata: dict) -> str:
         "",
         f"- Trained on: {metadata.get('training_data', 'not recorded')}{f' ({photos})' if photos else ''}.",
     ]
-    if judged:
-        low, high = judged["accuracy_interval"]
+    if evaluated:
+        low, high = evaluated["accuracy_interval"]
         lines += [
-            f"- Protocol of the figures: {judged['protocol']}.",
-            f"- Accuracy over {len(metadata['classes'])} classes {judged['accuracy']:.1%} (95 % interval {low:.1%} to "
-            f"{high:.1%}), macro F1 {judged['macro_f1']:.1%}. These are figures of the trained network, not of this file: "
+            f"- Protocol of the figures: {evaluated['protocol']}.",
+            f"- Accuracy over {len(metadata['classes'])} classes {evaluated['accuracy']:.1%} (95 % interval {low:.1%} to "
+            f"{high:.1%}), macro F1 {evaluated['macro_f1']:.1%}. These are figures of the trained network, not of this file: "
             "`mpox-keras verify` compares the two.",
         ]
     else:
@@ -39,14 +39,14 @@ def model_card(metadata: dict) -> str:
     if thresholds:
         lines += [
             f"- mpox is suspected from a p(mpox) of {thresholds['mpox']:.3f} on.",
-            f"- No answer (not sure) below a largest probability of {thresholds['confidence']:.3f} or above an unfamiliarity "
-            f"of {thresholds['unfamiliarity']:.2f}.",
+            f"- No answer (not sure) below a largest probability of {thresholds['confidence']:.3f} or above an ood_score "
+            f"of {thresholds['ood_score']:.2f}.",
         ]
     lines += [f"- Licence: {metadata.get('licence', 'not recorded')}", ""]
     return "\n".join(lines)
 
 
-def _elsewhere(figures):
+def _external(figures):
     if not figures:
         return []
     low, high = figures["auc_per_patient_interval"]

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mpox_keras.classifier import MODEL_FILE, load_classifier
 from mpox_keras.data.folder import Photo
 from mpox_keras.data.loading import load_photos
-from mpox_keras.export.bundle import load_bundle
-from mpox_keras.metadata import ClassifierError
-from mpox_keras.prediction import Predictor
+from mpox_keras.inference.bundle import load_bundle
+from mpox_keras.inference.classifier import MODEL_FILE, load_classifier
+from mpox_keras.inference.metadata import ClassifierError
+from mpox_keras.inference.prediction import Predictor
 
 _PHOTOS_A_STEP = 64
 
@@ -71,28 +71,28 @@ def compare(predictor: Predictor, trained: dict, exported: dict, labels: np.ndar
     decided = [
         [
             predictor.decide("", row, None if unlike is None else float(unlike))
-            for row, unlike in zip(outputs["probabilities"], _unfamiliarity(outputs), strict=True)
+            for row, unlike in zip(outputs["probabilities"], _ood_scores(outputs), strict=True)
         ]
         for outputs in (trained, exported)
     ]
     pairs = list(zip(*decided, strict=True))
-    judged = predictor.metadata["thresholds"] is not None
+    evaluated = predictor.metadata["thresholds"] is not None
     return {
         "photos": len(labels),
         "largest_difference": float(difference.max()),
         "mean_difference": float(difference.mean()),
         "top_class_agreement": float(np.mean(top[0] == top[1])),
         "answer_agreement": float(np.mean([a.answer == b.answer for a, b in pairs])),
-        "alarm_agreement": float(np.mean([a.mpox_suspected == b.mpox_suspected for a, b in pairs])) if judged else None,
+        "alarm_agreement": float(np.mean([a.mpox_suspected == b.mpox_suspected for a, b in pairs])) if evaluated else None,
         "trained_accuracy": float(np.mean(top[0] == labels)),
         "exported_accuracy": float(np.mean(top[1] == labels)),
     }
 
 
-def _unfamiliarity(outputs):
-    if "unfamiliarity" not in outputs:
+def _ood_scores(outputs):
+    if "ood_score" not in outputs:
         return [None] * len(outputs["probabilities"])
-    return outputs["unfamiliarity"][:, 0]
+    return outputs["ood_score"][:, 0]
 
 
 def format_parity(figures: dict) -> str:

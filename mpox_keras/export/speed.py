@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from mpox_keras.export.runtimes import LiteRT
 from mpox_keras.export.tflite import convert_to_tflite
+from mpox_keras.inference.runtimes import LiteRT
 
 ROUNDS = 20
 CALLS = 10

@@ -22,9 +22,9 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from tensorflow.python.grappler import tf_optimizer
 
 from mpox_keras._version import __version__
-from mpox_keras.export.fused import exportable
-from mpox_keras.metadata import file_inside
-from mpox_keras.quiet import silenced_stderr
+from mpox_keras.export.folding import exportable
+from mpox_keras.inference.metadata import file_inside
+from mpox_keras.utils.stderr import silenced_stderr
 
 PRECISIONS = ("float32", "float16", "uint16", "uint8")
 

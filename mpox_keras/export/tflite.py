@@ -12,10 +12,10 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.python.convert import ConverterError
 from tensorflow.lite.tools import flatbuffer_utils
 
-from mpox_keras.errors import MpoxKerasError
-from mpox_keras.export.fused import can_fuse, channel_ranges, exportable
-from mpox_keras.export.runtimes import LiteRT
-from mpox_keras.quiet import silenced_stderr
+from mpox_keras.export.folding import can_fold, channel_ranges, exportable
+from mpox_keras.inference.runtimes import LiteRT
+from mpox_keras.utils.errors import MpoxKerasError
+from mpox_keras.utils.stderr import silenced_stderr
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 
@@ -33,7 +33,7 @@ def convert_to_tflite(
 
     The signature `serving_default` takes `image`, `(1, height, width, 3)`, 0 to 255, one photo a call (XNNPACK, which runs it
     on CPUs, does not resize slices to another batch), and gives what `deploy` says: `probabilities`,
-    `class_activation_map`, `unfamiliarity`.
+    `class_activation_map`, `ood_score`.
 
     With `int8` every operator and both ends are integers: `image` is uint8, outputs are uint8 with the scale and zero point
     that the file gives. Before, channels are brought to one range; after, the mean error of each class's logit over `photos`
@@ -59,7 +59,7 @@ def convert_to_tflite(
     if photos is None or not len(photos):
         raise ConversionError("int8 needs photos that show what activations to expect; give some hundred.")
     exact = exportable(model, temperature)
-    ranges = channel_ranges(exact, photos) if can_fuse(model) else None
+    ranges = channel_ranges(exact, photos) if can_fold(model) else None
     equalized = exportable(model, temperature, ranges)
     converted = to_tflite(equalized, precision, photos)
     wanted = exact.predict(photos, batch_size=32, verbose=0)["class_activation_map"]
@@ -67,7 +67,7 @@ def convert_to_tflite(
         given = LiteRT(converted)(photos)["class_activation_map"]
     except RuntimeError as error:  # of an untrained network, say, whose scales lie too far apart
         raise ConversionError(f"the integers that come out can't be run ({error}); use another precision.") from None
-    head = equalized.get_layer("head") if can_fuse(model) else equalized
+    head = equalized.get_layer("head") if can_fold(model) else equalized
     head.get_layer("class_activation_map").bias.assign_add(np.mean(wanted - given, axis=(0, 1, 2)))
     converted = compact(to_tflite(equalized, precision, photos))
     if not is_integer(converted):
@@ -98,7 +98,7 @@ def to_tflite(model: keras.Model, precision: str, photos: np.ndarray | None = No
 
 
 def _plain_pictures(size):
-    """White, black and a gradient: pictures of no skin, so that the integers reach to an unfamiliarity over the threshold."""
+    """White, black and a gradient: pictures of no skin, so that the integers reach to an ood_score over the threshold."""
     gradient = np.broadcast_to(np.linspace(0, 255, size)[:, None, None], (size, size, 3))
     return np.stack([np.full((size, size, 3), 255), np.zeros((size, size, 3)), gradient]).astype("uint8")
 

@@ -75,10 +75,10 @@ class ABLGFM(keras.layers.Layer):
         if global_[-1] != self.filters:
             self.global_projection = self._block(self.filters, "global_projection")
             self.global_projection.build(global_)
-        fused = (*global_[:-1], self.filters)
+        shape = (*global_[:-1], self.filters)
         for stack in (self.position, self.context):
-            stack[0].build(fused)
-            stack[1].build((*fused[:-1], self.filters // self.reduction))
+            stack[0].build(shape)
+            stack[1].build((*shape[:-1], self.filters // self.reduction))
 
     def call(self, inputs, training=None):  # Keras hands `training` on to the inner layers
         local, global_ = inputs

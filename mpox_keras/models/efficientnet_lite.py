@@ -7,8 +7,8 @@ import math
 import keras
 import numpy as np
 
-from mpox_keras.errors import require
 from mpox_keras.models.pretrained import PretrainedWeightsError, read_state_dict
+from mpox_keras.utils.errors import require
 
 EFFICIENTNET_LITE = {
     "EfficientNetLite0": (1.0, 1.0),

@@ -2,8 +2,9 @@
 
 import keras
 
-from mpox_keras.layers import ABLGFM, PointwiseBlock, ShuffleUnit
-from mpox_keras.layers.pointwise import BATCH_NORM
+from mpox_keras.layers.ablgfm import ABLGFM
+from mpox_keras.layers.pointwise import BATCH_NORM, PointwiseBlock
+from mpox_keras.layers.shuffle_unit import ShuffleUnit
 from mpox_keras.models.pretrained import UNIT_RANGE, assign_backbone_weights, load_pretrained_backbone
 
 STAGES = {2: (48, 4), 3: (96, 8), 4: (192, 4)}
@@ -128,8 +129,8 @@ def deploy(model, class_activation_map=False, temperature=1.0):
         A functional `keras.Model` that shares its layers with `model`. Input: photos `(batch, height, width, 3)`, 0 to 255.
         Output: a dict with `probabilities`, `(batch, classes)`, and on request `class_activation_map`,
         `(batch, height / 32, width / 32, classes)`: each position's share of the logits (Zhou et al. 2016,
-        arXiv 1512.04150), so that its mean over all positions is the logits; and, if the model has it, `unfamiliarity`,
-        `(batch, 1)`, see `mpox_keras.training.add_unfamiliarity`.
+        arXiv 1512.04150), so that its mean over all positions is the logits; and, if the model has it, `ood_score`,
+        `(batch, 1)`, see `mpox_keras.training.add_ood_score`.
 
     Raises:
         ValueError: the temperature is not positive.
@@ -155,6 +156,6 @@ def deploy(model, class_activation_map=False, temperature=1.0):
     if temperature != 1:
         logits = keras.layers.Rescaling(1 / temperature, dtype="float32", name="temperature")(logits)
     outputs["probabilities"] = keras.layers.Softmax(dtype="float32", name="probabilities")(logits)
-    if "unfamiliarity" in model.output_names:
-        outputs["unfamiliarity"] = model.get_layer("unfamiliarity").output
+    if "ood_score" in model.output_names:
+        outputs["ood_score"] = model.get_layer("ood_score").output
     return keras.Model(model.inputs, outputs, name=model.name)

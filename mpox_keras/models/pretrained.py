@@ -25,8 +25,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from mpox_keras.errors import MpoxKerasError, require
-from mpox_keras.files import replacing
+from mpox_keras.utils.errors import MpoxKerasError, require
+from mpox_keras.utils.files import replacing
 
 UNITS = {2: 4, 3: 8, 4: 4}
 """Stage number -> units, of ShuffleNetV2 at every width."""
@@ -137,7 +137,7 @@ def _download(name: str) -> Path:
             keras.utils.get_file(path.name, url, cache_dir=path.parent.parent, cache_subdir=path.parent.name)
     except Exception as error:
         raise PretrainedWeightsError(
-            f"the weights {name!r} could not be downloaded ({error}). Without a network: fetch {url} elsewhere, "
+            f"the weights {name!r} could not be downloaded ({error}). Without a network: fetch {url} on another machine, "
             f"put it at {path}, and run again; or give the file's path instead of the name."
         ) from None
     found = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -4,7 +4,7 @@ import math
 
 import keras
 
-_OWN = ("fusion_", "projection", "diagnosis", "auxiliary_", "unfamiliarity")
+_OWN = ("fusion_", "projection", "diagnosis", "auxiliary_", "ood_score")
 
 
 def layers_inside(model):

@@ -7,11 +7,11 @@ import keras
 import numpy as np
 
 from mpox_keras.config import HUB
-from mpox_keras.errors import MpoxKerasError, require
 from mpox_keras.layers.pointwise import BATCH_NORM
 from mpox_keras.models.efficientnet_lite import EFFICIENTNET_LITE, EfficientNetLite
 from mpox_keras.models.pretrained import PretrainedWeightsError, cache_folder
 from mpox_keras.models.stages import layers_inside
+from mpox_keras.utils.errors import MpoxKerasError, require
 
 _IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
 _IMAGENET_DEVIATION = np.array([0.229, 0.224, 0.225])
@@ -97,7 +97,7 @@ def _from_applications(network, width, weights, inputs):
             backbone = build(weights="imagenet", input_tensor=x, **options)
         except Exception as error:  # of the network, of the file system, or a width that was never trained
             raise PretrainedWeightsError(
-                f"the ImageNet weights of {network} can't be had: {error}. Without a network: fetch that file elsewhere, "
+                f"the ImageNet weights of {network} can't be had: {error}. Without a network: fetch that file on another machine, "
                 f"put it into {cache_folder().parent / 'models'} under the same name and run again, or give its "
                 "path as model.weights. model.weights: null starts from random weights."
             ) from None
@@ -125,7 +125,7 @@ def _from_hub(preset, weights, inputs):
         found = keras_hub.models.Backbone.from_preset(preset, load_weights=weights is not None)
     except Exception as error:  # keras-hub, its stores and h5py have many
         raise PretrainedWeightsError(
-            f"the preset {preset} of keras-hub can't be had: {error}. Without a network: fetch it elsewhere and give its "
+            f"the preset {preset} of keras-hub can't be had: {error}. Without a network: fetch it on another machine and give its "
             "folder."
         ) from None
     # Written anew for photos of one size, by which `backbone_stages` tells its layers apart.

@@ -12,7 +12,7 @@ import posixpath
 from collections.abc import Iterator, Sequence
 
 from mpox_keras.data.folder import PHOTO_SUFFIXES, DataError, expand_photos
-from mpox_keras.errors import require
+from mpox_keras.utils.errors import require
 
 LIST_SUFFIXES = (".csv", ".parquet")
 

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from mpox_keras.errors import MpoxKerasError
-from mpox_keras.files import replacing
+from mpox_keras.utils.errors import MpoxKerasError
+from mpox_keras.utils.files import replacing
 
 PLAN_FILE = "plan.jsonl"
 SHARDS_FOLDER = "shards"

@@ -19,10 +19,7 @@ from pathlib import Path
 import joblib
 
 from mpox_keras._version import __version__
-from mpox_keras.errors import require
-from mpox_keras.files import locked, replacing
-from mpox_keras.prediction import DISCLAIMER, Prediction, Predictor
-from mpox_keras.quiet import silenced_stderr
+from mpox_keras.inference.prediction import DISCLAIMER, Prediction, Predictor
 from mpox_keras.screening.inputs import absolute, find_inputs
 from mpox_keras.screening.plan import (
     SHARDS_FOLDER,
@@ -34,7 +31,10 @@ from mpox_keras.screening.plan import (
     shard_path,
     write_plan,
 )
-from mpox_keras.workers import spread
+from mpox_keras.utils.errors import require
+from mpox_keras.utils.files import locked, replacing
+from mpox_keras.utils.parallel import run_parallel
+from mpox_keras.utils.stderr import silenced_stderr
 
 SUMMARY_FILE = "summary.json"
 
@@ -117,7 +117,7 @@ def screen_photos(
                 _spread_over_cluster(missing, work, beam_options)
             else:
                 done = len(shards) - len(missing)
-                for _ in spread((joblib.delayed(screen_shard)(shard, work) for shard in missing), workers):
+                for _ in run_parallel((joblib.delayed(screen_shard)(shard, work) for shard in missing), workers):
                     done += 1
                     progress("shards", done, len(shards))
             if missing := _missing(folder, shards):
@@ -140,10 +140,10 @@ def screen_photos(
 
 def _load(source, bundle) -> Predictor:
     if bundle is None:
-        from mpox_keras.classifier import load_classifier
+        from mpox_keras.inference.classifier import load_classifier
 
         return load_classifier(source)
-    from mpox_keras.export.bundle import load_bundle
+    from mpox_keras.inference.bundle import load_bundle
 
     with silenced_stderr():
         return load_bundle(bundle)
@@ -221,9 +221,9 @@ def _records(photos: Iterable[tuple[str, str]], predictions: Iterable[Prediction
         **{f"probability_{name}": pyarrow.float32() for name in classes},
         "label": pyarrow.string(),
         "answer": pyarrow.string(),
-        "doubt": pyarrow.string(),
+        "abstention_reason": pyarrow.string(),
         "mpox_suspected": pyarrow.bool_(),
-        "unfamiliarity": pyarrow.float32(),
+        "ood_score": pyarrow.float32(),
         "error": pyarrow.string(),
     }
     rows = [
@@ -233,9 +233,9 @@ def _records(photos: Iterable[tuple[str, str]], predictions: Iterable[Prediction
             **{f"probability_{name}": value for name, value in prediction.probabilities.items()},
             "label": prediction.label,
             "answer": prediction.answer,
-            "doubt": prediction.doubt,
+            "abstention_reason": prediction.abstention_reason,
             "mpox_suspected": prediction.mpox_suspected,
-            "unfamiliarity": prediction.unfamiliarity,
+            "ood_score": prediction.ood_score,
             "error": prediction.error and _text(prediction.error),
         }
         for (id, _), prediction in zip(photos, predictions, strict=True)

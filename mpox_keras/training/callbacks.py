@@ -11,8 +11,8 @@ import click
 import keras
 import numpy as np
 
-from mpox_keras.files import replacing
 from mpox_keras.training.runs import RunError
+from mpox_keras.utils.files import replacing
 
 
 class EpochLog(keras.callbacks.Callback):

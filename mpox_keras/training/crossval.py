@@ -15,17 +15,17 @@ from mpox_keras.data.folder import Photo, metadata_columns
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.splits import assign_folds
 from mpox_keras.data.styles import assign_styles
-from mpox_keras.evaluation.binary import evaluate_mpox_against_others
-from mpox_keras.evaluation.calibration import choose_limits
+from mpox_keras.evaluation.external import evaluate_mpox_against_other_rashes
 from mpox_keras.evaluation.metrics import evaluate_predictions
-from mpox_keras.evaluation.report import write_report
-from mpox_keras.files import locked, replacing
-from mpox_keras.training.folds import Examples, train_left_out
+from mpox_keras.evaluation.thresholds import choose_thresholds
+from mpox_keras.reports.report import write_report
+from mpox_keras.training.folds import PhotoArrays, train_left_out
 from mpox_keras.training.runs import environment, open_run, training_seconds
+from mpox_keras.utils.files import locked, replacing
 
 _SPLITS = {
     "grouped": "groups kept together, augmentation of the training part only",
-    "style": "trained on wide shots and judged on close-ups, and the other way round, groups kept together",
+    "style": "trained on wide shots and evaluated on close-ups, and the other way round, groups kept together",
     "stratified": "groups ignored and duplicates left in, augmentation of the training part only",
     "copies_first": "augmented copies of every photo made before the split, groups ignored and duplicates left in",
 }
@@ -51,20 +51,20 @@ def cross_validate(
 ) -> dict:
     """Train one network per fold on the photos of the other folds and predict the photos left out.
 
-    The last weights of the schedule are judged: no fold is used to stop early or to choose anything. A run that was cut off
+    The last weights of the schedule are evaluated: no fold is used to stop early or to choose anything. A run that was cut off
     goes on in the fold and epoch it was in.
 
     Args:
         config: the experiment.
         photos: labelled photos; folds given with them are used, else grouped stratified ones are made, or those of the styles.
-        external: photos of mpox and of other rashes from elsewhere, judged by every fold's network and used for nothing.
+        external: photos of mpox and of other external rashes, evaluated by every fold's network and used for nothing.
         workers: how many networks are trained side by side, see `train_left_out`.
-        folder: gets a folder per fold, `out_of_fold.csv` (file, label, group, fold, one probability per class, unfamiliarity),
+        folder: gets a folder per fold, `out_of_fold.csv` (file, label, group, fold, one probability per class, ood_score),
             `results.json` and `report.html`.
 
     Returns:
-        Figures of `evaluate_predictions` and `choose_limits`, training seconds, config and environment; with external
-        photos also `external`: figures of `evaluate_mpox_against_others` for the mean of the networks' probabilities, and
+        Figures of `evaluate_predictions` and `choose_thresholds`, training seconds, config and environment; with external
+        photos also `external`: figures of `evaluate_mpox_against_other_rashes` for the mean of the networks' probabilities, and
         `external_auc`, the mean over the networks of the AUC per patient, which is what one network is worth.
 
     Raises:
@@ -78,34 +78,34 @@ def cross_validate(
     with locked(folder):
         open_run(folder, config, photos)
         pixels = load_photos(photos, config.model.image_size)
-        taught = config
+        training_config = config
         if config.data.split == "copies_first":
             photos, pixels = add_copies(photos, pixels, config)
-            taught = _for_copies(config)
+            training_config = _for_copies(config)
         groups = np.array([photo.group for photo in photos])
         if config.data.split == "style":
             folds = assign_styles(pixels, np.array([photo.label for photo in photos]), groups, config.seed)
         else:
             folds = assign_folds(photos, config.data.folds, config.seed)
-        examples = Examples(
+        arrays = PhotoArrays(
             pixels,
             labels=np.array([classes.index(photo.label) for photo in photos]),
             folds=folds,
             external=load_photos(external, config.model.image_size) if external else None,
         )
         numbers = sorted(set(folds.tolist()))
-        answers = train_left_out(taught, examples, [(fold,) for fold in numbers], folder, workers)
-    probabilities, unfamiliarity = np.zeros((len(photos), len(classes))), np.zeros(len(photos))
+        answers = train_left_out(training_config, arrays, [(fold,) for fold in numbers], folder, workers)
+    probabilities, ood_score = np.zeros((len(photos), len(classes))), np.zeros(len(photos))
     for fold in numbers:
         held_out, answer = folds == fold, answers[fold,]
-        probabilities[held_out], unfamiliarity[held_out] = answer.probabilities, answer.unfamiliarity
+        probabilities[held_out], ood_score[held_out] = answer.probabilities, answer.ood_score
     seconds = {f"fold_{fold}": training_seconds(folder / f"fold_{fold}") for fold in numbers}
-    labels = examples.labels
+    labels = arrays.labels
 
-    _write_out_of_fold(folder / "out_of_fold.csv", photos, folds, probabilities, unfamiliarity, classes)
+    _write_out_of_fold(folder / "out_of_fold.csv", photos, folds, probabilities, ood_score, classes)
     results = {
         **evaluate_predictions(labels, probabilities, classes, folds=folds, metadata=metadata_columns(photos)),
-        "limits": choose_limits(labels, probabilities, classes, folds, unfamiliarity) if "mpox" in classes else None,
+        "thresholds": choose_thresholds(labels, probabilities, classes, folds, ood_score) if "mpox" in classes else None,
         **(_external_figures(external, [answers[fold,].external for fold in numbers], classes) if external else {}),
         "training_seconds": {**seconds, "total": sum(seconds.values())},
         "config": config.model_dump(),
@@ -162,7 +162,7 @@ def _external_figures(photos, probabilities, classes):
     patients = [photo.metadata.get("patient", "") for photo in photos if photo.label != "normal"]
 
     def figures(answers):
-        return evaluate_mpox_against_others(kinds[rashes] == "mpox", answers[rashes], classes, patients)
+        return evaluate_mpox_against_other_rashes(kinds[rashes] == "mpox", answers[rashes], classes, patients)
 
     each = [figures(answers)["auc_per_patient"] for answers in probabilities]
     return {
@@ -172,9 +172,9 @@ def _external_figures(photos, probabilities, classes):
     }
 
 
-def _write_out_of_fold(path, photos, folds, probabilities, unfamiliarity, classes):
+def _write_out_of_fold(path, photos, folds, probabilities, ood_score, classes):
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["file", "label", "group", "fold", *classes, "unfamiliarity"])
-        for photo, fold, row, unlike in zip(photos, folds, probabilities, unfamiliarity, strict=True):
+        writer.writerow(["file", "label", "group", "fold", *classes, "ood_score"])
+        for photo, fold, row, unlike in zip(photos, folds, probabilities, ood_score, strict=True):
             writer.writerow([photo.file, photo.label, photo.group, fold, *(f"{value:.6f}" for value in (*row, unlike))])

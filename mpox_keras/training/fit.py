@@ -9,23 +9,24 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mpox_keras.classifier import MODEL_FILE
 from mpox_keras.config import Config
 from mpox_keras.data.augmentation import training_batches
 from mpox_keras.data.folder import Photo
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.splits import split_off_validation
-from mpox_keras.errors import require
 from mpox_keras.evaluation.metrics import evaluate_predictions
-from mpox_keras.files import locked, replacing
-from mpox_keras.metadata import write_metadata
-from mpox_keras.models import FastMpoxNet, TransferModel, deploy
+from mpox_keras.inference.classifier import MODEL_FILE
+from mpox_keras.inference.metadata import write_metadata
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet, deploy
 from mpox_keras.models.stages import backbone_stages
+from mpox_keras.models.transfer import TransferModel
 from mpox_keras.training.callbacks import Checkpoint, EpochLog, Unfreezing, resume
 from mpox_keras.training.distribution import make_strategy, synchronize
 from mpox_keras.training.optimizer import LayerwiseAdamW
+from mpox_keras.training.out_of_distribution import add_ood_score
 from mpox_keras.training.runs import RunError, environment, open_run
-from mpox_keras.training.unfamiliarity import add_unfamiliarity
+from mpox_keras.utils.errors import require
+from mpox_keras.utils.files import locked, replacing
 
 
 def train(
@@ -119,10 +120,10 @@ def _load_trained(path):
 
 
 def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> dict | None:
-    """Train on labelled photos and write all that is needed to use, judge and repeat the result.
+    """Train on labelled photos and write all that is needed to use, evaluate and repeat the result.
 
     Args:
-        config: the experiment; `data.validation_fraction` of the photos, in whole groups, is left out and judged.
+        config: the experiment; `data.validation_fraction` of the photos, in whole groups, is left out and evaluated.
         photos: labelled photos with their groups.
         folder: the run folder; gets `model.keras`, `metadata.json` and what `open_run` and `train` write.
 
@@ -147,8 +148,8 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
         ]
         pixels, labels = arrays[0]
         model = train(config, pixels, labels, folder, validation=arrays[1] if validation else None)
-        if "unfamiliarity" not in model.output_names:
-            model = add_unfamiliarity(model, pixels, seed=config.seed)
+        if "ood_score" not in model.output_names:
+            model = add_ood_score(model, pixels, seed=config.seed)
             with replacing(folder / MODEL_FILE) as temporary:
                 model.save(temporary)
     results = None

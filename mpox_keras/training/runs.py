@@ -19,10 +19,10 @@ import tensorflow as tf
 from mpox_keras._version import __version__
 from mpox_keras.config import Config, ConfigError, dump_config, load_config
 from mpox_keras.data.folder import Photo
-from mpox_keras.errors import MpoxKerasError
-from mpox_keras.files import replacing
-from mpox_keras.metadata import file_sha256
+from mpox_keras.inference.metadata import file_sha256
 from mpox_keras.models.pretrained import load_pretrained_backbone
+from mpox_keras.utils.errors import MpoxKerasError
+from mpox_keras.utils.files import replacing
 
 
 class RunError(MpoxKerasError, RuntimeError):

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from mpox_keras.config import Config, ConfigError, parse_config
-from mpox_keras.errors import require
+from mpox_keras.utils.errors import require
 
 
 def draw_configs(config: Config, ranges: str | Path, trials: int, origin: str = "the config") -> list[Config]:

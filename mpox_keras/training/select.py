@@ -14,17 +14,17 @@ from mpox_keras.config import Config, dump_config
 from mpox_keras.data.folder import DataError, Photo, metadata_columns
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.splits import assign_folds
-from mpox_keras.errors import MpoxKerasError
-from mpox_keras.evaluation.complexity import measure_complexity
 from mpox_keras.evaluation.metrics import evaluate_predictions
-from mpox_keras.evaluation.plots import plot_selection
-from mpox_keras.evaluation.report import write_report
 from mpox_keras.export.speed import measure_speed
-from mpox_keras.files import locked, replacing
-from mpox_keras.models import deploy
+from mpox_keras.models.complexity import measure_complexity
+from mpox_keras.models.fast_mpoxnet import deploy
+from mpox_keras.reports.plots import plot_selection
+from mpox_keras.reports.report import write_report
 from mpox_keras.training.fit import build_model
-from mpox_keras.training.folds import Answers, Examples, train_left_out
+from mpox_keras.training.folds import FoldPredictions, PhotoArrays, train_left_out
 from mpox_keras.training.runs import environment, open_run, training_seconds
+from mpox_keras.utils.errors import MpoxKerasError
+from mpox_keras.utils.files import locked, replacing
 
 
 class SelectionError(MpoxKerasError, ValueError):
@@ -35,8 +35,8 @@ def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folde
     """Choose among networks by nested cross-validation (Varma and Simon 2006, doi 10.1186/1471-2105-7-91).
 
     For each fold a network is chosen without it: by its accuracy on each of the other folds, after training on the rest of
-    them. Trained on all of the other folds, the chosen one is judged on the fold that had no part in the choice. These
-    judgements together estimate what choosing in this way is worth. The winner, to be used from now on, is chosen in the same
+    them. Trained on all of the other folds, the chosen one is evaluated on the fold that had no part in the choice. These
+    evaluations together estimate what choosing in this way is worth. The winner, to be used from now on, is chosen in the same
     way from all folds; its own figure is flattered by the choice. Equal accuracy is decided for the smaller network.
 
     A network that leaves two folds out serves the choice for both of them, so that `k` folds take `k (k + 1) / 2` networks of
@@ -72,14 +72,14 @@ def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folde
         raise DataError(f"nested cross-validation needs three folds or more; there are {len(numbers)}.")
     left_out = [(fold,) for fold in numbers] + list(itertools.combinations(numbers, 2))
     labels = np.array([data.classes.index(photo.label) for photo in photos])
-    answers: dict[str, dict[tuple[int, ...], Answers]] = {}
+    answers: dict[str, dict[tuple[int, ...], FoldPredictions]] = {}
     for name, config in configs.items():
         click.echo(f"{name}: {len(left_out)} networks", err=True)
         pixels = load_photos(photos, config.model.image_size)
-        examples = Examples(pixels, labels, folds)
+        arrays = PhotoArrays(pixels, labels, folds)
         with locked(folder / name):
             open_run(folder / name, config, photos)
-            answers[name] = train_left_out(config, examples, left_out, folder / name, workers)
+            answers[name] = train_left_out(config, arrays, left_out, folder / name, workers)
 
     def best(accuracies):
         return max(accuracies, key=lambda name: (accuracies[name], -costs[name]["trainable_parameters"]))
@@ -121,7 +121,7 @@ def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folde
         labels,
         probabilities,
         title="Choice of a network",
-        protocol=f"Nested cross-validation over {len(numbers)} folds, groups kept together: each fold is judged by a network "
+        protocol=f"Nested cross-validation over {len(numbers)} folds, groups kept together: each fold is evaluated by a network "
         f"that was chosen among {len(configs)} without it, {len(photos)} photos in {len({p.group for p in photos})} groups",
         description="Chosen: " + ", ".join(f"{choice['network']} for fold {fold}" for fold, choice in chosen.items()) + ".",
         files=[photo.file for photo in photos],
@@ -146,8 +146,8 @@ def format_selection(results: dict) -> str:
 def _shared(configs):
     if len(configs) < 2:
         raise SelectionError(f"there is nothing to choose among {', '.join(configs) or 'no configs'}; give two or more.")
-    (first, config), *others = configs.items()
-    for name, other in others:
+    (first, config), *rest = configs.items()
+    for name, other in rest:
         for key in ("seed", "data"):
             if getattr(other, key) != getattr(config, key):
                 raise SelectionError(f"{name} and {first} differ in {key}; networks can only be compared on the same folds.")
@@ -173,7 +173,7 @@ def _costs(configs):
 
 
 def _accuracy_without(fold, answers, labels, folds):
-    """Accuracy of a candidate over all folds but one, each judged by the network that saw neither it nor that one."""
+    """Accuracy of a candidate over all folds but one, each evaluated by the network that saw neither it nor that one."""
     right = []
     for pair, answer in answers.items():
         if len(pair) == 2 and fold in pair:

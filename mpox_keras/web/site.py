@@ -10,9 +10,9 @@ import os
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from mpox_keras.errors import MpoxKerasError
-from mpox_keras.files import replacing_folder
-from mpox_keras.metadata import METADATA_FILE, read_metadata
+from mpox_keras.inference.metadata import METADATA_FILE, read_metadata
+from mpox_keras.utils.errors import MpoxKerasError
+from mpox_keras.utils.files import replacing_folder
 
 POLICY = {
     "default-src": "'none'",

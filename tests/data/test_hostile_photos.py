@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mpox_keras.data.photos import PhotoError, decode_photo
+from mpox_keras.data.decode import PhotoError, decode_photo
 
 TOOLS = Path(__file__).parents[2] / "tools"
 

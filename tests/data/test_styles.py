@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mpox_keras.data import DataError
+from mpox_keras.data.folder import DataError
 from mpox_keras.data.styles import assign_styles, framing
 
 SKIN, WALL = (205, 150, 125), (40, 90, 200)

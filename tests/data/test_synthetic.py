@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import ImageFilter
 
+from mpox_keras.data.decode import decode_photo
 from mpox_keras.data.folder import CLASSES, read_folder
-from mpox_keras.data.photos import decode_photo
 from mpox_keras.data.synthetic import draw_scene, write_synthetic_photos
 
 

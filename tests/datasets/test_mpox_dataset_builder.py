@@ -9,8 +9,8 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from mpox_keras.data.decode import decode_photo
 from mpox_keras.data.folder import CLASSES, DataError
-from mpox_keras.data.photos import decode_photo
 from mpox_keras.datasets.mpox import mpox_dataset_builder
 
 MSID_FOLDERS = ("Monkeypox", "Chickenpox", "Measles", "Normal")
@@ -358,5 +358,5 @@ def test_groups_in_two_folds_are_warned_of(tmp_path, caplog):
 
 
 def test_the_package_does_not_import_tensorflow_datasets():
-    code = "import sys, mpox_keras.data.folder, mpox_keras.data.photos; sys.exit('tensorflow_datasets' in sys.modules)"
+    code = "import sys, mpox_keras.data.folder, mpox_keras.data.decode; sys.exit('tensorflow_datasets' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

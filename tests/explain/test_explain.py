@@ -8,16 +8,18 @@ from click.testing import CliRunner
 from PIL import Image
 from tf_keras_vis.saliency import Saliency
 
-from mpox_keras.classifier import Classifier, load_classifier
 from mpox_keras.cli import main
 from mpox_keras.data.synthetic import draw_scene
-from mpox_keras.errors import MissingExtraError
-from mpox_keras.explain import METHODS, ExplanationError, deletion_and_insertion, explain, gradients, perturbation, randomised
+from mpox_keras.explain import gradients, perturbation
+from mpox_keras.explain.faithfulness import deletion_and_insertion, with_shuffled_weights
 from mpox_keras.explain.gradients import _logits, integrated_gradients
+from mpox_keras.explain.maps import METHODS, ExplanationError, explain
 from mpox_keras.explain.perturbation import occlusion, shap, superpixels
-from mpox_keras.export.bundle import load_bundle
-from mpox_keras.export.exporter import export_bundle
-from mpox_keras.prediction import Predictor
+from mpox_keras.export.bundle import export_bundle
+from mpox_keras.inference.bundle import load_bundle
+from mpox_keras.inference.classifier import Classifier, load_classifier
+from mpox_keras.inference.prediction import Predictor
+from mpox_keras.utils.errors import MissingExtraError
 
 MODEL_AGNOSTIC = ["class_activation_map", "occlusion", "lime", "shap"]
 
@@ -51,13 +53,13 @@ def heats(classifier, photo):
 
 @pytest.fixture(scope="module")
 def shuffled(classifier):
-    return randomised(classifier)
+    return with_shuffled_weights(classifier)
 
 
 @pytest.fixture(scope="module")
 def deaf(classifier):
     """No feature adds to any class."""
-    other = randomised(classifier)
+    other = with_shuffled_weights(classifier)
     kernel, bias = other.trained.get_layer("diagnosis").get_weights()
     other.trained.get_layer("diagnosis").set_weights([np.zeros_like(kernel), bias])
     return Classifier(other.trained, other.metadata)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mpox_keras.data import PhotoError, decode_photo
+from mpox_keras.data.decode import PhotoError, decode_photo
 from mpox_keras.explain.masks import MaskError, energy_in_lesion, find_mask, pointing_game, read_mask
 
 HEAT = np.array([[0.0, 0.2, 0.3], [0.5, 1.0, 1.0]])

@@ -9,16 +9,17 @@ from click.testing import CliRunner
 from PIL import Image
 
 from mpox_keras.cli import main
-from mpox_keras.data import Photo, PhotoError
+from mpox_keras.data.decode import PhotoError
+from mpox_keras.data.folder import Photo
 from mpox_keras.data.synthetic import write_synthetic_photos
-from mpox_keras.explain import ExplanationError, explain
+from mpox_keras.explain.maps import ExplanationError, explain
 from mpox_keras.explain.masks import MaskError, energy_in_lesion
 from mpox_keras.explain.measure import measure_explanations
+from mpox_keras.explain.occlusion_tests import VIEWS, hottest_region, middle_half, occlusion_test_figures, paint_over
 from mpox_keras.explain.report import write_explanation_report
-from mpox_keras.explain.shortcuts import VIEWS, hottest_region, middle_half, paint_over, shortcut_figures
-from mpox_keras.metadata import write_metadata
-from mpox_keras.models import FastMpoxNet
-from mpox_keras.prediction import Predictor
+from mpox_keras.inference.metadata import write_metadata
+from mpox_keras.inference.prediction import Predictor
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 
 ATTACK = "<script>alert(1)</script>"
 
@@ -53,7 +54,7 @@ def folders(tmp_path):
     photo[corner(), 0] = 255
     masks = {
         "seen": corner(),
-        "elsewhere": corner(top=False),
+        "outside": corner(top=False),
         "wrong": corner(),
         "empty": np.zeros((64, 64), bool),
         "bare": None,
@@ -80,7 +81,7 @@ def test_figures_over_a_folder(folders):
     lesions = results["lesions"]
     assert (lesions["photos"], lesions["without_mask"], lesions["share"]) == (3, 1, 0.25)
     assert "marks no lesion" in lesions["errors"]["mpox/empty.png"]
-    assert [example.photo.file for example in examples] == ["mpox/seen.png", "mpox/elsewhere.png"]
+    assert [example.photo.file for example in examples] == ["mpox/seen.png", "mpox/outside.png"]
 
     figures = results["methods"]["class_activation_map"]
     # Nothing speaks for the true class of the photo answered wrongly.
@@ -97,23 +98,23 @@ def test_figures_over_a_folder(folders):
     assert results["shuffled_photos"] == 0
     json.dumps(results, allow_nan=False)
 
-    views = results["shortcuts"]["lesion"]["views"]
+    views = results["occlusion_tests"]["lesion"]["views"]
     assert views["whole"]["accuracy"] == pytest.approx(2 / 3)
     # Of three masks two hide what the answer comes from, and for one of these photos the other answer is right.
     assert views["covered"]["changed"] == pytest.approx(2 / 3)
     assert views["covered"]["accuracy"] == pytest.approx(2 / 3)
     assert views["only"]["changed"] == pytest.approx(1 / 3)
     assert views["only"]["accuracy"] == pytest.approx(1 / 3)
-    assert results["shortcuts"]["hottest"]["views"]["covered"]["changed"] == 1
-    assert results["shortcuts"]["hottest"]["views"]["only"]["changed"] == 0
-    assert results["shortcuts"]["middle"]["photos"] == 5
+    assert results["occlusion_tests"]["hottest"]["views"]["covered"]["changed"] == 1
+    assert results["occlusion_tests"]["hottest"]["views"]["only"]["changed"] == 0
+    assert results["occlusion_tests"]["middle"]["photos"] == 5
 
 
 def test_shortcut_figures_by_hand():
     # Two photos, two classes: the first changes its answer where the region is covered, the second where the rest is.
     first = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.9, 0.1], [0.9, 0.1]])
     second = np.array([[0.7, 0.3], [0.7, 0.3], [0.7, 0.3], [0.1, 0.9], [0.4, 0.6]])
-    figures = shortcut_figures(np.stack([first, second]), [0, 1])
+    figures = occlusion_test_figures(np.stack([first, second]), [0, 1])
     assert list(figures) == list(VIEWS)
     assert [figures[view]["changed"] for view in VIEWS] == [0, 0.5, 0, 0.5, 0.5]
     assert [figures[view]["accuracy"] for view in VIEWS] == [0.5, 0, 0.5, 1, 1]
@@ -121,7 +122,7 @@ def test_shortcut_figures_by_hand():
     assert figures["covered"]["probability_of_first_answer"] == pytest.approx((0.2 + 0.7) / 2)
     assert figures["whole"]["changed_interval"][0] == 0
     with pytest.raises(ValueError, match="do not fit"):
-        shortcut_figures(np.stack([first, second]), [0])
+        occlusion_test_figures(np.stack([first, second]), [0])
 
 
 def test_regions_have_the_size_they_should():
@@ -182,7 +183,7 @@ def test_the_command_writes_report_and_figures(tmp_path):
     # Of eight photos those with a mask come first; one of the two masks is of another photo.
     assert (figures["lesions"]["photos"], figures["lesions"]["without_mask"]) == (1, 1)
     assert list(figures["lesions"]["errors"]) == ["mpox/mpox_000_0.png"]
-    assert figures["shortcuts"]["lesion"]["photos"] == 1
+    assert figures["occlusion_tests"]["lesion"]["photos"] == 1
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Pointing game" in page
     assert "expected the same proportions" in page.lower()

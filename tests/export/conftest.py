@@ -2,7 +2,7 @@
 
 import pytest
 
-from mpox_keras.data import read_folder
+from mpox_keras.data.folder import read_folder
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
 

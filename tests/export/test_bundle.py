@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from mpox_keras.classifier import load_classifier
 from mpox_keras.cli import main
-from mpox_keras.data import read_folder
-from mpox_keras.export import exporter
-from mpox_keras.export.bundle import RUNTIMES, load_bundle
-from mpox_keras.export.exporter import ExportError, evenly, export_bundle
+from mpox_keras.data.folder import read_folder
+from mpox_keras.export import bundle as exporter
+from mpox_keras.export.bundle import ExportError, export_bundle, stratified_sample
 from mpox_keras.export.parity import compare, verify_bundle
-from mpox_keras.metadata import ClassifierError, file_sha256, write_metadata
-from mpox_keras.models import FastMpoxNet
+from mpox_keras.inference.bundle import RUNTIMES, load_bundle
+from mpox_keras.inference.classifier import load_classifier
+from mpox_keras.inference.metadata import ClassifierError, file_sha256, write_metadata
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 
 PRESET = "fast_mpoxnet_msid"
 
@@ -127,7 +127,7 @@ def test_compare_finds_what_differs(classifier):
     trained = {"probabilities": np.array([[0.9, 0.1, 0, 0], [0.2, 0.8, 0, 0], [0.04, 0, 0, 0.96]])}
     exported = {"probabilities": np.array([[0.9, 0.1, 0, 0], [0.6, 0.4, 0, 0], [0.06, 0, 0, 0.94]])}
     for outputs in (trained, exported):
-        outputs["unfamiliarity"] = np.zeros((3, 1))
+        outputs["ood_score"] = np.zeros((3, 1))
     figures = compare(classifier, trained, exported, labels)
     assert figures["largest_difference"] == pytest.approx(0.4)
     assert figures["mean_difference"] == pytest.approx((0.4 + 0.4 + 0.02 + 0.02) / 12)
@@ -262,8 +262,8 @@ def test_a_network_without_thresholds_or_unfamiliarity_always_answers(run, tmp_p
 def test_photos_for_calibration_are_drawn_evenly(folder_of_photos, classifier):
     photos = read_folder(folder_of_photos, classifier.classes)
     photos = [photo for photo in photos if photo.label != "measles" or photo.file.endswith("000_0.png")]
-    chosen = evenly(photos, 9)
+    chosen = stratified_sample(photos, 9)
     assert sorted(photo.label for photo in chosen) == ["chickenpox"] * 3 + ["measles"] + ["mpox"] * 3 + ["normal"] * 2
-    assert chosen == evenly(photos, 9)
+    assert chosen == stratified_sample(photos, 9)
     assert len({photo.file for photo in chosen}) == 9
-    assert len(evenly(photos, 1000)) == len(photos)
+    assert len(stratified_sample(photos, 1000)) == len(photos)

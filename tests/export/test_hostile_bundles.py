@@ -9,12 +9,12 @@ from pathlib import Path
 import keras
 import pytest
 
-import mpox_keras.export.bundle
-from mpox_keras.classifier import load_classifier
-from mpox_keras.export.bundle import load_bundle
-from mpox_keras.export.exporter import export_bundle
-from mpox_keras.metadata import ClassifierError, file_sha256, read_metadata, write_metadata
-from mpox_keras.models import FastMpoxNet
+import mpox_keras.inference.bundle
+from mpox_keras.export.bundle import export_bundle
+from mpox_keras.inference.bundle import load_bundle
+from mpox_keras.inference.classifier import load_classifier
+from mpox_keras.inference.metadata import ClassifierError, file_sha256, read_metadata, write_metadata
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 
 TOOLS = Path(__file__).parents[2] / "tools"
 
@@ -24,7 +24,7 @@ def network(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile") / "network"
     folder.mkdir()
     FastMpoxNet(input_shape=(32, 32, 3)).save(folder / "model.keras")
-    thresholds = {"mpox": 0.1, "confidence": 0.5, "unfamiliarity": 2.0}
+    thresholds = {"mpox": 0.1, "confidence": 0.5, "ood_score": 2.0}
     classes = ["mpox", "chickenpox", "measles", "normal"]
     metadata = {"classes": classes, "image_size": 32, "temperature": 1.0, "thresholds": thresholds}
     write_metadata(folder, metadata, ["model.keras"])
@@ -93,7 +93,7 @@ def test_python_code_in_a_network_does_not_run(bundles, tmp_path, format):
         lambda metadata: metadata.update(temperature=10**400),
         lambda metadata: metadata.update(thresholds=[]),
         lambda metadata: metadata.update(thresholds={"mpox": 0.1}),
-        lambda metadata: metadata["thresholds"].update(unfamiliarity=float("nan")),
+        lambda metadata: metadata["thresholds"].update(ood_score=float("nan")),
         lambda metadata: metadata["thresholds"].update(mpox=float("inf")),
         lambda metadata: metadata.update(sha256=[["labels.txt", "0"]]),
         lambda metadata: metadata["sha256"].update({"example": None}),
@@ -118,7 +118,7 @@ def test_metadata_that_is_no_object_is_refused(bundle, text):
 @pytest.mark.parametrize(
     "name", ["/etc/passwd", "../secret.txt", "x/../../secret.txt", "..\\secret.txt", "a\0b", "x" * 5000, "", ".", "\ud800"]
 )
-def test_names_that_lead_elsewhere_are_refused(bundle, name):
+def test_names_that_lead_outside_are_refused(bundle, name):
     secret = bundle.parent / "secret.txt"
     secret.write_text("secret")
     rewrite(bundle, lambda metadata: metadata["sha256"].update({name: file_sha256(secret)}))
@@ -127,7 +127,7 @@ def test_names_that_lead_elsewhere_are_refused(bundle, name):
 
 
 @pytest.mark.parametrize("name", ["labels.txt", "model.tflite", "metadata.json"])
-def test_links_that_lead_elsewhere_are_refused(bundle, name):
+def test_links_that_lead_outside_are_refused(bundle, name):
     os.rename(bundle / name, bundle.parent / name)
     (bundle / name).symlink_to(bundle.parent / name)
     with pytest.raises(ClassifierError, match=f"'{name}', which is not in the folder"):
@@ -145,15 +145,15 @@ def test_what_a_model_s_folder_holds_beside_the_files_named_is_refused(bundles, 
         load_bundle(folder)
 
 
-def test_a_manifest_that_leads_elsewhere_is_refused(bundles, tmp_path):
+def test_a_manifest_that_leads_outside_is_refused(bundles, tmp_path):
     folder = Path(shutil.copytree(bundles / "tfjs", tmp_path / "bundle"))
     model = json.loads((folder / "tfjs" / "model.json").read_text())
     (name,) = model["weightsManifest"][0]["paths"]
-    shutil.copy(folder / "tfjs" / name, tmp_path / "elsewhere.bin")
-    model["weightsManifest"][0]["paths"] = ["../../elsewhere.bin"]
+    shutil.copy(folder / "tfjs" / name, tmp_path / "outside.bin")
+    model["weightsManifest"][0]["paths"] = ["../../outside.bin"]
     (folder / "tfjs" / "model.json").write_text(json.dumps(model))
     rewrite(folder, lambda metadata: None)
-    with pytest.raises(ClassifierError, match=r"elsewhere\.bin', which is not in the folder"):
+    with pytest.raises(ClassifierError, match=r"outside\.bin', which is not in the folder"):
         load_bundle(folder)
 
 
@@ -205,7 +205,7 @@ def test_damaged_metadata_give_metadata_or_an_error(bundle, monkeypatch):
 
 
 def test_models_are_loaded_in_keras_s_safe_mode_only():
-    package = Path(mpox_keras.export.bundle.__file__).parents[1]
+    package = Path(mpox_keras.inference.bundle.__file__).parents[1]
     for path in package.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         assert "safe_mode" not in text, path

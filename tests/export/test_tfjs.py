@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from mpox_keras.export import tfjs
-from mpox_keras.export.exporter import export_bundle
-from mpox_keras.export.runtimes import GraphModel
+from mpox_keras.export.bundle import export_bundle
+from mpox_keras.inference.runtimes import GraphModel
 from mpox_keras.models.transfer import TransferModel
 
 JAVASCRIPT = Path(__file__).parent.parent / "javascript"

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from mpox_keras.data import read_folder
+from mpox_keras.data.folder import read_folder
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
-from mpox_keras.export.runtimes import LiteRT
 from mpox_keras.export.tflite import ConversionError, compact, convert_to_tflite, is_integer, operator_names
+from mpox_keras.inference.runtimes import LiteRT
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +75,12 @@ def test_int8_is_integer_to_both_ends(converted):
 
 def test_int8_reaches_an_unfamiliarity_over_that_of_its_calibration(classifier, expected, pixels):
     """An integer that saturates below the threshold would never refuse a picture."""
-    threshold = classifier.metadata["thresholds"]["unfamiliarity"]
-    unlike = expected["unfamiliarity"][:, 0]
+    threshold = classifier.metadata["thresholds"]["ood_score"]
+    unlike = expected["ood_score"][:, 0]
     assert unlike.max() > 1.5 * threshold
     familiar = pixels[unlike < 0.9 * threshold]
     converted = convert_to_tflite(classifier.trained, classifier.metadata["temperature"], "int8", familiar)
-    assert LiteRT(converted)(pixels[[unlike.argmax()]])["unfamiliarity"][0, 0] > 1.2 * threshold
+    assert LiteRT(converted)(pixels[[unlike.argmax()]])["ood_score"][0, 0] > 1.2 * threshold
 
 
 def test_compact_keeps_every_number(converted, pixels):

@@ -6,7 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from mpox_keras.layers import ABLGFM, PointwiseBlock, ShuffleUnit
+from mpox_keras.layers.ablgfm import ABLGFM
+from mpox_keras.layers.pointwise import PointwiseBlock
+from mpox_keras.layers.shuffle_unit import ShuffleUnit
 
 CASES = {
     "pointwise": (PointwiseBlock, {"filters": 6}, [(8, 8, 4)], (8, 8, 6)),

@@ -6,11 +6,12 @@ import keras
 import numpy as np
 import pytest
 
-from mpox_keras.errors import MissingExtraError
-from mpox_keras.models import TransferModel, deploy
 from mpox_keras.models.efficientnet_lite import EFFICIENTNET_LITE, EfficientNetLite
+from mpox_keras.models.fast_mpoxnet import deploy
 from mpox_keras.models.pretrained import PretrainedWeightsError
 from mpox_keras.models.stages import backbone_stages
+from mpox_keras.models.transfer import TransferModel
+from mpox_keras.utils.errors import MissingExtraError
 
 torch = pytest.importorskip("torch", reason="the reference needs PyTorch (extra `convert`)")
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mpox_keras import FastMpoxNet, deploy
-from mpox_keras.evaluation.complexity import measure_complexity
+from mpox_keras.models.complexity import measure_complexity
 
 SHAPE = (64, 64, 3)
 

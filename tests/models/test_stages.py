@@ -1,7 +1,8 @@
 """Backbones in stages."""
 
-from mpox_keras.models import FastMpoxNet, TransferModel
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 from mpox_keras.models.stages import backbone_stages, layers_inside
+from mpox_keras.models.transfer import TransferModel
 
 
 def test_every_layer_of_the_backbone_is_in_one_stage_and_none_of_the_head():

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from mpox_keras.config import NETWORKS
-from mpox_keras.models import TransferModel, deploy
 from mpox_keras.models.efficientnet_lite import EFFICIENTNET_LITE
+from mpox_keras.models.fast_mpoxnet import deploy
 from mpox_keras.models.pretrained import PretrainedWeightsError
-from mpox_keras.models.transfer import NetworkError
+from mpox_keras.models.transfer import NetworkError, TransferModel
 
 PHOTOS = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
 
@@ -45,7 +45,7 @@ def test_a_network_and_its_preprocessing_are_saved_together(tmp_path):
 
 
 def test_a_few_steps_are_enough_for_the_statistics_to_follow():
-    """keras.applications lets batch norms move by a thousandth a step; a short training would be judged by stale ones."""
+    """keras.applications lets batch norms move by a thousandth a step; a short training would be evaluated by stale ones."""
     model = TransferModel("MobileNetV3Small", width=0.5, input_shape=(32, 32, 3))
     normalizations = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert normalizations

@@ -17,13 +17,13 @@ from PIL import Image
 
 from mpox_keras.cli import main
 from mpox_keras.data.folder import CLASSES
-from mpox_keras.export.bundle import load_bundle
-from mpox_keras.export.exporter import export_bundle
-from mpox_keras.metadata import write_metadata
-from mpox_keras.models import FastMpoxNet
+from mpox_keras.export.bundle import export_bundle
+from mpox_keras.inference.bundle import load_bundle
+from mpox_keras.inference.metadata import write_metadata
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 from mpox_keras.screening import plan
 from mpox_keras.screening.inputs import find_inputs
-from mpox_keras.training.unfamiliarity import add_unfamiliarity
+from mpox_keras.training.out_of_distribution import add_ood_score
 
 
 def call(*arguments):
@@ -43,8 +43,8 @@ def write_photo(path, seed):
 def bundle(tmp_path_factory):
     folder = tmp_path_factory.mktemp("network")
     pixels = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype="uint8")
-    add_unfamiliarity(FastMpoxNet(input_shape=(32, 32, 3)), pixels).save(folder / "model.keras")
-    thresholds = {"mpox": 0.25, "confidence": 0.26, "unfamiliarity": 0.5}
+    add_ood_score(FastMpoxNet(input_shape=(32, 32, 3)), pixels).save(folder / "model.keras")
+    thresholds = {"mpox": 0.25, "confidence": 0.26, "ood_score": 0.5}
     metadata = {"classes": list(CLASSES), "image_size": 32, "temperature": 1.0, "thresholds": thresholds}
     write_metadata(folder, metadata, ["model.keras"])
     export_bundle(folder, folder / "bundle")

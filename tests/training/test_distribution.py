@@ -14,7 +14,7 @@ import tensorflow as tf
 processor = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
 from mpox_keras.config import ConfigError, parse_config
-from mpox_keras.training import train
+from mpox_keras.training.fit import train
 losses = {}
 for distribution in ("none", "mirrored"):
     config = parse_config({

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from mpox_keras.classifier import load_classifier
 from mpox_keras.config import load_config, parse_config
-from mpox_keras.data import read_ungrouped_photos
 from mpox_keras.data.folder import CLASSES, read_folder
+from mpox_keras.data.sources import read_ungrouped_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
-from mpox_keras.models import deploy
+from mpox_keras.inference.classifier import load_classifier
+from mpox_keras.models.fast_mpoxnet import deploy
 from mpox_keras.models.pretrained import UNIT_RANGE, PretrainedBackbone, PretrainedWeightsError
-from mpox_keras.training import cross_validate, fit_photos, train
-from mpox_keras.training.fit import build_model, class_weights, compile_model
+from mpox_keras.training.crossval import cross_validate
+from mpox_keras.training.fit import build_model, class_weights, compile_model, fit_photos, train
 from mpox_keras.training.runs import RunError, open_run
 
 TINY = {
@@ -218,7 +218,7 @@ def test_cross_validation_predicts_every_photo_by_a_network_that_never_saw_its_g
 
 
 def test_other_splits_show_what_they_are(folder, tmp_path):
-    """Photos from elsewhere are judged too; copies made before the split are photos of their own; classes may be others."""
+    """External photos are evaluated too; copies made before the split are photos of their own; classes may be others."""
     classes = ["mpox", "chickenpox", "acne", "normal"]
 
     def relabelled(photos):

@@ -12,7 +12,7 @@ from mpox_keras.data.folder import CLASSES, Photo
 from mpox_keras.data.sources import read_grouped_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
 from mpox_keras.training import fit, folds, select
-from mpox_keras.training.folds import Answers, Examples, train_left_out
+from mpox_keras.training.folds import PhotoArrays, FoldPredictions, train_left_out
 from mpox_keras.training.select import SelectionError, select_network
 
 CONFIG = parse_config(
@@ -32,10 +32,10 @@ def photos(tmp_path_factory):
 
 
 @pytest.fixture
-def examples():
+def arrays():
     random = np.random.default_rng(0)
     labels = np.arange(24) % 4
-    return Examples(random.integers(0, 256, (24, 32, 32, 3), "uint8"), labels, np.arange(24) // 8)
+    return PhotoArrays(random.integers(0, 256, (24, 32, 32, 3), "uint8"), labels, np.arange(24) // 8)
 
 
 def tiny(config, image_size=None):
@@ -46,18 +46,18 @@ def tiny(config, image_size=None):
     return keras.Model(inputs, {"diagnosis": keras.layers.Dense(4, name="diagnosis")(x)})
 
 
-def test_workers_give_the_answers_that_one_process_gives(examples, tmp_path):
+def test_workers_give_the_answers_that_one_process_gives(arrays, tmp_path):
     """In one process of its own, too: TensorFlow's threads, which set the last digits, are fixed once it runs."""
     left_out = [(0,), (0, 1)]
-    spread = train_left_out(CONFIG, examples, left_out, tmp_path / "spread", workers=2)
-    again = train_left_out(CONFIG, examples, left_out, tmp_path / "again", workers=2)
+    spread = train_left_out(CONFIG, arrays, left_out, tmp_path / "spread", workers=2)
+    again = train_left_out(CONFIG, arrays, left_out, tmp_path / "again", workers=2)
     assert [len(spread[folds].probabilities) for folds in left_out] == [8, 16]
     for folds_left_out in left_out:
         np.testing.assert_array_equal(again[folds_left_out].probabilities, spread[folds_left_out].probabilities)
         assert (tmp_path / "spread" / f"fold_{'_'.join(map(str, folds_left_out))}" / "model.keras").is_file()
 
 
-def test_a_network_never_sees_what_it_leaves_out(examples, tmp_path, monkeypatch):
+def test_a_network_never_sees_what_it_leaves_out(arrays, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(fit, "build_model", tiny)
     train = folds.train
@@ -67,29 +67,29 @@ def test_a_network_never_sees_what_it_leaves_out(examples, tmp_path, monkeypatch
         return train(config, pixels, labels, folder)
 
     monkeypatch.setattr(folds, "train", watched)
-    train_left_out(CONFIG, examples, [(0, 2)], tmp_path)
+    train_left_out(CONFIG, arrays, [(0, 2)], tmp_path)
     ((pixels, labels),) = seen
-    np.testing.assert_array_equal(pixels, examples.pixels[8:16])
-    np.testing.assert_array_equal(labels, examples.labels[8:16])
-    train_left_out(CONFIG, examples, [(0, 2)], tmp_path)
+    np.testing.assert_array_equal(pixels, arrays.pixels[8:16])
+    np.testing.assert_array_equal(labels, arrays.labels[8:16])
+    train_left_out(CONFIG, arrays, [(0, 2)], tmp_path)
     assert len(seen) == 1, "what has ended is not done again"
 
 
 def fake(accuracy):
-    """Answers with the given accuracy: (candidate, folds left out, fold that is judged) -> share of photos that are right."""
+    """FoldPredictions with the given accuracy: (candidate, folds left out, fold that is evaluated) -> share of photos that are right."""
 
-    def train_left_out(config, examples, left_out, folder, workers):
+    def train_left_out(config, arrays, left_out, folder, workers):
         made = {}
         for without in left_out:
-            held_out = np.isin(examples.folds, without)
+            held_out = np.isin(arrays.folds, without)
             probabilities = np.zeros((held_out.sum(), 4))
             for fold in without:
-                rows = np.flatnonzero(examples.folds[held_out] == fold)
+                rows = np.flatnonzero(arrays.folds[held_out] == fold)
                 right = round(accuracy(folder.name, without, fold) * len(rows))
-                answers = examples.labels[held_out][rows]
+                answers = arrays.labels[held_out][rows]
                 answers[right:] = (answers[right:] + 1) % 4
                 probabilities[rows, answers] = 1
-            made[without] = Answers(probabilities, np.zeros(len(probabilities)), None)
+            made[without] = FoldPredictions(probabilities, np.zeros(len(probabilities)), None)
         return made
 
     return train_left_out
@@ -126,7 +126,7 @@ def chosen_with(accuracy, candidates, photos, folder, monkeypatch):
 
 
 def test_a_fold_is_judged_by_what_was_chosen_without_it(candidates, made_up, tmp_path, monkeypatch):
-    """The large network shines on fold 2 alone: whoever chooses with that fold takes it, and is disappointed elsewhere."""
+    """The large network shines on fold 2 alone: whoever chooses with that fold takes it, and is disappointed on the others."""
 
     def accuracy(name, without, fold):
         if len(without) == 1:

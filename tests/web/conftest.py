@@ -8,7 +8,7 @@ from PIL import Image
 from web_app import App, serving
 
 from mpox_keras.data.synthetic import draw_scene
-from mpox_keras.export.exporter import export_bundle
+from mpox_keras.export.bundle import export_bundle
 from mpox_keras.web.site import build_site
 
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from web_app import serving
 
-from mpox_keras.export.exporter import export_bundle
+from mpox_keras.export.bundle import export_bundle
 from mpox_keras.web.site import build_site
 
 
@@ -99,9 +99,9 @@ def test_nothing_leaves_the_device_and_nothing_is_stored(app, server, drawn):
     assert not [url for url in kept if not url.startswith(server.address)]
 
 
-def test_the_page_and_its_workers_can_ask_for_nothing_elsewhere(start, server, site):
+def test_the_page_and_its_workers_can_ask_for_nothing_outside(start, server, site):
     app = start(server.address)
-    with serving(site) as elsewhere:
+    with serving(site) as outside:
         tries = app.page.evaluate(
             """async (address) => {
                 const inWorker = () => new Promise((sent, blocked) => {
@@ -125,11 +125,11 @@ def test_the_page_and_its_workers_can_ask_for_nothing_elsewhere(start, server, s
                 const page = [() => fetch(address, { mode: "no-cors" }), () => import(`${address}main.js`), inWorker, picture];
                 return Promise.all([...page, beacon, form].map((attempt) => attempt().then(() => "sent", () => "blocked")));
             }""",
-            elsewhere.address,
+            outside.address,
         )
         app.page.wait_for_timeout(500)
         assert tries == ["blocked"] * 6
-        assert elsewhere.answered == []
+        assert outside.answered == []
 
 
 def test_the_console_stays_silent(app, drawn):

@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from web_app import serving
 
 from mpox_keras.cli import main
-from mpox_keras.export.exporter import export_bundle
-from mpox_keras.metadata import ClassifierError, read_metadata
+from mpox_keras.export.bundle import export_bundle
+from mpox_keras.inference.metadata import ClassifierError, read_metadata
 from mpox_keras.web.server import make_server
 from mpox_keras.web.site import HEADERS, SiteError, build_site
 
@@ -238,7 +238,7 @@ def test_each_language_has_the_same_words_and_places(language):
 
 def test_every_word_is_used_and_every_word_used_is_there():
     sources = "".join(path.read_text() for path in APP.iterdir() if path.suffix in {".js", ".html"})
-    # Called by a class, a place or a doubt.
-    families = ("class_", "place_", "next_", "doubt_")
+    # Called by a class, a place or a abstention_reason.
+    families = ("class_", "place_", "next_", "abstention_")
     assert set(re.findall(r'(?:data-text=|data-label=|\btext\(|Failure\()"(\w+)"', sources)) <= set(words("en"))
     assert not [name for name in words("en") if not name.startswith(families) and f'"{name}"' not in sources]

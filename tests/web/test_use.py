@@ -127,7 +127,7 @@ def test_the_answer_not_sure_is_shown(app, tmp_path):
     assert "unlike the training photos" in app.page.locator("#reason").inner_text()
 
 
-def test_what_was_computed_of_an_unfamiliar_picture_is_not_put_forward(app, drawn, tmp_path):
+def test_what_was_computed_of_an_out_of_distribution_picture_is_not_put_forward(app, drawn, tmp_path):
     """The drawn skin gets an answer or is uncertain; the noise is like nothing that was learned from."""
     page = app.page
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (500, 700, 3), "uint8")).save(tmp_path / "noise.png")
@@ -138,11 +138,11 @@ def test_what_was_computed_of_an_unfamiliar_picture_is_not_put_forward(app, draw
         with Image.open(download.value.path()) as image:
             return (np.asarray(image.convert("RGB")) == [0xDD, 0xE6, 0xE6]).all(-1).any()
 
-    assert app.open(drawn).check().data()["doubt"] != "unfamiliar"
+    assert app.open(drawn).check().data()["abstention_reason"] != "out_of_distribution"
     assert page.locator("#bars").is_visible()
     assert bars_in_the_saved_image()
     page.click("#another")
-    assert app.open(tmp_path / "noise.png").check().data()["doubt"] == "unfamiliar"
+    assert app.open(tmp_path / "noise.png").check().data()["abstention_reason"] == "out_of_distribution"
     assert not page.locator("#bars").is_visible()
     assert not page.locator("#heat-map").is_visible()
     assert not bars_in_the_saved_image()
@@ -155,12 +155,12 @@ def test_an_alarm_for_mpox_is_told_with_its_price(app, classifier):
     words = app.page.evaluate(
         """async (metadata) => {
             const { describe } = await import("./result-view.js");
-            const prediction = { label: "measles", doubt: null, mpox_suspected: true };
+            const prediction = { label: "measles", abstention_reason: null, mpox_suspected: true };
             return [describe({ prediction, metadata }), describe({ prediction: { ...prediction, label: "mpox" }, metadata })];
         }""",
         {"out_of_fold": classifier.metadata["out_of_fold"]},
     )
-    point = classifier.metadata["out_of_fold"]["limits"]["operating_point"]
+    point = classifier.metadata["out_of_fold"]["thresholds"]["operating_point"]
     assert f"{100 * point['recall']:.0f}%" in words[0]["suspected"]
     assert f"{100 * (1 - point['specificity_other_rashes']):.0f}%" in words[0]["suspected"]
     assert words[1]["suspected"] == ""

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mpox_keras.data.photos import resize_photo
+from mpox_keras.data.decode import resize_photo
 from mpox_keras.data.synthetic import draw_scene
 from mpox_keras.web.server import make_server
 
@@ -134,18 +134,18 @@ def skin(label="measles", seed=1, size=(640, 480)):
     return draw_scene(label, np.random.default_rng(seed)).resize(size, Image.Resampling.BICUBIC)
 
 
-def judged(classifier, pixels):
+def evaluated(classifier, pixels):
     """What Python says of `(height, width, 3)`."""
     outputs = classifier.predict_pixels(resize_photo(pixels, classifier.image_size)[None])
-    return classifier.decide("photo", outputs["probabilities"][0], float(outputs["unfamiliarity"][0, 0])), outputs
+    return classifier.decide("photo", outputs["probabilities"][0], float(outputs["ood_score"][0, 0])), outputs
 
 
 def assert_same_answer(found, expected, outputs, tolerance=1e-3):
     for name, value in expected.probabilities.items():
         assert found["probabilities"][name] == pytest.approx(value, abs=tolerance)
-    assert found["unfamiliarity"] == pytest.approx(expected.unfamiliarity, rel=tolerance * 5)
+    assert found["ood_score"] == pytest.approx(expected.ood_score, rel=tolerance * 5)
     assert (found["label"], found["answer"]) == (expected.label, expected.answer)
-    assert (found["doubt"], found["mpox_suspected"]) == (expected.doubt, expected.mpox_suspected)
+    assert (found["abstention_reason"], found["mpox_suspected"]) == (expected.abstention_reason, expected.mpox_suspected)
     maps = outputs["class_activation_map"][0]
     np.testing.assert_allclose(np.reshape(found["class_activation_map"], maps.shape), maps, atol=0.005 * np.abs(maps).max())
 

@@ -9,7 +9,7 @@ from run_campaign import RUNS
 
 from doc_tables.common import RESULTS, load, over_folds, percent, table, with_interval
 from mpox_keras.data.folder import CLASSES
-from mpox_keras.evaluation.compare import compare_accuracy
+from mpox_keras.evaluation.comparison import compare_accuracy
 
 _CROSSVAL_HEADER = [
     "network",
@@ -56,10 +56,10 @@ def schedule_table():
         ("fast_mpoxnet", "30 epochs at 224 pixels (as in the README)"),
         ("schedule_80_epochs", "80 epochs at 224 pixels"),
         ("schedule_100_epochs_192", "100 epochs at 192 pixels"),
-        ("schedule_80_epochs_256", "80 epochs at 224 pixels, photos judged at 256"),
+        ("schedule_80_epochs_256", "80 epochs at 224 pixels, photos evaluated at 256"),
     ):
         results = load(name)
-        answered = next(row for row in results["limits"]["coverage_curve"] if row["coverage"] == 0.9)
+        answered = next(row for row in results["thresholds"]["coverage_curve"] if row["coverage"] == 0.9)
         rows.append(
             [
                 title,
@@ -67,12 +67,12 @@ def schedule_table():
                 with_interval(results["rash_classes_only"], "accuracy"),
                 f"{results['mpox_against_other_rashes']['auc']:.3f}",
                 percent(answered["accuracy"]),
-                percent(results["limits"]["expected_calibration_error_after"]),
+                percent(results["thresholds"]["expected_calibration_error_after"]),
                 f"{results['external_auc']:.2f}",
             ]
         )
     header = ["training", "accuracy over folds, mean ± SD", "rash classes only", "AUC, mpox against other rashes"]
-    return table([*header, "accuracy of the surest 90 %", "calibration error", "AUC per patient, elsewhere"], rows)
+    return table([*header, "accuracy of the surest 90 %", "calibration error", "AUC per patient, external"], rows)
 
 
 def ablation_table():
@@ -90,7 +90,7 @@ def ablation_table():
         rash = with_interval(results["rash_classes_only"], "accuracy")
         rows.append([title, over_folds(results), points, rash, auc, f"{results['external_auc']:.2f}"])
     header = ["network", "accuracy over folds, mean ± SD", "points more (95 % interval)", "rash classes only"]
-    return table([*header, "AUC, mpox against other rashes", "AUC per patient, elsewhere"], rows)
+    return table([*header, "AUC, mpox against other rashes", "AUC per patient, external"], rows)
 
 
 def seeds_table():
@@ -124,14 +124,14 @@ def variants_table():
         rash = with_interval(results["rash_classes_only"], "accuracy")
         rows.append([title, over_folds(results), points, rash, f"{results['external_auc']:.2f}"])
     header = ["network", "accuracy over folds, mean ± SD", "points more than three seeds (95 % interval)"]
-    return table([*header, "rash classes only", "AUC per patient, elsewhere"], rows)
+    return table([*header, "rash classes only", "AUC per patient, external"], rows)
 
 
-def compare(names, others):
+def compare(names, baseline):
     """Figures of `compare_accuracy` for out-of-fold predictions of the same photos, of one or more results on either side."""
-    first, second = ([row for name in side for row in predictions(name).items()] for side in (names, others))
+    first, second = ([row for name in side for row in predictions(name).items()] for side in (names, baseline))
     if [file for file, _ in first] != [file for file, _ in second]:
-        raise SystemExit(f"{', '.join([*names, *others])} are of different photos.")
+        raise SystemExit(f"{', '.join([*names, *baseline])} are of different photos.")
     right = ([_is_right(row) for _, row in rows] for rows in (first, second))
     return compare_accuracy(*right, [row["group"] for _, row in first])
 
@@ -145,7 +145,7 @@ def gain(figures):
 def flips_table():
     """What averaging over flipped photos adds."""
     flips = load("flips")
-    titles = VARIANTS | {"schedule_80_epochs_256": "80 epochs, photos judged at 256 pixels"}
+    titles = VARIANTS | {"schedule_80_epochs_256": "80 epochs, photos evaluated at 256 pixels"}
     rows = [[titles[name], *(over_folds(kinds[kind]) for kind in kinds)] for name, kinds in flips["networks"].items()]
     rows.append(["points more over all (95 % interval)", "", *(gain(figures) for figures in flips["gains"].values())])
     return table(["network", "photos as they are", "with their mirror images", "with all four flips"], rows)
@@ -158,7 +158,7 @@ def protocol_table():
         ("fast_mpoxnet", "scenes kept together (as in the README)"),
         ("protocol_stratified", "scenes ignored, duplicates left in"),
         ("protocol_copies_settings_grouped", "scenes kept together, with the settings of the next row"),
-        ("protocol_copies_first", "nine mild copies of each photo made before the split and judged too"),
+        ("protocol_copies_first", "nine mild copies of each photo made before the split and evaluated too"),
     ):
         results = load(name)
         rash = with_interval(results["rash_classes_only"], "accuracy")
@@ -212,10 +212,10 @@ def _is_right(row):
     return max(CLASSES, key=lambda name: float(row[name])) == row["label"]
 
 
-def shortcuts_table():
+def occlusion_table():
     """What is left without lesions."""
     rows = []
-    results = load("shortcuts")
+    results = load("occlusion_tests")
     for name, title in (
         ("whole", "the network, whole photos"),
         ("only_middle", "the network, only the middle half of each photo"),
@@ -225,17 +225,17 @@ def shortcuts_table():
         figures = results[name]
         auc = f"{figures['auc_mpox_against_other_rashes']:.3f}"
         rows.append([title, with_interval(figures, "accuracy"), with_interval(figures["rash_classes_only"], "accuracy"), auc])
-    return table(["what judges", "accuracy", "rash classes only", "AUC, mpox against other rashes"], rows)
+    return table(["what evaluates", "accuracy", "rash classes only", "AUC, mpox against other rashes"], rows)
 
 
 def external_table():
-    """The presets on photos from elsewhere."""
+    """The presets on external photos."""
     rows = []
     for preset, title in (
         ("fast_mpoxnet_msid", "[fast_mpoxnet_msid](MODEL_CARD.md)"),
         ("efficientnet_lite0_msid", "[efficientnet_lite0_msid](docs/model_card_efficientnet_lite0_msid.md)"),
     ):
-        figures, everyday = load(f"external_{preset}"), load(f"unfamiliar_{preset}")["everyday"]
+        figures, everyday = load(f"external_{preset}"), load(f"out_of_distribution_{preset}")["everyday"]
         refused = with_interval(everyday, "refused")
         rows.append([title, *(_auc_per(unit, figures) for unit in ("patient", "photo")), refused])
     counts = [f"{unit}, of {figures[f'{unit}s']} (95 % interval)" for unit in ("patient", "photo")]
@@ -248,16 +248,16 @@ def _auc_per(unit, figures):
     return f"{figures[f'auc_per_{unit}']:.2f} ({low:.2f} to {high:.2f})"
 
 
-def style_table():
-    """Networks trained on one framing and judged on the other, and the other way round."""
+def framing_split_table():
+    """Networks trained on one framing and evaluated on the other, and the other way round."""
     rows = []
     for name, title in (("fast_mpoxnet", "Fast-MpoxNet"), ("efficientnet_lite0", "EfficientNet-Lite0, its features frozen")):
-        for run, judged in ((name, "the other scenes, of both framings"), (f"style_{name}", "the other framing")):
+        for run, evaluated in ((name, "the other scenes, of both framings"), (f"framing_{name}", "the other framing")):
             results = load(run)
             rash = with_interval(results["rash_classes_only"], "accuracy")
             auc = f"{results['mpox_against_other_rashes']['auc']:.3f}"
-            rows.append([title, judged, with_interval(results, "accuracy"), rash, auc])
-    header = ["network", "judged on", "accuracy (95 % interval)", "rash classes only", "AUC, mpox against other rashes"]
+            rows.append([title, evaluated, with_interval(results, "accuracy"), rash, auc])
+    header = ["network", "evaluated on", "accuracy (95 % interval)", "rash classes only", "AUC, mpox against other rashes"]
     return table(header, rows)
 
 
@@ -265,19 +265,19 @@ def framing_table():
     """What was done against learning the framing."""
     rows = []
     for name, title in (
-        ("style_fast_mpoxnet", "as in the README"),
-        ("style_small_crops", "crops from 8 % of the area (35)"),
-        ("style_degradation", "half coarsened, half noisy, half encoded anew (none)"),
-        ("style_background", "half with what is no skin painted over (none)"),
-        ("style_all_changes", "small crops, degradation, grey and painted background together"),
+        ("framing_fast_mpoxnet", "as in the README"),
+        ("framing_small_crops", "crops from 8 % of the area (35)"),
+        ("framing_degradation", "half coarsened, half noisy, half encoded anew (none)"),
+        ("framing_background", "half with what is no skin painted over (none)"),
+        ("framing_all_changes", "small crops, degradation, grey and painted background together"),
     ):
         results = load(name)
-        points = "" if name == "style_fast_mpoxnet" else gain(compare([name], ["style_fast_mpoxnet"]))
+        points = "" if name == "framing_fast_mpoxnet" else gain(compare([name], ["framing_fast_mpoxnet"]))
         auc = f"{results['mpox_against_other_rashes']['auc']:.3f}"
         rash = with_interval(results["rash_classes_only"], "accuracy")
         rows.append([title, with_interval(results, "accuracy"), points, rash, auc, f"{results['external_auc']:.2f}"])
     header = ["training photos", "the other framing (95 % interval)", "points more (95 % interval)", "rash classes only"]
-    return table([*header, "AUC, mpox against other rashes", "AUC per patient, elsewhere"], rows)
+    return table([*header, "AUC, mpox against other rashes", "AUC per patient, external"], rows)
 
 
 def freezing_table():
@@ -289,11 +289,11 @@ def freezing_table():
         ("frozen_to_stage_3", "stage 4 and on"),
         ("frozen_to_stage_4", "fusion and heads alone"),
     ):
-        scenes, framing = load(name), load(f"style_{name}")
+        scenes, framing = load(name), load(f"framing_{name}")
         rows.append(
             [title, *(with_interval(results, "accuracy") for results in (scenes, framing)), f"{scenes['external_auc']:.2f}"]
         )
-    return table(["what learns", "other scenes, of both framings", "the other framing", "AUC per patient, elsewhere"], rows)
+    return table(["what learns", "other scenes, of both framings", "the other framing", "AUC per patient, external"], rows)
 
 
 def log_table():
@@ -315,7 +315,7 @@ def log_table():
             ]
         )
     header = ["run", "config and what is changed in it", "accuracy over folds, mean ± SD", "rash classes only"]
-    return table([*header, "AUC per patient, elsewhere", "minutes of a core that some runs shared"], rows)
+    return table([*header, "AUC per patient, external", "minutes of a core that some runs shared"], rows)
 
 
 def per_class_table():

@@ -16,20 +16,22 @@ from mpox_keras.data.folder import CLASSES
 def aims_table():
     """What was aimed at and not reached, and the best that was."""
     best, larger = load("schedule_80_epochs_256"), "EfficientNet-Lite0"
-    elsewhere = {name: load(f"external_{name}")["auc_per_patient"] for name in ("fast_mpoxnet_msid", "efficientnet_lite0_msid")}
-    refused = {name: load(f"unfamiliar_{name}")["everyday"]["refused"] for name in elsewhere}
-    surest = next(row for row in best["limits"]["coverage_curve"] if row["coverage"] == 0.9)
+    auc_external = {
+        name: load(f"external_{name}")["auc_per_patient"] for name in ("fast_mpoxnet_msid", "efficientnet_lite0_msid")
+    }
+    refused = {name: load(f"out_of_distribution_{name}")["everyday"]["refused"] for name in auc_external}
+    surest = next(row for row in best["thresholds"]["coverage_curve"] if row["coverage"] == 0.9)
     flipped = load("flips")["networks"]["schedule_80_epochs_256"]["with_all_flips"]
-    ours, theirs = (f"{value:.2f}" for value in elsewhere.values())
+    ours, theirs = (f"{value:.2f}" for value in auc_external.values())
     rows = [
         [
             "accuracy, scenes kept together",
             "90 %",
-            f"{over_folds(best)}, judged at 256 pixels; {over_folds(flipped)} with flips",
+            f"{over_folds(best)}, evaluated at 256 pixels; {over_folds(flipped)} with flips",
         ],
         ["accuracy, scenes ignored", "94.3 %, as of Yue et al.", over_folds(load("protocol_stratified"))],
-        ["accuracy of the surest 90 %", "97 %", f"{percent(surest['accuracy'])}, judged at 256 pixels"],
-        ["AUC per patient, elsewhere", "0.80", f"{ours} as shipped; {larger} {theirs}"],
+        ["accuracy of the surest 90 %", "97 %", f"{percent(surest['accuracy'])}, evaluated at 256 pixels"],
+        ["AUC per patient, external", "0.80", f"{ours} as shipped; {larger} {theirs}"],
         [
             "everyday photos refused, and 10 % of MSID",
             "90 %",
@@ -50,7 +52,7 @@ def together_table():
     seeds = ["fast_mpoxnet", "fast_mpoxnet_seed_1", "fast_mpoxnet_seed_2"]
     rows = []
     for title, names in (
-        ("Fast-MpoxNet, 80 epochs, judged at 256 pixels", [best]),
+        ("Fast-MpoxNet, 80 epochs, evaluated at 256 pixels", [best]),
         ("Fast-MpoxNet from three seeds", seeds),
         ("Fast-MpoxNet after four trainings", [name for name in RUNS if name in seeds[:1] or name.startswith("schedule_")]),
         ("EfficientNet-Lite0, its features frozen", [larger]),
@@ -60,7 +62,7 @@ def together_table():
     return table(["networks", "averaged", "accuracy"], rows)
 
 
-def beyond_table():
+def misclassified_by_all_table():
     """Photos that every pretrained network of the campaign, on the grouped folds, takes for another class."""
     names = [name for name, (_, *changed) in RUNS.items() if not re.search("data.split|model.weights", " ".join(changed))]
     names = [name for name in names if (RESULTS / f"{name}.csv").is_file()]

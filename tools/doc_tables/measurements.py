@@ -38,17 +38,17 @@ def parity_table(preset):
     """What each kind of export of a preset keeps."""
     rows = []
     for row in load(f"parity_{preset}")["rows"]:
-        judged = row["out_of_fold"]
+        evaluated = row["out_of_fold"]
         rows.append(
             [
                 row["format"],
                 row["precision"],
                 f"{row['model_bytes'] / 1e6:.2f} MB",
-                f"{judged['largest_difference']:.0e}",
-                f"{judged['mean_difference']:.0e}",
-                f"{100 * judged['top_class_agreement']:.2f} %",
-                f"{100 * judged['answer_agreement']:.2f} %",
-                f"{100 * (judged['exported_accuracy'] - judged['trained_accuracy']):+.2f}",
+                f"{evaluated['largest_difference']:.0e}",
+                f"{evaluated['mean_difference']:.0e}",
+                f"{100 * evaluated['top_class_agreement']:.2f} %",
+                f"{100 * evaluated['answer_agreement']:.2f} %",
+                f"{100 * (evaluated['exported_accuracy'] - evaluated['trained_accuracy']):+.2f}",
                 f"{100 * row['preset']['top_class_agreement']:.2f} %",
             ]
         )

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from PIL import Image, ImageOps
 
-import mpox_keras.layers  # noqa: F401 - one of the model's layers is its own
+import mpox_keras  # noqa: F401 - some of the model's layers are its own
 
 folder = Path(__file__).parent
 metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
@@ -23,6 +23,6 @@ for path in sys.argv[1:]:
     outputs = model.predict_on_batch(np.asarray(photo)[None])
     probabilities = outputs["probabilities"][0]
     answer, limits = metadata["classes"][probabilities.argmax()], metadata["thresholds"]
-    if limits and (outputs["unfamiliarity"][0, 0] > limits["unfamiliarity"] or probabilities.max() < limits["confidence"]):
+    if limits and (outputs["ood_score"][0, 0] > limits["ood_score"] or probabilities.max() < limits["confidence"]):
         answer = "not sure"
     print(path, answer, *(f"{label} {value:.3f}" for label, value in zip(metadata["classes"], probabilities, strict=True)))

@@ -21,6 +21,6 @@ for path in sys.argv[1:]:
     outputs = {name: values.numpy() for name, values in function(image=np.asarray(photo, "float32")[None]).items()}
     probabilities = outputs["probabilities"][0]
     answer, limits = metadata["classes"][probabilities.argmax()], metadata["thresholds"]
-    if limits and (outputs["unfamiliarity"][0, 0] > limits["unfamiliarity"] or probabilities.max() < limits["confidence"]):
+    if limits and (outputs["ood_score"][0, 0] > limits["ood_score"] or probabilities.max() < limits["confidence"]):
         answer = "not sure"
     print(path, answer, *(f"{label} {value:.3f}" for label, value in zip(metadata["classes"], probabilities, strict=True)))

@@ -33,6 +33,6 @@ for path in sys.argv[1:]:
     outputs = run(photo)
     probabilities = outputs["probabilities"][0]
     answer, limits = labels[probabilities.argmax()], metadata["thresholds"]
-    if limits and (outputs["unfamiliarity"][0, 0] > limits["unfamiliarity"] or probabilities.max() < limits["confidence"]):
+    if limits and (outputs["ood_score"][0, 0] > limits["ood_score"] or probabilities.max() < limits["confidence"]):
         answer = "not sure"
     print(path, answer, *(f"{label} {value:.3f}" for label, value in zip(labels, probabilities, strict=True)))

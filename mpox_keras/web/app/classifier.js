@@ -1,6 +1,6 @@
 import { callsTo } from "./worker-call.js";
 
-// Answers of two engines for one picture may differ by this; GPUs of phones that compute with 16 bits are off by more.
+// FoldPredictions of two engines for one picture may differ by this; GPUs of phones that compute with 16 bits are off by more.
 const TOLERANCE = 5e-3;
 // Another engine must be faster by this factor: a short measurement is not exact, and the first one is there already.
 const GAIN = 0.8;
@@ -43,7 +43,7 @@ export class Classifier {
 
   /**
    * @param {Uint8Array} pixels RGB samples, `image_size` x `image_size`.
-   * @returns {Promise<{probabilities: Float32Array, class_activation_map: Float32Array, unfamiliarity: Float32Array,
+   * @returns {Promise<{probabilities: Float32Array, class_activation_map: Float32Array, ood_score: Float32Array,
    *   milliseconds: number}>}
    */
   predict(pixels) {

@@ -133,7 +133,7 @@ async function check() {
     }
     const outputs = await classifier.predict(pixels);
     if (photo !== checked) return picture.close();
-    const prediction = decide([...outputs.probabilities], outputs.unfamiliarity?.[0] ?? null, metadata);
+    const prediction = decide([...outputs.probabilities], outputs.ood_score?.[0] ?? null, metadata);
     const { name, width, height } = photo;
     const engine = { name: classifier.engine.name, milliseconds: outputs.milliseconds };
     result = { prediction, map: outputs.class_activation_map, picture, metadata, engine, area, quality, photo: { name, width, height } };

@@ -8,14 +8,14 @@ export function fillModelCard(limits, card, bundle) {
   card.replaceChildren(...fromMarkdown(bundle.card));
 }
 
-function statements({ external, out_of_fold: judged, training_photos: photos }) {
+function statements({ external, out_of_fold: evaluated, training_photos: photos }) {
   const lines = [text("limits_research")];
   if (external) {
     const [low, high] = external.auc_per_patient_interval;
     lines.push(text("limits_external", { patients: external.patients, auc: number(external.auc_per_patient, 2), low: number(low, 2), high: number(high, 2) }));
   }
   if (photos) lines.push(text("limits_training", { photos: Object.values(photos).reduce((sum, count) => sum + count) }));
-  if (judged) lines.push(text("limits_accuracy", { accuracy: percent(judged.accuracy) }));
+  if (evaluated) lines.push(text("limits_accuracy", { accuracy: percent(evaluated.accuracy) }));
   return [...lines, text("limits_skin")];
 }
 

@@ -5,15 +5,15 @@ const byId = (id) => document.getElementById(id);
 
 /** The words of an answer, in the page's language; used on the page, in the saved image and by screen readers. */
 export function describe({ prediction, metadata }) {
-  const { label, doubt, mpox_suspected: suspected } = prediction;
-  const point = metadata.out_of_fold?.limits?.operating_point;
-  const following = doubt ? "next_not_sure" : `next_${label}`;
+  const { label, abstention_reason, mpox_suspected: suspected } = prediction;
+  const point = metadata.out_of_fold?.thresholds?.operating_point;
+  const following = abstention_reason ? "next_not_sure" : `next_${label}`;
   return {
-    answer: doubt ? text("not_sure") : text(label === "normal" ? "answer_normal" : "answer", { name: className(label) }),
-    reason: doubt ? text(`doubt_${doubt}`) : text("answer_reason"),
+    answer: abstention_reason ? text("not_sure") : text(label === "normal" ? "answer_normal" : "answer", { name: className(label) }),
+    reason: abstention_reason ? text(`abstention_${abstention_reason}`) : text("answer_reason"),
     // Where mpox is the answer, there is nothing to add.
     suspected:
-      suspected && (doubt || label !== "mpox")
+      suspected && (abstention_reason || label !== "mpox")
         ? [text("suspected"), point && text("suspected_price", { recall: percent(point.recall), alarms: percent(1 - point.specificity_other_rashes) })]
             .filter(Boolean)
             .join(" ")
@@ -43,7 +43,7 @@ export class ResultView {
     byId("suspected").hidden = !words.suspected;
     byId("next").textContent = words.next;
     // Of a picture unlike all it learned from, what the network computed means little.
-    byId("findings").open = result.prediction.doubt !== "unfamiliar";
+    byId("findings").open = result.prediction.abstention_reason !== "out_of_distribution";
     byId("bars").replaceChildren(...bars(result.prediction.probabilities));
     const classes = result.metadata.classes;
     byId("heat-map-class").replaceChildren(...classes.map((name) => new Option(className(name), name)));

@@ -14,7 +14,7 @@ export function asData({ prediction, map, area, quality, photo, metadata, engine
     area,
     warnings: quality.reasons,
     ...prediction,
-    answer: prediction.doubt ? "not sure" : prediction.label,
+    answer: prediction.abstention_reason ? "not sure" : prediction.label,
     class_activation_map: [...map],
     engine,
     model: { name: metadata.name, format: metadata.format, precision: metadata.precision, sha256: metadata.sha256["tfjs/model.json"], made_by: metadata.made_by },
@@ -63,7 +63,7 @@ function paint(context, result, heatMap, date) {
   write(words.reason, 28, INK);
   if (words.suspected) write(words.suspected, 28, INK);
   y += 16;
-  const shown = result.prediction.doubt === "unfamiliar" ? {} : result.prediction.probabilities;
+  const shown = result.prediction.abstention_reason === "out_of_distribution" ? {} : result.prediction.probabilities;
   for (const [name, value] of Object.entries(shown)) {
     write(`${className(name)}  ${percent(value)}`, 28, INK);
     context.fillStyle = TRACK;

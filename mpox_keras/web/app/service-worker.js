@@ -46,7 +46,7 @@ async function takeOver() {
 async function answer(request) {
   const url = new URL(request.url);
   if (url.protocol === "blob:") return fetch(request);
-  // Whatever a page asks for, nothing leaves for elsewhere.
+  // Whatever a page asks for, nothing leaves for any other place.
   if (url.origin !== location.origin) return Response.error();
   const cache = await caches.open(CACHE);
   const name = request.mode === "navigate" ? "./" : request;

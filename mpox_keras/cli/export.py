@@ -1,0 +1,56 @@
+"""Bundles for other programs, and their comparison with the trained network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from mpox_keras.cli.options import data_option, model_option, start_tensorflow
+
+
+@click.command()
+@model_option
+@click.option("--format", default="tflite", show_default=True, help="tflite, tfjs, keras or saved_model.")
+@click.option(
+    "--precision",
+    default="float32",
+    show_default=True,
+    help="float32; for tflite also float16, dynamic, int8; for tfjs also float16, uint16, uint8.",
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the bundle.")
+@click.option(
+    "--calibration",
+    metavar="DIR|mpox/CONFIG",
+    help="For int8: photos like those to come, in class folders; 100 to 500 are enough.",
+)
+def export(source, format, precision, out, calibration):
+    """Export a trained network as a bundle: model, labels, metadata, model card and an example."""
+    start_tensorflow()
+    from mpox_keras.data.sources import read_photos
+    from mpox_keras.export.bundle import export_bundle
+    from mpox_keras.inference.classifier import load_classifier
+
+    photos = read_photos(calibration, load_classifier(source).classes) if calibration else ()
+    made = export_bundle(source, out, format, precision, photos)
+    if precision == "int8" and made["calibration_photos"] < 100:
+        click.echo(f"only {made['calibration_photos']} photos for calibration; 100 to 500 keep more of the accuracy", err=True)
+    files = [path for path in out.rglob("*") if path.is_file()]
+    click.echo(f"bundle: {out} ({sum(path.stat().st_size for path in files) / 1e6:.2f} MB)")
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@data_option
+@click.option("--model", "--preset", "source", help="What the bundle was made from, if not where it says.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def verify(bundle, data, source, as_json):
+    """Compare a bundle with the trained network that it was made from."""
+    start_tensorflow()
+    from mpox_keras.data.sources import read_photos
+    from mpox_keras.export.parity import format_parity, verify_bundle
+    from mpox_keras.inference.bundle import load_bundle
+
+    figures = verify_bundle(bundle, read_photos(data, load_bundle(bundle).classes), source)
+    click.echo(json.dumps(figures, indent=2) if as_json else format_parity(figures))

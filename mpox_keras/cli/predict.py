@@ -1,0 +1,44 @@
+"""Predictions for photos."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import click
+
+from mpox_keras.cli.options import bundle_option, load_predictor, model_option
+from mpox_keras.utils.errors import MpoxKerasError
+
+_SUSPICION = {True: "suspected", False: "no", None: "-"}
+
+
+@click.command()
+@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
+@model_option
+@bundle_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with every attribute of Prediction.")
+def predict(photos, source, bundle, as_json):
+    """Predict photos: files, folders or globs. Exits with 2 if a photo could not be read."""
+    from mpox_keras.data.folder import expand_photos
+    from mpox_keras.inference.prediction import DISCLAIMER
+
+    files = expand_photos(photos)
+    classifier = load_predictor(source, bundle)
+    if not as_json:
+        click.echo(DISCLAIMER, err=True)
+        click.echo("  ".join(f"{name:>11}" for name in (*classifier.classes, "mpox?", "answer")) + "  file")
+    unreadable = 0
+    for prediction in classifier.predict(files):
+        unreadable += prediction.error is not None
+        if as_json:
+            click.echo(json.dumps({**dataclasses.asdict(prediction), "answer": prediction.answer}))
+        elif prediction.error:
+            click.echo(f"error: {prediction.error}", err=True)
+        else:
+            cells = [f"{value:.3f}" for value in prediction.probabilities.values()]
+            cells += [_SUSPICION[prediction.mpox_suspected], prediction.answer]
+            reason = f" ({prediction.abstention_reason})" if prediction.abstention_reason else ""
+            click.echo("  ".join(f"{cell:>11}" for cell in cells) + f"  {prediction.file}{reason}")
+    if unreadable:
+        raise MpoxKerasError(f"{unreadable} of the photos could not be read; the others are above.")

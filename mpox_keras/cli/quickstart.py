@@ -1,0 +1,27 @@
+"""The whole way once through."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mpox_keras.cli.options import show_progress, start_tensorflow
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), help="A folder of class folders; without it, drawn pictures.")
+@click.option("--out", default=Path("runs/quickstart"), show_default=True, type=click.Path(path_type=Path), help="Folder.")
+@click.option("--open/--no-open", "open_report", default=True, help="Open the report in the browser.")
+def quickstart(data, out, open_report):
+    """Build a dataset, train for a minute, evaluate, predict and show a report.
+
+    Without --data it works on synthetic pictures, which it draws itself.
+    """
+    start_tensorflow()
+    from mpox_keras.training.quickstart import run_quickstart
+
+    report = run_quickstart(data, out, echo=click.echo, progress=show_progress)
+    click.echo(f"report: {report}")
+    if open_report:
+        click.launch(report.resolve().as_uri())

@@ -1,0 +1,262 @@
+"""A data set of one's own photos from several sources: one layout, one file format, every photo once."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from mpox_keras.curation.check import LABEL_CONFLICT, PIXEL_DUPLICATE, UNREADABLE, check_folder
+from mpox_keras.curation.duplicates import Progress, import_cv2
+from mpox_keras.curation.sources import SourcePhoto, name_box, read_sources
+from mpox_keras.data.decode import PhotoError, decode_photo
+from mpox_keras.data.folder import CLASSES, DataError
+from mpox_keras.data.groups import connected_components
+from mpox_keras.data.loading import map_in_order
+from mpox_keras.utils.files import replacing_folder
+
+NEAR_IDENTICAL = "near identical"
+_METADATA_COLUMNS = ("file", "patient", "stage", "source", "skin_tone", "licence", "url", "origin", "sha256", "box")
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildReport:
+    """What `build_folder` made.
+
+    Attributes:
+        directory: the data set.
+        photos: every photo of every source, in the order of the sources.
+        groups: group number by file, of the photos kept.
+    """
+
+    directory: str
+    photos: list[SourcePhoto]
+    groups: dict[str, int]
+
+    @property
+    def kept(self) -> list[SourcePhoto]:
+        """The photos in the data set, sorted by file."""
+        return sorted((photo for photo in self.photos if not photo.drop), key=lambda photo: photo.file)
+
+    def mixed_groups(self) -> list[list[str]]:
+        """Files of each group with more than one label: photos of one scene or patient. Look at them."""
+        members = defaultdict(list)
+        for photo in self.kept:
+            members[self.groups[photo.file]].append(photo)
+        return [[photo.file for photo in group] for group in members.values() if len({photo.label for photo in group}) > 1]
+
+    def to_text(self) -> str:
+        """The report for people."""
+        kept, left_out = self.kept, [photo for photo in self.photos if photo.drop]
+        lines = [f"{len(kept)} photos in {len(set(self.groups.values()))} groups in {self.directory}"]
+        lines += [f"  {label}: {count}" for label, count in sorted(Counter(photo.label for photo in kept).items())]
+        lines.append("Kept of each source")
+        of_source = Counter(photo.source for photo in kept)
+        for source, count in Counter(photo.source for photo in self.photos).items():
+            lines.append(f"  {source}: {of_source[source]} of {count}")
+        lines.append(f"Left out, listed in left_out.csv: {len(left_out)}")
+        reasons = Counter(photo.drop.partition(":")[0] for photo in left_out)
+        lines += [f"  {reason}: {count}" for reason, count in sorted(reasons.items())]
+        mixed = self.mixed_groups()
+        lines.append(f"Groups with more than one label, kept: look at these: {len(mixed)}")
+        lines += [f"  {len(files)}: {', '.join(files[:4])}{', ...' if len(files) > 4 else ''}" for files in mixed]
+        unlicensed = Counter(photo.source for photo in kept if not photo.recorded.get("licence"))
+        lines.append(f"Without a known licence (--licence SOURCE=TEXT names it): {unlicensed.total()}")
+        lines += [f"  {source}: {count}" for source, count in unlicensed.items()]
+        return "\n".join(lines)
+
+
+def build_folder(
+    sources: Sequence[str | Path],
+    out: str | Path,
+    classes: Sequence[str] = CLASSES,
+    labels: Mapping[str, str] | None = None,
+    licences: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Build a folder of class folders from several sources, with each photo in it once.
+
+    A source is a folder of class folders, with the tables that `folder.read_folder` reads, or a CSV table with the columns
+    `file` (relative to the table) and `label` and, if wanted, `patient`, `stage`, `source`, `skin_tone`, `licence`, `url` and
+    those of a box to crop to: `left`, `top`, `width`, `height`. The source is called as its path, without suffix.
+
+    Photos are written as PNG, which leaves places, names and devices behind, as `CLASS/SOURCE_NUMBER.png`; the number is the
+    photo's place in its source. Of equal photos one is kept; where they are near identical and of several sources, those of
+    the source named first are kept; where their labels differ, none is. Groups join the photos of one scene, of one patient,
+    and those that the tables of a source put together. Folds given with a source are not taken over.
+
+    Args:
+        sources: folders and CSV tables.
+        out: gets the class folders, `groups.csv`, `metadata.csv` and `left_out.csv`; made whole or not at all.
+        classes: the class names allowed.
+        labels: class by label, for labels that are no class; "" leaves the photos out.
+        licences: licence by name of source, for photos whose table names none.
+        progress: called with the name of the step, how much of it is done, and how much there is.
+
+    Returns:
+        What was kept and what was left out, and why.
+
+    Raises:
+        DataError: a source, table, box, label or option does not fit, no photo is left, or `out` is not empty.
+        MissingExtraError: OpenCV is not installed.
+
+    Example:
+        >>> report = build_folder(["clinic", "web.csv"], "photos", labels={"varicella": "chickenpox", "acne": ""})
+        >>> print(report.to_text())
+    """
+    import_cv2()  # before minutes of decoding, not after
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out} is there already and not an empty folder. Give another one, or remove it.")
+    for path in map(Path, sources):
+        if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
+            raise DataError(f"{out} lies in the source {path} and would be taken for a part of it. Give a folder outside.")
+    photos = _name_files(read_sources(sources, classes, labels or {}, licences or {}))
+    with replacing_folder(out) as directory:
+        photos = _write_photos(photos, directory, progress)
+        check = check_folder(directory, classes, progress)
+        groups = _number_groups(photos, check)
+        drops = _find_duplicates(photos, check)
+        for file in drops:
+            (directory / file).unlink()
+        report = BuildReport(
+            directory=str(out),
+            photos=[dataclasses.replace(photo, **drops.get(photo.file, {})) for photo in photos],
+            groups={file: group for file, group in groups.items() if file not in drops},
+        )
+        if not report.kept:
+            names = ", ".join(dict.fromkeys(photo.source for photo in photos))
+            raise DataError(f"nothing is left of {names}: all photos contradict each other in label.")
+        _write_tables(report, directory)
+    return report
+
+
+def _name_files(photos):
+    """Number the photos of each source, also those left out, so that a name stays if other photos come or go."""
+    numbers = Counter()
+    named = []
+    for photo in photos:
+        numbers[photo.source] += 1
+        named.append(dataclasses.replace(photo, file=f"{photo.label}/{photo.source}_{numbers[photo.source]:04d}.png"))
+    return named
+
+
+def _write_photos(photos, directory, progress):
+    written = []
+    for photo in map_in_order(lambda photo: photo if photo.drop else _write_photo(photo, directory), photos):
+        written.append(photo)
+        if progress:
+            progress("writing", len(written), len(photos))
+    for source in dict.fromkeys(photo.source for photo in written):
+        drops = [photo.drop for photo in written if photo.source == source]
+        if all(drops):
+            raise DataError(f"no photo of the source {source} can be used; the first one: {drops[0]}")
+    return written
+
+
+def _write_photo(photo, directory):
+    try:
+        pixels = decode_photo(photo.path, name=photo.origin)
+    except PhotoError as error:
+        return dataclasses.replace(photo, drop=f"{UNREADABLE}: {error}")
+    if photo.box:
+        left, top, right, bottom = photo.box
+        height, width = pixels.shape[:2]
+        if left < 0 or top < 0 or right > width or bottom > height:
+            raise DataError(
+                f"{photo.place} has {name_box((left, top, right - left, bottom - top))}, which is not inside the photo "
+                f"of {width} x {height} pixels. Boxes are in pixels of the photo after its EXIF turn."
+            )
+        pixels = pixels[top:bottom, left:right]
+    path = directory / photo.file
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    with photo.path.open("rb") as stream:
+        return dataclasses.replace(photo, sha256=hashlib.file_digest(stream, "sha256").hexdigest())
+
+
+def _find_duplicates(photos, check):
+    """What changes of the photos that are to be left out, by file."""
+    written = {photo.file: photo for photo in photos if not photo.drop}
+    places = {file: place for place, file in enumerate(written)}
+    equal = {file: same for same in check.pixel_duplicates for file in same}
+    conflicting = {file for alike in check.label_conflicts for file in alike}
+    drops = {}
+    for alike in check.alike:
+        alike = sorted(alike, key=places.get)
+        kept = []
+        for file in alike:
+            copies = [other for other in kept if other in equal.get(file, ())]
+            if file in conflicting:
+                reason, originals = LABEL_CONFLICT, [other for other in alike if other != file]
+            elif copies:
+                reason, originals = PIXEL_DUPLICATE, copies
+            elif written[file].source != written[alike[0]].source:
+                reason, originals = NEAR_IDENTICAL, kept[:1]
+            else:
+                kept.append(file)
+                continue
+            names = tuple(f"{written[other].source}:{written[other].origin}" for other in originals)
+            drops[file] = {"drop": reason, "duplicate_of": names}
+    return drops
+
+
+def _number_groups(photos, check):
+    """Group numbers by file; photos that are left out as duplicates join what they belong to all the same."""
+    scenes = {photo.file: photo.group for photo in check.photos}
+    first, pairs = {}, []
+    for photo in photos:
+        if photo.drop:
+            continue
+        keys = [("scene", scenes[photo.file]), ("group", photo.source, photo.group)]
+        if photo.patient:
+            keys.append(("patient", photo.patient))
+        pairs += [(first.setdefault(key, photo.file), photo.file) for key in keys]
+    return connected_components(sorted(scenes), pairs)
+
+
+def _write_tables(report, directory):
+    kept = report.kept
+    groups = ((photo.file, photo.label, report.groups[photo.file], "") for photo in kept)
+    _write_table(directory / "groups.csv", ["file", "label", "group", "drop"], groups)
+    metadata = (
+        (
+            photo.file,
+            photo.patient,
+            photo.recorded.get("stage", ""),
+            photo.recorded.get("source") or photo.source,
+            photo.recorded.get("skin_tone", ""),
+            photo.recorded.get("licence", ""),
+            photo.recorded.get("url", ""),
+            photo.origin,
+            photo.sha256,
+            _box_text(photo.box),
+        )
+        for photo in kept
+    )
+    _write_table(directory / "metadata.csv", _METADATA_COLUMNS, metadata)
+    left_out = (
+        (photo.source, photo.origin, photo.label, photo.drop, "; ".join(photo.duplicate_of))
+        for photo in report.photos
+        if photo.drop
+    )
+    _write_table(directory / "left_out.csv", ["source", "origin", "label", "reason", "duplicate_of"], left_out)
+
+
+def _write_table(path, columns, rows):
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def _box_text(box):
+    if box is None:
+        return ""
+    left, top, right, bottom = box
+    return f"{left} {top} {right - left} {bottom - top}"

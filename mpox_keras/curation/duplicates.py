@@ -1,0 +1,312 @@
+"""Photos of one scene: copies, crops, zooms, turned and mirrored versions, found by keypoints and confirmed by pixels.
+
+Whole-image hashes miss crops and zooms, so photos are compared in three steps:
+
+1. SIFT keypoints (Lowe 2004, doi 10.1023/B:VISI.0000029664.99615.94) as RootSIFT (Arandjelovic and Zisserman 2012,
+   doi 10.1109/CVPR.2012.6248018) of every photo go into one index of nearest neighbours. Each photo asks it as it is
+   and mirrored, and both also narrowed and flattened, because photos squeezed to a square lose their aspect.
+2. Neighbours vote for the scale, turn and shift between two photos (section 7.3 of Lowe). Two photos with `MIN_VOTES`
+   agreeing neighbours are matched on their own, and a similarity transform is fitted by RANSAC.
+3. One photo is laid over the other, the fit is refined to an affine one (Evangelidis and Psarakis 2008,
+   doi 10.1109/TPAMI.2008.113), and the pixels are compared window by window over the whole overlap. Keypoints alone
+   would link photos by a logo, caption or border that many share, and by the common shape of faces and hands.
+
+All thresholds were chosen by hand on the photos of MSID, the ones that `tools/measure_duplicates.py` measures on:
+expect somewhat worse figures on other photos. Two different photographs of one patient are rarely found, and copies of a
+photo that is plain nearly all over are not; only people or a list of patients can tell.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from PIL import Image
+
+from mpox_keras.utils.errors import require
+
+MAX_SIDE = 256
+"""Photos are compared at no more than this many pixels on the longer side."""
+
+KEYPOINTS = 600
+NEIGHBOURS = 12
+MAX_DISTANCE_RATIO = 0.95
+# Squared RootSIFT distance of the same spot in two encodings. The ratio alone would lose a photo with many copies,
+# whose farthest neighbour is as near as its nearest.
+COPY_DISTANCE = 0.05
+MIN_VOTES = 4
+MIN_INLIERS = 5
+MIN_CORRELATION = 0.7
+MIN_OVERLAP_PIXELS = 400
+# Below this share of the overlap, what matches may be a small logo on plain ground.
+MIN_TEXTURED_SHARE = 0.2
+NEAR_IDENTICAL_OVERLAP = 0.7
+
+Progress = Callable[[str, int, int], None]
+"""Called as `progress(step, done, total)`."""
+
+# (mirrored, width factor, height factor); the first is the photo as it is.
+_VARIANTS = tuple((mirrored, *squeeze) for mirrored in (False, True) for squeeze in ((1, 1), (0.65, 1), (1, 0.65)))
+_SCALE_BINS, _TURN_BINS, _SHIFT_BINS = 9, 9, 41
+
+
+@dataclasses.dataclass(frozen=True)
+class ScenePair:
+    """Two photos found to show one scene.
+
+    Attributes:
+        first: index of one photo.
+        second: index of the other, larger than `first`.
+        inliers: keypoint matches that agree with one transform.
+        correlation: mean local correlation of the pixels where the photos overlap, at most 1.
+        overlap: the smaller of the two shares (0-1) that the overlap has of either photo.
+    """
+
+    first: int
+    second: int
+    inliers: int
+    correlation: float
+    overlap: float
+
+    @property
+    def near_identical(self) -> bool:
+        """Whether each photo shows nearly all that the other shows, so that their labels cannot differ."""
+        return self.overlap >= NEAR_IDENTICAL_OVERLAP
+
+
+@dataclasses.dataclass(frozen=True)
+class _Keypoints:
+    places: np.ndarray  # (keypoints, 4): x, y, size, angle in degrees
+    sift: np.ndarray  # (keypoints, 128) uint8: a quarter of the memory of what is made of them
+
+    def root_sift(self) -> np.ndarray:
+        """`(keypoints, 128)` float32 of unit length."""
+        descriptors = self.sift.astype(np.float32)
+        return np.sqrt(descriptors / (descriptors.sum(axis=1, keepdims=True) + 1e-7))
+
+
+def to_comparison_copy(photo: np.ndarray) -> np.ndarray:
+    """Grey copy of a photo, reduced to `MAX_SIDE`: what `find_scene_pairs` compares.
+
+    Args:
+        photo: uint8 array of shape `(height, width, 3)`, 0-255.
+
+    Returns:
+        uint8 array of shape `(height, width)`.
+    """
+    image = Image.fromarray(photo).convert("L")
+    image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BILINEAR)
+    return np.array(image)
+
+
+def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress | None = None) -> list[ScenePair]:
+    """Find the photos that show one scene.
+
+    Args:
+        photos: results of `to_comparison_copy`.
+        progress: called with the name of the step, how much of it is done, and how much there is.
+
+    Returns:
+        The confirmed pairs, sorted. Not every pair of a scene is confirmed on its own: take connected components.
+
+    Raises:
+        MissingExtraError: OpenCV is not installed.
+
+    Example:
+        >>> pairs = find_scene_pairs([to_comparison_copy(decode_photo(path)) for path in paths])
+        >>> [(pair.first, pair.second) for pair in pairs]
+        [(3, 17)]
+    """
+    import_cv2()
+    progress = progress or (lambda step, done, total: None)
+    keypoints = []
+    for index, photo in enumerate(photos):
+        keypoints.append([_detect_keypoints(_make_variant(photo, variant)) for variant in _VARIANTS])
+        progress("keypoints", index + 1, len(photos))
+
+    candidates = defaultdict(list)
+    for query, variant, other, votes in _vote(photos, keypoints, progress):
+        candidates[min(query, other), max(query, other)].append((votes, query, variant, other))
+
+    pairs = []
+    for done, ((first, second), matches) in enumerate(sorted(candidates.items())):
+        for _, query, variant, other in sorted(matches, reverse=True)[:2]:
+            found = _compare(
+                _make_variant(photos[query], _VARIANTS[variant]),
+                keypoints[query][variant],
+                photos[other],
+                keypoints[other][0],
+            )
+            if found:
+                pairs.append(ScenePair(first, second, *found))
+                break
+        progress("comparison", done + 1, len(candidates))
+    return pairs
+
+
+def import_cv2():
+    """OpenCV.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    return require("cv2", "duplicates", "finding duplicates")
+
+
+def _make_variant(photo: np.ndarray, variant: tuple[bool, float, float]) -> np.ndarray:
+    cv2 = import_cv2()
+    mirrored, width_factor, height_factor = variant
+    if mirrored:
+        photo = np.ascontiguousarray(photo[:, ::-1])
+    if (width_factor, height_factor) != (1, 1):
+        photo = cv2.resize(photo, None, fx=width_factor, fy=height_factor, interpolation=cv2.INTER_AREA)
+    return photo
+
+
+def _detect_keypoints(photo: np.ndarray) -> _Keypoints:
+    # The contrast threshold is far below the usual 0.04: a strong zoom is blurred and has few keypoints.
+    sift = import_cv2().SIFT_create(nfeatures=KEYPOINTS, contrastThreshold=0.006, edgeThreshold=15)
+    points, descriptors = sift.detectAndCompute(photo, None)
+    if not points:
+        return _Keypoints(np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8))
+    places = np.array([(*point.pt, point.size, point.angle) for point in points], np.float32)
+    return _Keypoints(places, descriptors.astype(np.uint8))
+
+
+def _vote(photos, keypoints, progress) -> Iterator[tuple[int, int, int, int]]:
+    """Yield `(query, variant, other, votes)` for the photos that agree with a variant of the queried photo."""
+    cv2 = import_cv2()
+    indexed = [variants[0] for variants in keypoints]
+    owner = np.repeat(np.arange(len(photos)), [len(item.places) for item in indexed])
+    if len(owner) < 2:
+        return
+    places = np.concatenate([item.places for item in indexed])
+    cv2.setRNGSeed(0)
+    index = cv2.flann_Index(np.concatenate([item.root_sift() for item in indexed]), {"algorithm": 1, "trees": 4})
+    neighbours = min(NEIGHBOURS, len(owner))
+    for query, variants in enumerate(keypoints):
+        for variant, item in enumerate(variants):
+            if not len(item.places):
+                continue
+            found, distance = index.knnSearch(item.root_sift(), neighbours, params={"checks": 64})
+            near = (distance < MAX_DISTANCE_RATIO**2 * distance[:, -1:]) | (distance < COPY_DISTANCE)
+            near &= owner[found] != query
+            rows, _ = np.nonzero(near)
+            neighbour_owners = owner[found[near]]
+            size = [side * factor for side, factor in zip(photos[query].shape[::-1], _VARIANTS[variant][1:], strict=True)]
+            for other, votes in _count_votes(item.places[rows], places[found[near]], neighbour_owners, size).items():
+                yield query, variant, other, votes
+        progress("neighbours", query + 1, len(photos))
+
+
+def _count_votes(places, other_places, owners, size) -> dict[int, int]:
+    """Largest number of matches that agree on a transform, per other photo; those below `MIN_VOTES` are left out."""
+    scale = np.log2(other_places[:, 2] / places[:, 2])
+    turn = (other_places[:, 3] - places[:, 3]) % 360
+    factor, angle = 2**scale, np.deg2rad(turn)
+    # Where the match puts the centre of the queried photo: the same place for all matches of one transform.
+    from_centre = np.array(size) / 2 - places[:, :2]
+    x = other_places[:, 0] + factor * (np.cos(angle) * from_centre[:, 0] - np.sin(angle) * from_centre[:, 1])
+    y = other_places[:, 1] + factor * (np.sin(angle) * from_centre[:, 0] + np.cos(angle) * from_centre[:, 1])
+    votes = {}
+    # Bins shifted by half their width as well, so that no transform falls between two bins.
+    for scale_shift, turn_shift, x_shift, y_shift in itertools.product((0, 0.5), repeat=4):
+        scale_bin = (np.floor(scale + scale_shift).astype(int) + _SCALE_BINS // 2).clip(0, _SCALE_BINS - 1)
+        turn_bin = np.floor(turn * _TURN_BINS / 360 + turn_shift).astype(int) % _TURN_BINS
+        width = max(size) / 4 * np.maximum(2.0 ** (scale_bin - _SCALE_BINS // 2), 0.5)
+        x_bin = (np.floor(x / width + x_shift).astype(int) + _SHIFT_BINS // 2).clip(0, _SHIFT_BINS - 1)
+        y_bin = (np.floor(y / width + y_shift).astype(int) + _SHIFT_BINS // 2).clip(0, _SHIFT_BINS - 1)
+        bins = ((owners * _SCALE_BINS + scale_bin) * _TURN_BINS + turn_bin) * _SHIFT_BINS**2 + x_bin * _SHIFT_BINS + y_bin
+        bins, counts = np.unique(bins, return_counts=True)
+        agreed = counts >= MIN_VOTES
+        agreed_owners = bins[agreed] // (_SCALE_BINS * _TURN_BINS * _SHIFT_BINS**2)
+        for other, count in zip(agreed_owners.tolist(), counts[agreed].tolist(), strict=True):
+            votes[other] = max(votes.get(other, 0), count)
+    return votes
+
+
+def _compare(first, first_keypoints, second, second_keypoints) -> tuple[int, float, float] | None:
+    """`(inliers, correlation, overlap)` if the two photos show one scene, else None."""
+    cv2 = import_cv2()
+    fit = _fit_transform(first_keypoints, second_keypoints)
+    if fit is None:
+        return None
+    transform, inliers = fit
+    scale = np.sqrt(abs(np.linalg.det(transform[:, :2])))
+    if not 1 / 6.5 < scale < 6.5:
+        return None
+    # The finer photo is brought down to the coarser one: enlarging would compare pixels that were never seen.
+    if scale > 1:
+        first, second, scale = second, first, 1 / scale
+    else:
+        transform = cv2.invertAffineTransform(transform)
+    fine = cv2.GaussianBlur(first.astype(np.float32), (0, 0), 0.7 / scale)
+    coarse = cv2.GaussianBlur(second.astype(np.float32), (0, 0), 0.7)
+    correlation, overlap = _correlate(fine, coarse, transform)
+    if correlation < 0.1:  # too far off for the refinement to find anything
+        return None
+    try:
+        criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
+        refined = cv2.findTransformECC(coarse, fine, transform.astype(np.float32), cv2.MOTION_AFFINE, criteria, None, 5)[1]
+    except cv2.error:  # no convergence
+        pass
+    else:
+        stretch = np.linalg.svd(refined[:, :2], compute_uv=False)
+        if stretch[0] < 2 * stretch[1]:
+            correlation, overlap = max((correlation, overlap), _correlate(fine, coarse, refined))
+    return (inliers, correlation, overlap) if correlation >= MIN_CORRELATION else None
+
+
+def _fit_transform(first: _Keypoints, second: _Keypoints) -> tuple[np.ndarray, int] | None:
+    if min(len(first.places), len(second.places)) < MIN_INLIERS:
+        return None
+    similarity = first.root_sift() @ second.root_sift().T
+    rows = np.arange(len(similarity))
+    nearest = similarity.argmax(axis=1)
+    mutual = similarity.argmax(axis=0)[nearest] == rows
+    distance = 1 - similarity[rows, nearest]
+    similarity[rows, nearest] = -1
+    chosen = mutual & (distance < 0.9**2 * (1 - similarity.max(axis=1)))
+    if chosen.sum() < MIN_INLIERS:
+        return None
+    start, end = first.places[chosen, :2], second.places[nearest[chosen], :2]
+    transform, inlier = import_cv2().estimateAffinePartial2D(start, end, ransacReprojThreshold=4, confidence=0.99)
+    if transform is None:
+        return None
+    # SIFT may give one spot several orientations; a spot counts once.
+    inlier = inlier[:, 0] > 0
+    inliers = min(len(np.unique(points[inlier].round(), axis=0)) for points in (start, end))
+    return (transform, inliers) if inliers >= MIN_INLIERS else None
+
+
+def _correlate(fine, coarse, transform) -> tuple[float, float]:
+    """Mean local correlation where either photo has texture, and the overlap's smaller share of the two photos.
+
+    `transform` takes places of `coarse` to places of `fine`.
+    """
+    cv2 = import_cv2()
+    size = coarse.shape[::-1]
+    laid = cv2.warpAffine(fine, transform, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    inside = cv2.warpAffine(np.ones_like(fine), transform, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+    area = float(inside.sum())
+    if area < MIN_OVERLAP_PIXELS:
+        return 0.0, 0.0
+    overlap = area * min(1 / coarse.size, abs(np.linalg.det(transform[:, :2])) / fine.size)
+
+    def local_mean(values):
+        return cv2.GaussianBlur(values, (0, 0), 6) / weight
+
+    weight = cv2.GaussianBlur(inside, (0, 0), 6) + 1e-6
+    a = (laid - local_mean(laid * inside)) * inside
+    b = (coarse - local_mean(coarse * inside)) * inside
+    variance_a, variance_b, covariance = local_mean(a * a), local_mean(b * b), local_mean(a * b)
+    # Two flat areas look alike whatever they show, so they say nothing.
+    textured = (inside > 0) & (np.maximum(variance_a, variance_b) > 9)
+    if textured.sum() < MIN_TEXTURED_SHARE * area:
+        return 0.0, 0.0
+    # The 4 keeps the noise of encoders from counting as texture.
+    correlation = covariance[textured] / np.sqrt(variance_a[textured] * variance_b[textured] + 4)
+    return float(correlation.mean()), min(float(overlap), 1.0)

@@ -1,0 +1,60 @@
+"""Pictures that show no skin, for a network to learn what to refuse."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import skimage.data
+import skimage.util
+import sklearn.datasets
+from PIL import Image
+
+from mpox_keras.data.decode import resize_photo
+
+_NAMES = (
+    *("brick", "camera", "cat", "cell", "checkerboard", "clock", "coffee", "coins", "colorwheel", "grass", "gravel", "horse"),
+    *("hubble_deep_field", "immunohistochemistry", "logo", "moon", "page", "retina", "rocket", "shepp_logan_phantom", "text"),
+)
+_SIZE = 512  # a crop of a tenth must still be as sharp as a photo
+
+
+def non_skin_pictures() -> np.ndarray:
+    """Pictures of other things than skin: `carried_pictures`, and a dozen of `synthetic_pictures`.
+
+    Returns:
+        `(pictures, 512, 512, 3)`, uint8.
+    """
+    return np.concatenate([carried_pictures(), synthetic_pictures(np.random.default_rng(0), 4, _SIZE)])
+
+
+@functools.cache
+def carried_pictures() -> np.ndarray:
+    """Pictures of things, animals, textures and text that scikit-image and scikit-learn carry, people left out.
+
+    Returns:
+        `(24, 512, 512, 3)`, uint8.
+    """
+    loaded = [getattr(skimage.data, name)() for name in _NAMES]
+    loaded += [skimage.data.stereo_motorcycle()[0], *sklearn.datasets.load_sample_images().images]
+    pictures = [Image.fromarray(skimage.util.img_as_ubyte(picture)).convert("RGB") for picture in loaded]
+    return np.stack([resize_photo(np.asarray(picture), _SIZE) for picture in pictures])
+
+
+def synthetic_pictures(random: np.random.Generator, each: int, size: int) -> np.ndarray:
+    """Noise of many strengths, plain colours, as of a covered camera, and coloured blots from large to small.
+
+    Args:
+        random: draws them.
+        each: how many of each of the three kinds.
+        size: height and width in pixels.
+
+    Returns:
+        `(3 * each, size, size, 3)`, uint8.
+    """
+    noise = [random.normal(random.uniform(0, 255, 3), random.uniform(5, 90), (size, size, 3)) for _ in range(each)]
+    plain = [np.broadcast_to(random.uniform(0, 255, 3), (size, size, 3)) for _ in range(each)]
+    cells = np.linspace(2, 21, each).round().astype(int)
+    blots = [Image.fromarray(random.integers(0, 256, (count, count, 3), dtype="uint8")) for count in cells]
+    blots = [np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR)) for picture in blots]
+    return np.clip(np.stack([*noise, *plain, *blots]), 0, 255).astype("uint8")

@@ -1,0 +1,70 @@
+"""Networks evaluated on the same photos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import binomtest
+
+_RESAMPLES = 2000
+
+
+def compare_accuracy(first: np.ndarray, second: np.ndarray, groups: Sequence[str]) -> dict:
+    """How much more often one network is right than another, and how sure that is.
+
+    Args:
+        first: whether the first network is right, bool, `(photos,)`.
+        second: the same of the second network, on the same photos.
+        groups: `(photos,)`; photos of one scene or patient share a group.
+
+    Returns:
+        `difference` of the accuracies, first minus second; `difference_interval`, 2.5th and 97.5th percentile over 2000 draws
+        of whole groups with replacement; `only_first` and `only_second`, photos that one alone has right; `p_value` of the
+        exact McNemar test (McNemar 1947), which takes photos as independent.
+
+    Raises:
+        ValueError: the arrays differ in length.
+
+    Example:
+        >>> compare_accuracy([True, True, True], [True, False, False], ["a", "b", "c"])["difference"]
+        0.6666666666666666
+    """
+    first, second = np.asarray(first, bool), np.asarray(second, bool)
+    if not len(first) == len(second) == len(groups):
+        raise ValueError(f"{len(first)}, {len(second)} and {len(groups)} photos do not fit together; give one value each.")
+    gain = first.astype(int) - second
+    _, of_photo = np.unique(np.asarray(groups), return_inverse=True)
+    gains, photos = np.bincount(of_photo, gain), np.bincount(of_photo)
+    drawn = np.random.default_rng(0).integers(0, len(photos), (_RESAMPLES, len(photos)))
+    differences = gains[drawn].sum(axis=1) / photos[drawn].sum(axis=1)
+    only_first, only_second = int((gain > 0).sum()), int((gain < 0).sum())
+    return {
+        "difference": float(gain.mean()),
+        "difference_interval": np.percentile(differences, [2.5, 97.5]).tolist(),
+        "only_first": only_first,
+        "only_second": only_second,
+        "p_value": float(binomtest(only_first, only_first + only_second).pvalue) if only_first + only_second else 1.0,
+    }
+
+
+def pareto_front(costs: Sequence[float], accuracies: Sequence[float]) -> list[int]:
+    """The networks to which no other is superior: none costs less or as much and is more accurate, or as accurate for less.
+
+    Args:
+        costs: of each network, such as its milliseconds.
+        accuracies: of each network.
+
+    Returns:
+        Indices, the cheapest first; of networks alike in both the first.
+
+    Example:
+        >>> pareto_front([1.0, 2.0, 3.0], [0.8, 0.7, 0.9])
+        [0, 2]
+    """
+    front, reached = [], -float("inf")
+    for index in sorted(range(len(costs)), key=lambda index: (costs[index], -accuracies[index])):
+        if accuracies[index] > reached:
+            front.append(index)
+            reached = accuracies[index]
+    return front

@@ -1,0 +1,191 @@
+"""FoldPredictions that know their limits: temperature, operating point for mpox, abstention.
+
+Everything here is chosen on out-of-fold predictions. A figure that evaluates a choice is cross-fitted: for each fold the choice
+is made anew on the other folds, so that no photo evaluates a number that it helped to choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from mpox_keras.evaluation.metrics import (
+    check_folds,
+    check_predictions,
+    expected_calibration_error,
+    proportion,
+)
+
+COVERAGES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
+
+_SMALLEST = 1e-12
+
+
+def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities as they would be had their logits been divided by a temperature (Guo et al. 2017, arXiv 1706.04599).
+
+    Args:
+        probabilities: `(photos, classes)`, of temperature 1.
+        temperature: over 1 makes the answer less sure, under 1 surer.
+
+    Example:
+        >>> scale(np.array([[0.8, 0.2]]), 2.0).round(3)
+        array([[0.667, 0.333]])
+    """
+    logits = np.log(np.maximum(probabilities, _SMALLEST)) / temperature
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """The temperature with the smallest cross-entropy, from 0.05 to 20 (Guo et al. 2017)."""
+
+    def cross_entropy(log_temperature):
+        scaled = scale(probabilities, np.exp(log_temperature))
+        return -np.log(np.maximum(scaled[np.arange(len(labels)), labels], _SMALLEST)).mean()
+
+    bounds = np.log([0.05, 20])
+    return float(np.exp(minimize_scalar(cross_entropy, bounds=bounds, method="bounded", options={"xatol": 1e-4}).x))
+
+
+def recall_threshold(positive: np.ndarray, score: np.ndarray, recall: float) -> float:
+    """The largest threshold at which at least this share of the positives scores as much or more.
+
+    Args:
+        positive: bool, `(photos,)`, at least one of them true.
+        score: `(photos,)`.
+        recall: 0 to 1.
+
+    Example:
+        >>> recall_threshold(np.array([True, True, False]), np.array([0.9, 0.4, 0.6]), 0.95)
+        0.4
+    """
+    ranked = np.sort(score[positive])[::-1]
+    needed = max(1, int(np.ceil(recall * len(ranked) - 1e-9)))
+    return float(ranked[needed - 1])
+
+
+def coverage_threshold(score: np.ndarray, coverage: float) -> float:
+    """The largest threshold at which at least this share of the photos scores as much or more."""
+    return recall_threshold(np.ones(len(score), bool), score, coverage)
+
+
+def choose_thresholds(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    classes: Sequence[str],
+    folds: np.ndarray,
+    ood_score: np.ndarray,
+    recall: float = 0.96,
+    coverage: float = 0.9,
+    familiar: float = 0.9,
+    min_ood_threshold: float = 0.05,
+) -> dict:
+    """Temperature, and thresholds for suspecting mpox and for giving no answer, each with its price.
+
+    Args:
+        labels: true class indices, int, `(photos,)`.
+        probabilities: out-of-fold, of temperature 1, `(photos, classes)`.
+        classes: class names; `mpox` must be one of them.
+        folds: number of the fold in which each photo was held out, int, `(photos,)`, at least two different ones.
+        ood_score: out-of-fold, of `add_ood_score`, `(photos,)`.
+        recall: of mpox, which the operating point must reach; a little over the 0.95 that is wanted of new photos.
+        coverage: share of photos that are answered, as far as the largest probability goes.
+        familiar: share of photos that are answered, as far as the ood_score goes.
+        min_ood_threshold: up to which every picture is answered, though these be more.
+
+    Returns:
+        Plain values for `json.dumps`. `temperature` and each `threshold` are chosen on all photos, and are what ships:
+        `operating_point` has one on the calibrated p(mpox), `abstention` on the largest calibrated probability,
+        `refusal` on the ood_score. The figures beside them (calibration error before and after; recall, specificity,
+        coverage and accuracy with their Wilson intervals) are cross-fitted. `coverage_curve` ranks the photos by their
+        largest calibrated probability.
+
+    Raises:
+        ValueError: an array does not fit, `mpox` is no class, or there is one fold only.
+    """
+    labels, probabilities = check_predictions(labels, probabilities, classes)
+    folds = check_folds(folds, len(labels))
+    if "mpox" not in classes:
+        raise ValueError(f"there is no class mpox among {', '.join(classes)}, so there is no operating point for it.")
+    if folds is None or len(np.unique(folds)) < 2:
+        raise ValueError("limits are chosen on out-of-fold predictions of at least two folds.")
+    mpox = list(classes).index("mpox")
+
+    temperature = fit_temperature(labels, probabilities)
+    shipped = scale(probabilities, temperature)
+    calibrated = np.empty_like(probabilities)
+    for train, held_out in _rotations(folds):
+        calibrated[held_out] = scale(probabilities[held_out], fit_temperature(labels[train], probabilities[train]))
+
+    actual, correct, top = labels == mpox, calibrated.argmax(axis=1) == labels, calibrated.max(axis=1)
+    alarm = _cross_fitted(folds, calibrated[:, mpox], lambda score, rows: recall_threshold(actual[rows], score, recall))
+    kept = _cross_fitted(folds, -ood_score, lambda score, _: min(coverage_threshold(score, familiar), -min_ood_threshold))
+    answered = _cross_fitted(folds, top, lambda score, _: coverage_threshold(score, coverage))
+    return {
+        "temperature": temperature,
+        "expected_calibration_error_before": expected_calibration_error(labels, probabilities),
+        "expected_calibration_error_after": expected_calibration_error(labels, calibrated),
+        "operating_point": {
+            "definition": f"mpox is suspected from this calibrated p(mpox) on; chosen for recall {recall}.",
+            "threshold": recall_threshold(actual, shipped[:, mpox], recall),
+            **proportion("recall", (actual & alarm).sum(), actual.sum()),
+            **proportion("specificity", (~actual & ~alarm).sum(), (~actual).sum()),
+            **_rash_specificity(labels, alarm, classes),
+        },
+        "abstention": {
+            "definition": f"an answer is given from this largest calibrated probability on; chosen for coverage {coverage}.",
+            "threshold": coverage_threshold(shipped.max(axis=1), coverage),
+            **proportion("coverage", answered.sum(), len(labels)),
+            **proportion("accuracy", (answered & correct).sum(), answered.sum()),
+        },
+        "out_of_distribution": {
+            "definition": (
+                f"a picture is refused above this ood_score; chosen to keep {familiar} of the photos, and never below "
+                f"{min_ood_threshold}."
+            ),
+            "threshold": max(-coverage_threshold(-ood_score, familiar), min_ood_threshold),
+            **proportion("refused", (~kept).sum(), len(labels)),
+        },
+        "coverage_curve": coverage_curve(correct, top),
+    }
+
+
+def coverage_curve(correct: np.ndarray, score: np.ndarray) -> list[dict]:
+    """Accuracy on the surest share of the photos, for the shares in `COVERAGES`.
+
+    Args:
+        correct: bool, `(photos,)`.
+        score: how sure each answer is, `(photos,)`.
+
+    Returns:
+        `[{"coverage": 1.0, "accuracy": ..., "accuracy_interval": [low, high]}, ...]`
+    """
+    ranked = correct[np.argsort(-score, kind="stable")]
+    counts = [max(1, round(share * len(ranked))) for share in COVERAGES]
+    return [
+        {"coverage": share, **proportion("accuracy", ranked[:count].sum(), count)}
+        for share, count in zip(COVERAGES, counts, strict=True)
+    ]
+
+
+def _rash_specificity(labels, alarm, classes):
+    if "normal" not in classes:
+        return {}
+    other_rashes = (labels != list(classes).index("normal")) & (labels != list(classes).index("mpox"))
+    return proportion("specificity_other_rashes", (other_rashes & ~alarm).sum(), other_rashes.sum())
+
+
+def _rotations(folds):
+    for fold in np.unique(folds):
+        yield np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+
+
+def _cross_fitted(folds, score, choose: Callable):
+    """Which photos reach the threshold that is chosen on the other folds."""
+    reached = np.zeros(len(score), bool)
+    for train, held_out in _rotations(folds):
+        reached[held_out] = score[held_out] >= choose(score[train], train)
+    return reached

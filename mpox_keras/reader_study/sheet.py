@@ -1,0 +1,133 @@
+"""A sheet on which clinicians give their own diagnosis of photos, and then evaluate the network's heat maps."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.resources
+import json
+import os
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mpox_keras.data.decode import PhotoError, decode_photo, resize_photo
+from mpox_keras.explain.maps import explain
+from mpox_keras.explain.picture import coloured, contour_paths
+from mpox_keras.inference.prediction import DISCLAIMER, Predictor
+from mpox_keras.reports.page import data_uri, fill_page
+from mpox_keras.utils.files import replacing
+
+COLUMNS = ("reviewer", "photo", "sha256", "diagnosis", "map", "comment", "seconds", "answer", "method", "explained")
+"""Of the table that a sheet saves."""
+
+MAP_VERDICTS = ("on the lesion", "partly", "off the lesion", "cannot tell")
+OTHER_DIAGNOSES = ("another condition", "cannot tell")
+"""What a reviewer may answer besides the network's classes."""
+
+_SIDE = 1024
+_QUALITY = 85
+
+
+def write_review_sheet(
+    path: str | os.PathLike,
+    predictor: Predictor,
+    files: Iterable[str | os.PathLike],
+    method: str = "class_activation_map",
+    label: str | None = None,
+) -> list[str]:
+    """Write one HTML file that needs no other and no network, and sends nothing anywhere.
+
+    For each photo the reviewer first gives a diagnosis from the photo alone; only then the sheet shows the network's answer and
+    the map, and asks where the map lies. Names of files, which may tell the class, are not shown, and the photos come in an
+    order that tells nothing either. Verdicts are saved as a CSV table with the columns `COLUMNS`.
+
+    Args:
+        path: of the sheet.
+        predictor: whose answers and maps are shown.
+        files: photos; the same photo again is left out. They are stored without metadata, at most 1024 pixels a side.
+        method: a name in `METHODS`.
+        label: the class that the maps are for; by default the likeliest of each photo.
+
+    Returns:
+        Why photos were left out, as messages.
+
+    Raises:
+        ExplanationError: the method or class can't be had.
+        PhotoError: no photo can be read.
+
+    Example:
+        >>> write_review_sheet("sheet.html", load_classifier(), ["arm.jpg", "hand.jpg"])
+        []
+    """
+    files = [Path(file) for file in files]
+    # The part of the path that all share says nothing, and may name a person's home.
+    common = os.path.commonpath([file.absolute().parent for file in files]) if files else ""
+    entries, problems = {}, []
+    for file in files:
+        name = file.absolute().relative_to(common).as_posix()
+        try:
+            entry = _entry(predictor, file, name, method, label)
+        except PhotoError as error:
+            problems.append(str(error))
+            continue
+        if entry["sha256"] in entries:
+            problems.append(f"{file} is the same photo as {entries[entry['sha256']]['photo']}, and is left out.")
+        else:
+            entries[entry["sha256"]] = entry
+    if not entries:
+        raise PhotoError(f"no photo for the sheet can be read. {problems[0] if problems else 'None was given.'}")
+    order = sorted(entries)
+    data = {
+        "sheet": hashlib.sha256("".join([*order, method, label or ""]).encode()).hexdigest()[:16],
+        "columns": COLUMNS,
+        "method": method,
+        "diagnoses": [*predictor.classes, *OTHER_DIAGNOSES],
+        "map_verdicts": MAP_VERDICTS,
+        "photos": [entries[digest] for digest in order],
+    }
+    package = importlib.resources.files(__package__)
+    script = (package / "sheet.js").read_text(encoding="utf-8")
+    page = fill_page(
+        package / "sheet.html",
+        disclaimer=escape(DISCLAIMER),
+        sheet_style=(package / "sheet.css").read_text(encoding="utf-8"),
+        # The browser runs this script and no other, whatever a file may be called.
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        script=script,
+        data=json.dumps(data).replace("<", "\\u003c"),
+    )
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+    return problems
+
+
+def _entry(predictor, file, name, method, label):
+    decoded = decode_photo(file)
+    pixels = resize_photo(decoded, predictor.image_size)
+    outputs = predictor.predict_pixels(pixels[None])
+    ood_score = float(outputs["ood_score"][0, 0]) if "ood_score" in outputs else None
+    prediction = predictor.decide(name, outputs["probabilities"][0], ood_score)
+    explained = label or prediction.label
+    heat = explain(predictor, pixels, method, explained)
+    shown = Image.fromarray(decoded)
+    shown.thumbnail((_SIDE, _SIDE))
+    # Cold places let the photo through.
+    cover = np.concatenate([coloured(heat), (heat * 255).round().astype("uint8")[..., None]], axis=-1)
+    return {
+        "photo": name,
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "image": data_uri(shown, "JPEG", quality=_QUALITY),
+        "size": shown.size,
+        "heat": data_uri(Image.fromarray(cover), "PNG"),
+        "heat_size": len(heat),
+        "contours": contour_paths(heat),
+        "explained": explained,
+        "answer": prediction.answer,
+        "label": prediction.label,
+        "abstention_reason": prediction.abstention_reason,
+        "probabilities": prediction.probabilities,
+    }

@@ -1,0 +1,65 @@
+"""A classifier evaluated on labelled photos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mpox_keras.data.decode import PhotoError
+from mpox_keras.data.folder import DataError, Photo, metadata_columns
+from mpox_keras.evaluation.external import evaluate_mpox_against_other_rashes
+from mpox_keras.evaluation.metrics import evaluate_predictions
+from mpox_keras.inference.classifier import Classifier
+
+
+def evaluate_classifier(classifier: Classifier, photos: Sequence[Photo]) -> tuple[dict, np.ndarray, np.ndarray]:
+    """Predict labelled photos and compare.
+
+    Args:
+        classifier: the trained network.
+        photos: labelled photos, none of which the network should have been trained on.
+
+    Returns:
+        What `evaluate_predictions` says, labels `(photos,)`, and probabilities `(photos, classes)`.
+
+    Raises:
+        DataError: a photo's label is no class of the classifier.
+        PhotoError: a photo can't be read.
+    """
+    unknown = sorted({photo.label for photo in photos}.difference(classifier.classes))
+    if unknown:
+        raise DataError(
+            f"the photos have the labels {', '.join(unknown)}, but the network knows {', '.join(classifier.classes)}."
+        )
+    labels = np.array([classifier.classes.index(photo.label) for photo in photos])
+    probabilities = _predict(classifier, photos)
+    results = evaluate_predictions(labels, probabilities, classifier.classes, metadata=metadata_columns(photos))
+    return results, labels, probabilities
+
+
+def evaluate_external(classifier: Classifier, photos: Sequence[Photo]) -> dict:
+    """Predict photos of mpox and of other rashes, whichever these are, and compare; normal photos are left out.
+
+    Returns:
+        What `evaluate_mpox_against_other_rashes` says.
+
+    Raises:
+        PhotoError: a photo can't be read.
+    """
+    rashes = [photo for photo in photos if photo.label != "normal"]
+    patients = [photo.metadata.get("patient", "") for photo in rashes]
+    mpox = [photo.label == "mpox" for photo in rashes]
+    return evaluate_mpox_against_other_rashes(mpox, _predict(classifier, rashes), classifier.classes, patients)
+
+
+def _predict(classifier, photos):
+    probabilities = np.zeros((len(photos), len(classifier.classes)))
+    for index, prediction in enumerate(classifier.predict(photo.source for photo in photos)):
+        if prediction.error:
+            raise PhotoError(
+                f"{photos[index].file}: {prediction.error} Or leave it out: write a reason in the column `drop` of "
+                "its row in groups.csv (`mpox-keras data check` does)."
+            )
+        probabilities[index] = list(prediction.probabilities.values())
+    return probabilities

@@ -1,0 +1,89 @@
+"""Figures in words, for the terminal and the report."""
+
+from __future__ import annotations
+
+from mpox_keras.inference.prediction import DISCLAIMER
+
+
+def format_summary(results: dict) -> str:
+    """The headline and the figures of each class as aligned plain text.
+
+    Args:
+        results: what `evaluate_predictions` returned.
+
+    Example:
+        >>> print(format_summary(results))
+        accuracy 94.1 % (92.3 to 95.5), 770 photos; folds 94.1 % ± 1.2
+        rash classes only 90.4 % (87.4 to 92.8), 459 photos
+        ...
+    """
+    lines = [f"accuracy {proportion(results, 'accuracy')}, {photo_count(results['photos'])}{_over_folds(results)}"]
+    rash = results.get("rash_classes_only")
+    if rash:
+        lines.append(f"rash classes only {proportion(rash, 'accuracy')}, {photo_count(rash['photos'])}")
+    columns = ("recall", "specificity", "precision")
+    rows = [("class", *columns, "AUC", "photos")]
+    for name, figures in results["per_class"].items():
+        proportions = (proportion(figures, column) for column in columns)
+        rows.append((name, *proportions, decimal(figures["auc"]), str(figures["support"])))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines.append("")
+    for name, *cells in rows:
+        cells = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        lines.append("  ".join([name.ljust(widths[0]), *cells]))
+    lines += ["", f"In brackets: Wilson 95 % intervals. {DISCLAIMER}"]
+    return "\n".join(lines)
+
+
+def format_external(figures: dict) -> str:
+    """Figures of `evaluate_mpox_against_other_rashes` as plain text.
+
+    Example:
+        >>> print(format_external(figures))
+        mpox against other rashes: AUC per patient 0.812 (0.701 to 0.903), 47 patients, 11 of them with mpox
+        ...
+    """
+
+    def auc(unit):
+        low, high = figures[f"auc_per_{unit}_interval"]
+        return f"AUC per {unit} {figures[f'auc_per_{unit}']:.3f} ({low:.3f} to {high:.3f})"
+
+    return (
+        f"mpox against other rashes: {auc('patient')}, {figures['patients']} patients, {figures['mpox_patients']} of them "
+        f"with mpox\n{auc('photo')}, {photo_count(figures['photos'])}\n\n"
+        f"In brackets: 95 % intervals, bootstrap over patients. {DISCLAIMER}"
+    )
+
+
+def percent(value: float | None) -> str:
+    """0.8845 -> 88.5 %, None -> -."""
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def decimal(value: float | None) -> str:
+    """0.96 -> 0.960, None -> -."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def photo_count(count: int) -> str:
+    """1 -> 1 photo, 2 -> 2 photos."""
+    return "1 photo" if count == 1 else f"{count} photos"
+
+
+def interval(figures: dict, name: str) -> str:
+    """The 95 % interval that goes with a proportion, without the sign."""
+    low, high = figures[f"{name}_interval"]
+    return f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def proportion(figures: dict, name: str) -> str:
+    """A proportion with its 95 % interval."""
+    if figures[name] is None:
+        return "-"
+    return f"{percent(figures[name])} ({interval(figures, name)})"
+
+
+def _over_folds(results: dict) -> str:
+    if results.get("accuracy_sd") is None:
+        return ""
+    return f"; folds {percent(results['accuracy_mean'])} ± {100 * results['accuracy_sd']:.1f}"

@@ -1,0 +1,109 @@
+"""The whole way once through: build a dataset, train, evaluate, predict, report."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from mpox_keras.config import load_config
+from mpox_keras.curation.check import check_folder
+from mpox_keras.curation.duplicates import Progress
+from mpox_keras.data.folder import DataError, class_of_folder, find_groups_file, list_photos
+from mpox_keras.data.loading import load_photos
+from mpox_keras.data.sources import read_dataset
+from mpox_keras.data.splits import split_off_validation
+from mpox_keras.data.synthetic import write_synthetic_photos
+from mpox_keras.inference.classifier import load_classifier
+from mpox_keras.reports.evaluate import evaluate_classifier
+from mpox_keras.reports.report import write_report
+from mpox_keras.reports.summary import format_summary
+from mpox_keras.training.fit import fit_photos
+
+_SYNTHETIC = "The pictures are synthetic: drawn by this program. The figures say that the program works, not how well."
+
+
+def run_quickstart(
+    data: str | Path | None,
+    folder: str | Path,
+    echo: Callable[[str], None] = print,
+    progress: Progress | None = None,
+) -> Path:
+    """Go once through everything on a folder of photos, or on synthetic pictures.
+
+    Args:
+        data: a folder of class folders; None draws synthetic pictures.
+        folder: gets the pictures, the TFDS dataset, the run and the report.
+        echo: called with each line for the user.
+        progress: as for `check_folder`, which groups photos of one scene where no groups table lies beside them.
+
+    Returns:
+        Path of the report, an HTML file.
+
+    Raises:
+        MpoxKerasError: the photos can't be used; see `check_folder` and `fit_photos`.
+    """
+    folder = Path(folder)
+    synthetic = data is None
+    if synthetic:
+        data = folder / "synthetic_photos"
+        echo(f"Drawing synthetic pictures in {data}. {_SYNTHETIC}")
+        write_synthetic_photos(data)
+    builder = _build_dataset(Path(data), folder / "tensorflow_datasets", echo, progress)
+    photos = read_dataset(builder)
+    config = load_config("quickstart", [f"data.classes={builder.info.features['label'].names}"])
+
+    echo(f"Training on {len(photos)} pictures, with {round(100 * config.data.validation_fraction)} % left out.")
+    fit_photos(config, photos, folder / "fit")
+    classifier = load_classifier(folder / "fit")
+    _, validation = split_off_validation(photos, config.data.validation_fraction, config.seed)
+    results, labels, probabilities = evaluate_classifier(classifier, validation)
+    echo(format_summary(results))
+
+    return write_report(
+        folder / "report",
+        results,
+        labels,
+        probabilities,
+        title="Quickstart",
+        protocol=f"one short training run; {len(validation)} pictures left out of training, no scene on both sides",
+        description=_SYNTHETIC if synthetic else "For a figure to rely on, use mpox-keras crossval.",
+        files=[photo.file for photo in validation],
+        pictures=_some_pictures(validation, labels, probabilities, classifier.classes),
+    )
+
+
+def _build_dataset(data, target, echo, progress):
+    """Build the TFDS dataset `mpox/folder` from a folder of class folders."""
+    import tensorflow_datasets as tfds
+
+    import mpox_keras.datasets  # noqa: F401 - registers the builder
+
+    if not data.is_dir():
+        raise DataError(f"{data} is not a folder. Give a folder with one folder of photos per class.")
+    if not find_groups_file(data):
+        folders = [path for path in data.iterdir() if path.is_dir() and list_photos(path)]
+        classes = sorted(class_of_folder(path.name) for path in folders)
+        if not classes:
+            raise DataError(f"{data} holds no folders with photos. Give a folder with one folder of photos per class.")
+        echo(f"Looking for photos of one scene, to keep them together; the result goes to {data / 'groups.csv'}.")
+        check_folder(data, classes, progress).write_groups(data / "groups.csv")
+    echo(f"Building the TFDS dataset mpox/folder in {target}.")
+    # TFDS would keep an older build, of whatever photos.
+    shutil.rmtree(target, ignore_errors=True)
+    builder = tfds.builder("mpox/folder", data_dir=target)
+    tfds.disable_progress_bar()
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=data))
+    return builder
+
+
+def _some_pictures(photos, labels, probabilities, classes):
+    """Two pictures of each class with what the network says of them."""
+    chosen = np.concatenate([np.flatnonzero(labels == label)[[0, -1]] for label in range(len(classes))])
+    captions = [
+        f"{photos[index].label}; answer: {classes[probabilities[index].argmax()]} {probabilities[index].max():.2f}"
+        for index in chosen
+    ]
+    return list(zip(captions, load_photos([photos[index] for index in chosen], 160), strict=True))

@@ -1,0 +1,87 @@
+"""Files written whole or not at all, and folders that one run at a time writes to."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from mpox_keras.utils.errors import MpoxKerasError
+
+_TEMPORARY = re.compile(r"\.\d+\.")  # of `replacing`
+
+
+class FolderInUseError(MpoxKerasError, RuntimeError):
+    """Another run works in the folder."""
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
+    """Give a temporary path beside `path` to write to; it takes the place of `path` only if nothing fails.
+
+    The temporary name keeps the suffix, by which some writers choose their format.
+
+    Example:
+        >>> with replacing("results.json") as temporary:
+        ...     temporary.write_text("{}")
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """Like `replacing`, for a folder: what was in `path` before is gone once the new folder is whole.
+
+    Example:
+        >>> with replacing_folder("bundle") as temporary:
+        ...     (temporary / "labels.txt").write_text("mpox")
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
+        temporary = Path(scratch) / "new"
+        temporary.mkdir()
+        yield temporary
+        if path.exists():
+            os.replace(path, Path(scratch) / "old")
+        os.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def locked(folder: str | os.PathLike) -> Iterator[None]:
+    """Hold a folder, made if missing, for one run, and clear away what runs that were cut off left half written.
+
+    The operating system frees the folder when the process ends, however it ends.
+
+    Raises:
+        FolderInUseError: another run holds it.
+
+    Example:
+        >>> with locked("runs/fit"):
+        ...     train(config, photos, labels, "runs/fit")
+    """
+    # Imported here, because whoever only predicts has no need of it.
+    import fasteners
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = fasteners.InterProcessLock(folder / ".lock")
+    if not lock.acquire(blocking=False):
+        raise FolderInUseError(f"another run works in {folder} at this moment. Wait for it, or give another folder.")
+    try:
+        for path in folder.rglob(".*"):
+            if _TEMPORARY.match(path.name):
+                path.unlink(missing_ok=True)
+        yield
+    finally:
+        lock.release()

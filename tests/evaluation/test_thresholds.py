@@ -1,0 +1,94 @@
+"""Temperature, operating point and abstention: against known answers, and never evaluated on what chose them."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from mpox_keras.evaluation.thresholds import (
+    choose_thresholds,
+    coverage_curve,
+    coverage_threshold,
+    fit_temperature,
+    recall_threshold,
+    scale,
+)
+
+CLASSES = ["mpox", "chickenpox", "measles", "normal"]
+
+
+def drawn(photos, sharpness, seed=0):
+    """Labels drawn from softmax(logits), and the probabilities of a network that multiplies its logits by `sharpness`."""
+    random = np.random.default_rng(seed)
+    logits = 2 * random.normal(size=(photos, 4))
+    truth = softmax(logits, axis=1)
+    labels = np.array([random.choice(4, p=row) for row in truth])
+    return labels, softmax(sharpness * logits, axis=1)
+
+
+@pytest.mark.parametrize("sharpness", [0.5, 1.0, 3.0])
+def test_the_temperature_undoes_a_known_sharpness(sharpness):
+    labels, probabilities = drawn(20_000, sharpness)
+    assert fit_temperature(labels, probabilities) == pytest.approx(sharpness, rel=0.05)
+
+
+def test_scaling_divides_logits():
+    logits = np.array([[2.0, 1.0, -3.0], [0.0, 0.0, 5.0]])
+    np.testing.assert_allclose(scale(softmax(logits, axis=1), 2.5), softmax(logits / 2.5, axis=1), atol=1e-12)
+    assert scale(np.array([[1.0, 0.0]]), 2.0).sum() == pytest.approx(1)
+
+
+def test_thresholds_reach_what_they_are_chosen_for_and_no_more():
+    random = np.random.default_rng(0)
+    positive, score = random.random(500) < 0.3, random.random(500)
+    threshold = recall_threshold(positive, score, 0.95)
+    assert (score[positive] >= threshold).mean() >= 0.95
+    assert (score[positive] > threshold).mean() < 0.95
+    assert (score >= coverage_threshold(score, 0.9)).mean() == pytest.approx(0.9)
+
+
+def test_limits_of_an_overconfident_network():
+    labels, probabilities = drawn(4000, 3.0)
+    ood_score = np.random.default_rng(1).random(4000)
+    limits = choose_thresholds(labels, probabilities, CLASSES, np.arange(4000) % 5, ood_score)
+    assert (ood_score > limits["out_of_distribution"]["threshold"]).mean() == pytest.approx(0.1)
+    assert limits["out_of_distribution"]["refused"] == pytest.approx(0.1, abs=0.01)
+    assert limits["temperature"] == pytest.approx(3, rel=0.1)
+    assert limits["expected_calibration_error_after"] < 0.03 < limits["expected_calibration_error_before"]
+    calibrated = scale(probabilities, limits["temperature"])
+    assert (calibrated[labels == 0, 0] >= limits["operating_point"]["threshold"]).mean() >= 0.96
+    assert limits["operating_point"]["recall"] == pytest.approx(0.96, abs=0.02)
+    assert limits["abstention"]["coverage"] == pytest.approx(0.9, abs=0.02)
+    assert limits["abstention"]["accuracy"] > (calibrated.argmax(1) == labels).mean()
+
+
+def test_photos_that_are_surely_of_skin_are_never_refused():
+    labels, probabilities = drawn(400, 3.0)
+    ood_score = np.linspace(0, 0.04, 400)
+    limits = choose_thresholds(labels, probabilities, CLASSES, np.arange(400) % 5, ood_score)
+    assert limits["out_of_distribution"]["threshold"] == 0.05
+    assert limits["out_of_distribution"]["refused"] == 0
+
+
+def test_a_fold_is_judged_by_what_the_other_folds_chose():
+    """Fold 1 scores its mpox lower than fold 0 does; a threshold chosen on all photos would reach the recall, ours must not."""
+    labels = np.repeat([0, 1, 0, 1], 50)
+    mpox = np.repeat([0.9, 0.1, 0.6, 0.1], 50)
+    probabilities = np.stack([mpox, 1 - mpox], axis=1)
+    limits = choose_thresholds(labels, probabilities, CLASSES[:2], np.repeat([0, 1], 100), np.ones(200))
+    assert limits["operating_point"]["recall"] == 0.5
+
+
+def test_the_curve_rises_where_the_score_knows_what_is_wrong():
+    correct = np.arange(100) >= 10
+    curve = {row["coverage"]: row["accuracy"] for row in coverage_curve(correct, np.arange(100.0))}
+    assert curve[1.0] == 0.9
+    assert curve[0.9] == 1.0
+    assert {row["coverage"]: row["accuracy"] for row in coverage_curve(correct, -np.arange(100.0))}[0.5] == 0.8
+
+
+def test_what_cannot_be_chosen_is_refused():
+    labels, probabilities = drawn(50, 1.0)
+    with pytest.raises(ValueError, match="no class mpox"):
+        choose_thresholds(labels, probabilities, ["a", "b", "c", "d"], np.arange(50) % 2, np.ones(50))
+    with pytest.raises(ValueError, match="two folds"):
+        choose_thresholds(labels, probabilities, CLASSES, np.zeros(50, int), np.ones(50))
