@@ -54,7 +54,7 @@ def main(results, data, external, everyday, seen, preset):
     threshold, size = classifier.metadata["thresholds"]["ood_score"], classifier.image_size
     with results.with_suffix(".csv").open(newline="") as stream:
         usual = np.array([float(row["ood_score"]) for row in csv.DictReader(stream)])
-    rashes = [photo.source for photo in read_external_photos(external, classifier.classes) if photo.label != "normal"]
+    rashes = [photo.encoded for photo in read_external_photos(external, classifier.classes) if photo.label != "normal"]
     predictions = {
         "rashes": list(classifier.predict(rashes)),
         "everyday": list(classifier.predict(expand_photos([everyday]))),

@@ -49,7 +49,7 @@ class Photo:
 
     Attributes:
         file: path relative to the data folder, with `/` between its parts; the key of every table.
-        source: where the encoded photo is: a path, or its bytes.
+        encoded: the encoded photo: its path, or its bytes.
         label: class name.
         group: photos of one scene or patient share a group; a group never straddles a split.
         fold: the cross-validation fold given with the data, or None.
@@ -57,7 +57,7 @@ class Photo:
     """
 
     file: str
-    source: Path | bytes
+    encoded: Path | bytes
     label: str
     group: str
     fold: int | None = None
@@ -183,7 +183,7 @@ def find_photos(directory: str | Path, classes: Sequence[str] = CLASSES) -> list
             "Rename or remove them, or name your classes in the config (data.classes)."
         )
     photos = [
-        Photo(file=path.relative_to(directory).as_posix(), source=path, label=class_of_folder(folder.name), group="")
+        Photo(file=path.relative_to(directory).as_posix(), encoded=path, label=class_of_folder(folder.name), group="")
         for folder in class_folders
         for path in paths[folder]
     ]

@@ -114,7 +114,7 @@ def read_dataset(builder) -> list[Photo]:
         photos.append(
             Photo(
                 file=text["file"],
-                source=example["image"],
+                encoded=example["image"],
                 label=labels.int2str(int(example["label"])),
                 group=text["group"],
                 fold=None if example["fold"] < 0 else int(example["fold"]),

@@ -162,7 +162,7 @@ class _Network:
 
 
 def _explain(network, photo, methods, mask_path, mask_errors):
-    decoded = decode_photo(photo.source, photo.file)
+    decoded = decode_photo(photo.encoded, photo.file)
     pixels = resize_photo(decoded, network.fast.image_size)
     mask = None
     if mask_path:

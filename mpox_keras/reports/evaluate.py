@@ -55,7 +55,7 @@ def evaluate_external(classifier: Classifier, photos: Sequence[Photo]) -> dict:
 
 def _predict(classifier, photos):
     probabilities = np.zeros((len(photos), len(classifier.classes)))
-    for index, prediction in enumerate(classifier.predict(photo.source for photo in photos)):
+    for index, prediction in enumerate(classifier.predict(photo.encoded for photo in photos)):
         if prediction.error:
             raise PhotoError(
                 f"{photos[index].file}: {prediction.error} Or leave it out: write a reason in the column `drop` of "

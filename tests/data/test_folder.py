@@ -29,7 +29,7 @@ def test_labels_follow_the_folders(folder):
         ("Monkeypox/m2.jpg", "mpox", "Monkeypox/m2.jpg"),
         ("Normal/deeper/n1.png", "normal", "Normal/deeper/n1.png"),
     ]
-    assert photos[0].source.is_file()
+    assert photos[0].encoded.is_file()
     assert class_of_folder("Monkey_Pox") == "mpox"
 
 

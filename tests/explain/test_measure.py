@@ -147,7 +147,7 @@ def test_what_cannot_be_measured_is_told(folders):
 
 def test_the_report_is_one_safe_file(folders, tmp_path):
     _, photos = folders
-    named = [Photo(f"mpox/{ATTACK}.png", photos[0].source, "mpox", ""), Photo(ATTACK, b"no photo", "mpox", "")]
+    named = [Photo(f"mpox/{ATTACK}.png", photos[0].encoded, "mpox", ""), Photo(ATTACK, b"no photo", "mpox", "")]
     results, examples = measure_explanations(Red(), named, ["class_activation_map"], examples=1)
     page = write_explanation_report(tmp_path / "out", results, examples, title=ATTACK, protocol="one photo").read_text()
     assert "<script" not in page
