@@ -31,7 +31,7 @@ from mpox_keras.data.folder import expand_photos
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.non_skin import carried_pictures, non_skin_pictures, synthetic_pictures
 from mpox_keras.data.sources import read_external_photos, read_grouped_photos
-from mpox_keras.evaluation.metrics import proportion
+from mpox_keras.evaluation.intervals import proportion
 from mpox_keras.inference.classifier import DEFAULT_PRESET, Classifier, load_classifier, preset_names
 from mpox_keras.training.out_of_distribution import add_ood_score
 from mpox_keras.utils.files import replacing

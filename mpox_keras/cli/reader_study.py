@@ -37,12 +37,12 @@ def review(photos, source, bundle, method, label, out):
 
 
 @click.command()
-@click.argument("verdicts", nargs=-1, required=True, metavar="VERDICTS.csv...", type=click.Path(path_type=Path))
+@click.argument("tables", nargs=-1, required=True, metavar="TABLE.csv...", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def agreement(verdicts, as_json):
+def agreement(tables, as_json):
     """How far reviewers agree: tables saved by sheets of `mpox-keras review`."""
-    start_tensorflow()
-    from mpox_keras.reader_study.agreement import format_agreement, measure_agreement, read_reviews
+    from mpox_keras.reader_study.agreement import format_agreement, measure_agreement
+    from mpox_keras.reader_study.reviews import read_reviews
 
-    results = measure_agreement(read_reviews(verdicts))
+    results = measure_agreement(read_reviews(tables))
     click.echo(json.dumps(results, indent=2, allow_nan=False) if as_json else format_agreement(results))

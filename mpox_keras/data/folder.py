@@ -11,10 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mpox_keras.data.groups import connected_components
+from mpox_keras.utils.classes import CLASSES, MPOX, NORMAL
 from mpox_keras.utils.errors import MpoxKerasError
-
-CLASSES = ("mpox", "chickenpox", "measles", "normal")
-"""The class order of every model, table and file of this package."""
 
 METADATA_COLUMNS = ("patient", "stage", "source", "skin_tone")
 """Columns of `metadata.csv` that are carried along with a photo."""
@@ -25,13 +23,13 @@ METADATA_FILES = ("metadata.csv", "labels.csv")
 PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 OTHER_RASH = "other_rash"
-"""Label of photos of which only this is known: they show another rash than mpox."""
+"""Label of photos that are known to show another rash than mpox, but not which."""
 
 _FOLDER_NAMES = {
-    "monkeypox": "mpox",
-    "monkey pox": "mpox",
-    "m-pox": "mpox",
-    "healthy": "normal",
+    "monkeypox": MPOX,
+    "monkey pox": MPOX,
+    "m-pox": MPOX,
+    "healthy": NORMAL,
     "other rash": OTHER_RASH,
     "others": OTHER_RASH,
     "non mpox": OTHER_RASH,
@@ -65,11 +63,11 @@ class Photo:
 
 
 def class_of_folder(name: str) -> str:
-    """Class name meant by a folder name: lower case, with the older names of mpox understood.
+    """The class that a folder's name means, in any case: older names of mpox are understood, and those of `OTHER_RASH`.
 
     Example:
-        >>> class_of_folder("Monkeypox")
-        'mpox'
+        >>> class_of_folder("Monkeypox"), class_of_folder("Others")
+        ('mpox', 'other_rash')
     """
     name = name.strip().lower().replace("_", " ")
     return _FOLDER_NAMES.get(name, name)

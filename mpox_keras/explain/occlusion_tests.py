@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mpox_keras.evaluation.metrics import proportion
+from mpox_keras.evaluation.intervals import proportion
 from mpox_keras.explain.perturbation import blurred, mean_colour
 from mpox_keras.inference.prediction import Predictor
 

@@ -180,7 +180,7 @@ load();
 addChoices("diagnosis", "diagnosis", data.diagnoses, () => {
   element("give").disabled = false;
 });
-addChoices("map", "map", data.map_verdicts, (value) => {
+addChoices("map", "map", data.map_ratings, (value) => {
   verdict().map = value;
   keep();
   showProgress();

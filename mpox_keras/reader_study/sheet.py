@@ -18,13 +18,10 @@ from mpox_keras.data.decode import PhotoError, decode_photo, resize_photo
 from mpox_keras.explain.maps import explain
 from mpox_keras.explain.picture import coloured, contour_paths
 from mpox_keras.inference.prediction import DISCLAIMER, Predictor
+from mpox_keras.reader_study.reviews import COLUMNS, MAP_RATINGS
 from mpox_keras.reports.page import data_uri, fill_page
 from mpox_keras.utils.files import replacing
 
-COLUMNS = ("reviewer", "photo", "sha256", "diagnosis", "map", "comment", "seconds", "answer", "method", "explained")
-"""Of the table that a sheet saves."""
-
-MAP_VERDICTS = ("on the lesion", "partly", "off the lesion", "cannot tell")
 OTHER_DIAGNOSES = ("another condition", "cannot tell")
 """What a reviewer may answer besides the network's classes."""
 
@@ -86,7 +83,7 @@ def write_review_sheet(
         "columns": COLUMNS,
         "method": method,
         "diagnoses": [*predictor.classes, *OTHER_DIAGNOSES],
-        "map_verdicts": MAP_VERDICTS,
+        "map_ratings": MAP_RATINGS,
         "photos": [entries[digest] for digest in order],
     }
     package = importlib.resources.files(__package__)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.metrics import auc, roc_curve
 
+from mpox_keras.evaluation.calibration import CALIBRATION_BINS, calibration_bins
 from mpox_keras.evaluation.comparison import pareto_front
-from mpox_keras.evaluation.metrics import CALIBRATION_BINS, calibration_bins, check_predictions, wilson_interval
+from mpox_keras.evaluation.intervals import wilson_interval
+from mpox_keras.evaluation.metrics import check_predictions
 from mpox_keras.utils.files import replacing
 
 if TYPE_CHECKING:

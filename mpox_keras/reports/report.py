@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mpox_keras.evaluation.metrics import check_predictions
-from mpox_keras.evaluation.thresholds import scale
+from mpox_keras.evaluation.calibration import scale
 from mpox_keras.inference.prediction import DISCLAIMER
 from mpox_keras.reports.page import fill_page, html_cards, html_picture, html_plots, html_table
 from mpox_keras.reports.plots import plot_confusion_matrix, plot_coverage, plot_reliability, plot_roc_curves

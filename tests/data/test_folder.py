@@ -30,7 +30,20 @@ def test_labels_follow_the_folders(folder):
         ("Normal/deeper/n1.png", "normal", "Normal/deeper/n1.png"),
     ]
     assert photos[0].encoded.is_file()
-    assert class_of_folder("Monkey_Pox") == "mpox"
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("Monkey_Pox", "mpox"),
+        ("Healthy", "normal"),
+        *((name, "other_rash") for name in ("other_rash", "Other rash", "Others", "Non_Mpox", "non monkeypox")),
+        # A class of its own, of which networks know what it is.
+        ("Other", "other"),
+    ],
+)
+def test_what_folders_may_be_called(name, label):
+    assert class_of_folder(name) == label
 
 
 GROUPS = """file,group,fold,drop
