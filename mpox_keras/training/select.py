@@ -18,6 +18,7 @@ from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.export.speed import measure_speed
 from mpox_keras.models.complexity import measure_complexity
 from mpox_keras.models.fast_mpoxnet import deploy
+from mpox_keras.reports.figure import save_plot
 from mpox_keras.reports.plots import plot_selection
 from mpox_keras.reports.report import write_report
 from mpox_keras.training.fit import build_model
@@ -114,7 +115,7 @@ def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folde
     }
     with replacing(folder / "winner.yaml") as temporary:
         temporary.write_text(dump_config(configs[winner]), encoding="utf-8")
-    plot_selection(candidates, winner, folder / "selection.svg")
+    save_plot(plot_selection(candidates, winner), folder / "selection.svg")
     write_report(
         folder,
         results,
