@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from mpox_keras.cli.options import config_option, data_option, groups_option, set_option, start_tensorflow, workers_option
+from mpox_keras.cli.options import (
+    config_option,
+    data_option,
+    groups_option,
+    out_option,
+    set_option,
+    start_tensorflow,
+    workers_option,
+)
 
 
 @click.command()
@@ -19,7 +25,7 @@ from mpox_keras.cli.options import config_option, data_option, groups_option, se
     help="Photos of mpox and of other external rashes (class folders; `other_rash` where the rash is not known), evaluated "
     "by every fold's network and used for nothing.",
 )
-@click.option("--out", default=Path("runs/crossval"), show_default=True, type=click.Path(path_type=Path), help="Run folder.")
+@out_option("runs/crossval", help="Run folder.")
 @workers_option
 @set_option
 def crossval(config_path, data, groups, external, out, workers, overrides):
