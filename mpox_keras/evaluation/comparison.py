@@ -44,25 +44,3 @@ def compare_accuracy(first: np.ndarray, second: np.ndarray, groups: Sequence[str
         "only_second": only_second,
         "p_value": float(binomtest(only_first, only_first + only_second).pvalue) if only_first + only_second else 1.0,
     }
-
-
-def pareto_front(costs: Sequence[float], accuracies: Sequence[float]) -> list[int]:
-    """The networks that no other beats: none is cheaper and as accurate, or more accurate and as cheap.
-
-    Args:
-        costs: of each network, such as its milliseconds.
-        accuracies: of each network.
-
-    Returns:
-        Indices, the cheapest first. Of networks with the same cost and accuracy only the first is listed.
-
-    Example:
-        >>> pareto_front([1.0, 2.0, 3.0], [0.8, 0.7, 0.9])
-        [0, 2]
-    """
-    front, reached = [], -float("inf")
-    for index in sorted(range(len(costs)), key=lambda index: (costs[index], -accuracies[index])):
-        if accuracies[index] > reached:
-            front.append(index)
-            reached = accuracies[index]
-    return front

@@ -90,7 +90,9 @@ def choose_thresholds(
 
     actual, correct, top = labels == mpox, calibrated.argmax(axis=1) == labels, calibrated.max(axis=1)
     alarm = _cross_fitted(folds, calibrated[:, mpox], lambda score, rows: recall_threshold(actual[rows], score, recall))
-    kept = _cross_fitted(folds, -ood_score, lambda score, _: min(coverage_threshold(score, in_distribution), -min_ood_threshold))
+    kept = _cross_fitted(
+        folds, -ood_score, lambda score, _: min(coverage_threshold(score, in_distribution), -min_ood_threshold)
+    )
     answered = _cross_fitted(folds, top, lambda score, _: coverage_threshold(score, coverage))
     return {
         "temperature": temperature,

@@ -80,16 +80,16 @@ def _environment():
     return environment
 
 
-def data_uri(photo: np.ndarray | Image.Image, format: str = "PNG", size: int = _PICTURE_SIZE, **options) -> str:
+def data_uri(photo: np.ndarray, format: str = "PNG", size: int = _PICTURE_SIZE, **options) -> str:
     """A picture as an address that holds it, and nothing else of its file.
 
     Args:
-        photo: an image, or uint8 `(height, width, 3 or 4)`.
+        photo: uint8 `(height, width, 3)`, or with opacity `(height, width, 4)`.
         format: PNG, or JPEG where the page would else grow large.
         size: the picture is at most so many pixels wide and high.
         options: of Pillow's writer.
     """
-    image = Image.fromarray(photo) if isinstance(photo, np.ndarray) else photo.copy()
+    image = Image.fromarray(photo)
     image.thumbnail((size, size))
     stream = io.BytesIO()
     image.save(stream, format=format, optimize=True, **options)

@@ -1,26 +1,46 @@
-"""Plots of classification results, for a report page or a paper. `save_plot` writes one to a file."""
+"""Plots of classification results, for a report page or a paper."""
 
 from __future__ import annotations
 
+import io
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 
+import matplotlib
 import numpy as np
+from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import ScalarFormatter
 from sklearn.metrics import roc_curve
 
 from mpox_keras.evaluation.calibration import CALIBRATION_BINS, calibration_bins
-from mpox_keras.evaluation.comparison import pareto_front
 from mpox_keras.evaluation.intervals import wilson_interval
 from mpox_keras.evaluation.metrics import auc, check_predictions
-from mpox_keras.reports.figure import COLOURS, INK, draw_matrix, lighten, new_figure, styled
+from mpox_keras.utils.files import replacing
 
-_WIDTH, _HEIGHT = 4.6, 4.2
+# Okabe and Ito 2008, "Color universal design", without yellow and black, which vanish on light and on dark pages.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_INK = "#1f2a33"
+_SETTINGS = {
+    "font.size": 10,
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _INK,
+    "axes.linewidth": 0.8,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    # A class may be called anything, a dollar sign included.
+    "text.parse_math": False,
+    "svg.fonttype": "none",
+}
+
+_styled = matplotlib.rc_context(_SETTINGS)
 
 
-@styled
+@_styled
 def plot_confusion_matrix(results: dict) -> Figure:
     """Draw the confusion matrix: counts, and shares of each true class, which also set the colour.
 
@@ -34,13 +54,25 @@ def plot_confusion_matrix(results: dict) -> Figure:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     percents = [[f"{share:.0%}" if share >= 0.005 else "<1%" for share in row] for row in shares]
     texts = [[f"{count}\n{percents[r][c]}" if count else "0" for c, count in enumerate(row)] for r, row in enumerate(counts)]
-    figure, axes = new_figure(_WIDTH, _HEIGHT)
-    draw_matrix(axes, shares, texts, [textwrap.fill(name, 14) for name in classes], slanted=len(classes) > 4)
-    axes.set(xlabel="Answer", ylabel="True class")
+    figure, axes = _figure()
+    for (row, column), share in np.ndenumerate(shares):
+        # Opacity instead of a colour map lets the page behind show through, be it light or dark.
+        cell = Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=_COLOURS[0], linewidth=0)
+        cell.set_alpha(0.06 + 0.94 * share)
+        axes.add_patch(cell)
+        # White is readable on nearly opaque cells only; ink turns light where the page is dark.
+        colour = "#ffffff" if share > 0.75 else _INK
+        axes.text(column, row, texts[row][column], ha="center", va="center", color=colour, linespacing=1.3)
+    names, slanted = [textwrap.fill(name, 14) for name in classes], len(classes) > 4
+    axes.set_xticks(range(len(names)), names, rotation=40 if slanted else 0, ha="right" if slanted else "center")
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), xlabel="Answer", ylabel="True class")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
     return figure
 
 
-@styled
+@_styled
 def plot_roc_curves(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw the one-against-rest ROC curve of each class, where the class and the rest have photos.
 
@@ -56,7 +88,7 @@ def plot_roc_curves(labels: np.ndarray, probabilities: np.ndarray, classes: Sequ
         >>> save_plot(plot_roc_curves(labels, probabilities, ["mpox", "normal"]), "roc.png")
     """
     labels, probabilities = check_predictions(labels, probabilities, classes)
-    figure, axes = new_figure(_WIDTH, _HEIGHT)
+    figure, axes = _figure()
     _rate_axes(axes)
     for index, name in enumerate(classes):
         actual, score = labels == index, probabilities[:, index]
@@ -67,8 +99,8 @@ def plot_roc_curves(labels: np.ndarray, probabilities: np.ndarray, classes: Sequ
         axes.plot(
             false_positive_rate,
             true_positive_rate,
-            color=COLOURS[index % len(COLOURS)],
-            linestyle=("-", "--", "-.", ":")[index // len(COLOURS) % 4],
+            color=_COLOURS[index % len(_COLOURS)],
+            linestyle=("-", "--", "-.", ":")[index // len(_COLOURS) % 4],
             linewidth=1.8,
             label=f"{name}, AUC {area:.3f}",
         )
@@ -78,7 +110,7 @@ def plot_roc_curves(labels: np.ndarray, probabilities: np.ndarray, classes: Sequ
     return figure
 
 
-@styled
+@_styled
 def plot_reliability(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
     """Draw accuracy against top probability in 15 bins with 95 % intervals, above the number of photos per bin.
 
@@ -97,19 +129,19 @@ def plot_reliability(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
     labels, probabilities = check_predictions(labels, probabilities, range(np.shape(probabilities)[-1]))
     mean_probability, accuracy, photos = calibration_bins(labels, probabilities)
     intervals = np.array([wilson_interval(round(a * n), n) for a, n in zip(accuracy, photos, strict=True)])
-    figure, (axes, histogram) = new_figure(_WIDTH, _HEIGHT, nrows=2, sharex=True, height_ratios=(4, 1))
+    figure, (axes, histogram) = _figure(nrows=2, sharex=True, height_ratios=(4, 1))
     _rate_axes(axes)
-    axes.vlines(mean_probability, intervals[:, 0], intervals[:, 1], color=COLOURS[0], linewidth=1.4, alpha=0.5)
-    axes.plot(mean_probability, accuracy, "o", color=COLOURS[0], markersize=5)
+    axes.vlines(mean_probability, intervals[:, 0], intervals[:, 1], color=_COLOURS[0], linewidth=1.4, alpha=0.5)
+    axes.plot(mean_probability, accuracy, "o", color=_COLOURS[0], markersize=5)
     axes.set(ylabel="Accuracy")
     bins = np.linspace(0, 1, CALIBRATION_BINS + 1)
-    histogram.hist(probabilities.max(axis=1), bins=bins, color=COLOURS[0], alpha=0.7, rwidth=0.88, linewidth=0)
+    histogram.hist(probabilities.max(axis=1), bins=bins, color=_COLOURS[0], alpha=0.7, rwidth=0.88, linewidth=0)
     histogram.set(xlabel="Top probability", ylabel="Photos")
     histogram.spines[["top", "right"]].set_visible(False)
     return figure
 
 
-@styled
+@_styled
 def plot_coverage(curve: Sequence[dict]) -> Figure:
     """Draw accuracy against the share of photos that are answered, the surest first, with 95 % intervals.
 
@@ -121,17 +153,17 @@ def plot_coverage(curve: Sequence[dict]) -> Figure:
     """
     coverage, accuracy = ([row[key] for row in curve] for key in ("coverage", "accuracy"))
     low, high = np.array([row["accuracy_interval"] for row in curve]).T
-    figure, axes = new_figure(_WIDTH, _HEIGHT)
-    axes.fill_between(coverage, low, high, color=COLOURS[0], alpha=0.15, linewidth=0)
-    axes.plot(coverage, accuracy, "o-", color=COLOURS[0], linewidth=1.8, markersize=5)
+    figure, axes = _figure()
+    axes.fill_between(coverage, low, high, color=_COLOURS[0], alpha=0.15, linewidth=0)
+    axes.plot(coverage, accuracy, "o-", color=_COLOURS[0], linewidth=1.8, markersize=5)
     axes.set(xlabel="Share of photos answered", ylabel="Accuracy of the answers")
-    lighten(axes)
+    _lighten(axes)
     return figure
 
 
-@styled
+@_styled
 def plot_selection(candidates: dict[str, dict], winner: str) -> Figure:
-    """Draw accuracy, with 95 % intervals, against time and size; a line joins the networks that no other beats.
+    """Draw accuracy, with 95 % intervals, against time and size.
 
     Args:
         candidates: of `select_network`: name -> `accuracy`, `accuracy_interval`, `milliseconds` and `tflite_bytes`.
@@ -140,24 +172,20 @@ def plot_selection(candidates: dict[str, dict], winner: str) -> Figure:
     Example:
         >>> save_plot(plot_selection(results["candidates"], results["winner"]), "selection.svg")
     """
-    accuracies = [candidate["accuracy"] for candidate in candidates.values()]
-    figure, panels = new_figure(2 * _WIDTH, _HEIGHT, ncols=2, sharey=True)
+    figure, panels = _figure(width=9.2, ncols=2, sharey=True)
     for axes, key, unit, label in (
         (panels[0], "milliseconds", 1, "Milliseconds a photo, TFLite, one thread"),
         (panels[1], "tflite_bytes", 1e6, "Size as a TFLite model, MB"),
     ):
-        costs = [candidate[key] / unit for candidate in candidates.values()]
-        front = pareto_front(costs, accuracies)
-        axes.plot([costs[i] for i in front], [accuracies[i] for i in front], color=INK, linewidth=0.8, alpha=0.5)
         for index, (name, candidate) in enumerate(candidates.items()):
-            colour = COLOURS[index % len(COLOURS)]
-            axes.vlines(costs[index], *candidate["accuracy_interval"], color=colour, linewidth=1.4, alpha=0.5)
-            axes.plot(costs[index], accuracies[index], "o", color=colour, markersize=9 if name == winner else 6, label=name)
+            colour, cost, size = _COLOURS[index % len(_COLOURS)], candidate[key] / unit, 9 if name == winner else 6
+            axes.vlines(cost, *candidate["accuracy_interval"], color=colour, linewidth=1.4, alpha=0.5)
+            axes.plot(cost, candidate["accuracy"], "o", color=colour, markersize=size, label=name)
         axes.set(xscale="log", xlabel=label)
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.xaxis.set_minor_formatter(ScalarFormatter())
         axes.tick_params(axis="x", which="both", length=3, pad=4)
-        lighten(axes)
+        _lighten(axes)
     panels[0].set_ylabel("Accuracy out of fold")
     panels[1].legend(frameon=False, loc="best")
     return figure
@@ -165,6 +193,55 @@ def plot_selection(candidates: dict[str, dict], winner: str) -> Figure:
 
 def _rate_axes(axes: Axes) -> None:
     """Both axes from 0 to 1, with the diagonal."""
-    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=(0, (4, 4)), alpha=0.5)
+    axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle=(0, (4, 4)), alpha=0.5)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=np.linspace(0, 1, 6), yticks=np.linspace(0, 1, 6))
-    lighten(axes)
+    _lighten(axes)
+
+
+@_styled
+def save_plot(figure: Figure, path: str | Path) -> None:
+    """Write a plot to a file.
+
+    Args:
+        figure: of a function `plot_...` of this package.
+        path: ends in `.svg` or `.png`.
+
+    Raises:
+        ValueError: `path` ends in something else.
+
+    Example:
+        >>> save_plot(plot_confusion_matrix(results), "confusion.svg")
+    """
+    if Path(path).suffix.lower() not in (".svg", ".png"):
+        raise ValueError(f"{path} must end in .svg or .png.")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=200)
+
+
+@_styled
+def inline_svg(figure: Figure, description: str) -> Markup:
+    """A plot as an `<svg>` element whose ink takes the text colour of the HTML page around it.
+
+    Args:
+        figure: of a function `plot_...` of this package.
+        description: what the plot shows, for screen readers.
+    """
+    stream = io.BytesIO()
+    no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(stream, format="svg", transparent=True, metadata=no_metadata)
+    svg = stream.getvalue().decode()
+    svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
+    return Markup(svg.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1))
+
+
+def _figure(width: float = 4.6, **grid) -> tuple[Figure, Axes | np.ndarray]:
+    # Figure objects made without pyplot belong to no global state and need no display.
+    figure = Figure(figsize=(width, 4.2), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
+    return figure, figure.subplots(**grid)
+
+
+def _lighten(axes: Axes) -> None:
+    axes.grid(alpha=0.15, color=_INK, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -9,9 +9,8 @@ import numpy as np
 
 from mpox_keras.evaluation.calibration import scale
 from mpox_keras.evaluation.metrics import check_predictions
-from mpox_keras.reports.figure import inline_svg
 from mpox_keras.reports.page import write_page
-from mpox_keras.reports.plots import plot_confusion_matrix, plot_coverage, plot_reliability, plot_roc_curves
+from mpox_keras.reports.plots import inline_svg, plot_confusion_matrix, plot_coverage, plot_reliability, plot_roc_curves
 from mpox_keras.reports.summary import percent
 
 _MISCLASSIFIED = 20

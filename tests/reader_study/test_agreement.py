@@ -97,7 +97,10 @@ def test_a_later_table_of_the_same_reviewer_completes_the_first(tmp_path):
             [(row("AB", 0, "mpox"),), (row("AB", 0, "normal"),)],
             r"1\.csv, line 2: AB gave photo0\.jpg the diagnosis 'normal'",
         ),
-        ([(row("AB", 0, "mpox"),), (row("CD", 0, "mpox").replace("sha0", "sha9"),)], r"photo0\.jpg is not the photo of that name"),
+        (
+            [(row("AB", 0, "mpox"),), (row("CD", 0, "mpox").replace("sha0", "sha9"),)],
+            r"photo0\.jpg is not the photo of that name",
+        ),
         ([(row("AB", 0, "mpox", "everywhere"),)], "rates the map as 'everywhere'; expected one of on the lesion"),
         ([(row("", 0, "mpox"),)], r"0\.csv, line 2 has no reviewer"),
     ],

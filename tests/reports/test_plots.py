@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 
 from mpox_keras.evaluation.metrics import evaluate_predictions
-from mpox_keras.reports.figure import inline_svg, save_plot
-from mpox_keras.reports.plots import plot_confusion_matrix, plot_reliability, plot_roc_curves
+from mpox_keras.reports.plots import inline_svg, plot_confusion_matrix, plot_reliability, plot_roc_curves, save_plot
 
 LABELS = np.array([0, 0, 0, 1, 1])
 PROBABILITIES = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4], [0.1, 0.9]])
