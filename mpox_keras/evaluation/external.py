@@ -37,7 +37,8 @@ def evaluate_mpox_against_other_rashes(
         ValueError: an array does not fit, or a patient has both kinds of photos.
 
     Example:
-        >>> figures = evaluate_mpox_against_other_rashes([True, False], [[0.9, 0.1], [0.2, 0.8]], ["mpox", "measles"], ["a", "b"])
+        >>> probabilities = [[0.9, 0.1], [0.2, 0.8]]
+        >>> figures = evaluate_mpox_against_other_rashes([True, False], probabilities, ["mpox", "measles"], ["a", "b"])
         >>> figures["auc_per_patient"]
         1.0
     """

@@ -100,7 +100,10 @@ def evaluate_predictions(
 
 
 def check_predictions(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Labels as integers and probabilities as 64-bit floats, once they are known to fit together.
+    """Check that labels and probabilities fit together.
+
+    Returns:
+        The labels as integers and the probabilities as 64-bit floats.
 
     Raises:
         ValueError: a shape does not fit, a label is out of range, or a row is no probability distribution.
@@ -116,28 +119,24 @@ def check_predictions(labels: np.ndarray, probabilities: np.ndarray, classes: Se
         raise ValueError(
             f"probabilities must have the shape (photos, classes) = {(len(labels), len(classes))}, got {probabilities.shape}."
         )
-    wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
-    if len(wrong):
-        raise ValueError(f"labels must lie in 0 to {len(classes) - 1}, got {labels[wrong[0]]} at row {wrong[0]}.")
-    wrong = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
-    if len(wrong):
-        raise ValueError(f"probabilities must be finite, got {probabilities[wrong[0]]} at row {wrong[0]}.")
-    # Softmax outputs in half precision miss 1 by a few parts in 10,000.
-    wrong = np.flatnonzero((probabilities < 0).any(axis=1) | (np.abs(probabilities.sum(axis=1) - 1) > 1e-3))
-    if len(wrong):
-        raise ValueError(
-            f"probabilities must be 0 or more and sum to 1 in each row, got {probabilities[wrong[0]]} "
-            f"at row {wrong[0]}. Apply softmax to logits first."
-        )
+    for values, fits, expected in (
+        (labels, (labels >= 0) & (labels < len(classes)), f"labels must lie in 0 to {len(classes) - 1}"),
+        (probabilities, np.isfinite(probabilities).all(axis=1), "probabilities must be finite"),
+        # Softmax outputs in half precision miss 1 by a few parts in 10,000.
+        (
+            probabilities,
+            (probabilities >= 0).all(axis=1) & (np.abs(probabilities.sum(axis=1) - 1) <= 1e-3),
+            "probabilities must be 0 or more and sum to 1 in each row (apply softmax to logits first)",
+        ),
+    ):
+        if not fits.all():
+            row = int(np.argmin(fits))
+            raise ValueError(f"{expected}, got {values[row]} at row {row}.")
     return labels, probabilities
 
 
 def check_folds(folds: np.ndarray | None, photos: int) -> np.ndarray | None:
-    """Fold numbers as an array, once they are known to be one whole number per photo.
-
-    Raises:
-        ValueError: they are not.
-    """
+    """Fold numbers as an array, or None; raises ValueError unless there is one whole number per photo."""
     if folds is None:
         return None
     folds = np.asarray(folds)

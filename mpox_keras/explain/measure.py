@@ -16,7 +16,7 @@ from mpox_keras.data.folder import Photo
 from mpox_keras.explain.faithfulness import deletion_and_insertion, with_shuffled_weights
 from mpox_keras.explain.maps import check_method, explain
 from mpox_keras.explain.masks import MaskError, energy_in_lesion, find_mask, pointing_game, read_mask
-from mpox_keras.explain.occlusion_tests import hide, hottest_region, middle_half, occlusion_test_figures
+from mpox_keras.explain.occlusion_tests import hide, middle_half, occlusion_test_figures
 
 if TYPE_CHECKING:
     from mpox_keras.inference.classifier import Classifier
@@ -76,8 +76,8 @@ def measure_explanations(
         - `methods`: name, and "random" for a map of noise -> means over photos with their standard error (`_error`) of
           `deletion`, `insertion`, and, for the true class of photos with a mask, `pointing_game` and `energy_in_lesion`; median
           `seconds` of a map; mean `correlation_with_shuffled_weights` over `shuffled_photos`.
-        - `occlusion_tests`: region hidden -> `photos` and `views`, see `occlusion_test_figures`. The regions are `lesion`
-          (photos with a mask), `hottest` (of the class activation map) and `middle` (of the photo).
+        - `occlusion_tests`: `lesion` (photos with a mask) and `middle` (the middle half of every photo) -> `photos` and
+          `views`, see `occlusion_test_figures`.
 
     Raises:
         ExplanationError: a method is unknown, or needs gradients and the classifier has none.
@@ -175,8 +175,7 @@ def _measure(classifier, explained, seconds, shuffled):
             if answer != label and name != RANDOM:
                 heat = explain(classifier, pixels, name, label)
             figures |= {"pointing_game": pointing_game(heat, mask), "energy_in_lesion": energy_in_lesion(heat, mask)}
-    hottest = hottest_region(explain(classifier, pixels, "class_activation_map", answer))
-    regions = {"lesion": mask, "hottest": hottest, "middle": middle_half(len(pixels))}
+    regions = {"lesion": mask, "middle": middle_half(len(pixels))}
     return {
         "label": classifier.classes.index(label),
         "methods": methods,
@@ -200,7 +199,7 @@ def _summary(of_photos):
 
 def _occlusion_tests(measured):
     made = {}
-    for region in ("lesion", "hottest", "middle"):
+    for region in ("lesion", "middle"):
         hidden = [(of_photo["hidden"][region], of_photo["label"]) for of_photo in measured if region in of_photo["hidden"]]
         if hidden:
             probabilities, labels = zip(*hidden, strict=True)

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mpox_keras.evaluation.intervals import proportion
-from mpox_keras.explain.perturbation import blurred, mean_colour
+from mpox_keras.explain.perturbation import mean_colour
 
 if TYPE_CHECKING:
     from mpox_keras.inference.classifier import Classifier
 
-HOTTEST_SHARE = 0.25
-"""The hottest region is this share of a photo."""
-
-VIEWS = ("whole", "covered", "blurred", "only", "only_with_rest_blurred")
-"""The photo as it is; with the region in the photo's mean colour, or blurred; with everything but the region so."""
+VIEWS = ("whole", "covered", "only")
+"""The photo as it is; without a region, which is covered with the photo's mean colour; and with that region only."""
 
 
 def middle_half(size: int) -> np.ndarray:
@@ -26,13 +23,6 @@ def middle_half(size: int) -> np.ndarray:
     middle = np.zeros((size, size), bool)
     middle[margin:-margin, margin:-margin] = True
     return middle
-
-
-def hottest_region(heat: np.ndarray) -> np.ndarray:
-    """The hottest quarter of a heat map: bool `(height, width)`."""
-    region = np.zeros(heat.size, bool)
-    region[np.argsort(-heat, axis=None, kind="stable")[: round(HOTTEST_SHARE * heat.size)]] = True
-    return region.reshape(heat.shape)
 
 
 def paint_over(photo: np.ndarray, hidden: np.ndarray) -> np.ndarray:
@@ -54,10 +44,8 @@ def hide(classifier: Classifier, photo: np.ndarray, region: np.ndarray) -> np.nd
     Example:
         >>> hide(classifier, photo, mask)[VIEWS.index("covered")]
     """
-    soft, inside = blurred(photo), region[..., None]
-    covered, only = paint_over(photo, region), paint_over(photo, ~region)
-    views = [photo, covered, np.where(inside, soft, photo), only, np.where(inside, photo, soft)]
-    return classifier.predict_pixels(np.stack(views))["probabilities"]
+    views = np.stack([photo, paint_over(photo, region), paint_over(photo, ~region)])
+    return classifier.predict_pixels(views)["probabilities"]
 
 
 def occlusion_test_figures(probabilities: np.ndarray, labels: Sequence[int]) -> dict:
@@ -78,10 +66,9 @@ def occlusion_test_figures(probabilities: np.ndarray, labels: Sequence[int]) -> 
         >>> occlusion_test_figures(np.stack([hide(classifier, photo, mask)]), [0])["covered"]["changed"]
         1.0
     """
-    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
-    if probabilities.ndim != 3 or probabilities.shape[:2] != (len(labels), len(VIEWS)):
-        raise ValueError(f"{probabilities.shape} probabilities do not fit {len(labels)} labels and {len(VIEWS)} views.")
-    answers = probabilities.argmax(axis=-1)
+    answers, labels = np.asarray(probabilities).argmax(axis=-1), np.asarray(labels)
+    if answers.shape != (len(labels), len(VIEWS)):
+        raise ValueError(f"{answers.shape} answers do not fit {len(labels)} labels and {len(VIEWS)} views; give one each.")
     return {
         view: {
             **proportion("accuracy", (answers[:, index] == labels).sum(), len(labels)),

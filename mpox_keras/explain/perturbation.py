@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageFilter
 
-from mpox_keras.utils.errors import require
-
 if TYPE_CHECKING:
     from mpox_keras.inference.classifier import Classifier
 
@@ -62,7 +60,8 @@ def lime(classifier: Classifier, photo: np.ndarray, index: int) -> np.ndarray:
 
     Samples show each superpixel or cover it with its mean colour, and count by their likeness to the whole photo.
     """
-    linear_model = require("sklearn.linear_model", "explain", "lime")
+    from sklearn.linear_model import Ridge
+
     segments = superpixels(photo)
     count = segments.max() + 1
     shown = np.random.default_rng(0).random((LIME_SAMPLES, count)) < 0.5
@@ -70,7 +69,8 @@ def lime(classifier: Classifier, photo: np.ndarray, index: int) -> np.ndarray:
     probabilities = class_probabilities(classifier, _coalitions(photo, segments, shown), index)
     cosine = np.sqrt(shown.mean(axis=1))
     weights = np.exp(-((1 - cosine) ** 2) / LIME_WIDTH**2)
-    model = linear_model.Ridge(alpha=1.0).fit(shown.astype(float), probabilities, sample_weight=weights)
+    losses = probabilities - probabilities[0]
+    model = Ridge(alpha=1.0).fit(shown.astype(float), losses, sample_weight=weights)
     return model.coef_[segments]
 
 
@@ -122,7 +122,8 @@ def class_probabilities(classifier: Classifier, photos: Iterable[np.ndarray], in
     photos, found = iter(photos), []
     while batch := list(itertools.islice(photos, _BATCH)):
         found.append(classifier.predict_pixels(np.stack(batch))["probabilities"][:, index])
-    return np.concatenate(found).astype(float)
+    # What is left of equal probabilities in batches of other sizes is no difference, and must not become a map.
+    return np.concatenate(found).astype(float).round(6)
 
 
 def mean_colour(photo: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mpox_keras.explain.measure import Explained
-from mpox_keras.explain.occlusion_tests import HOTTEST_SHARE
 from mpox_keras.explain.picture import outline, overlay
 from mpox_keras.inference.prediction import DISCLAIMER
 from mpox_keras.reports.page import write_page
@@ -15,15 +14,12 @@ from mpox_keras.reports.summary import aligned, percent, photo_count
 
 _REGIONS = {
     "lesion": "the lesion, as masked",
-    "hottest": f"the hottest {HOTTEST_SHARE:.0%} of the class activation map",
     "middle": "the middle half",
 }
 _HIDDEN = {
     "whole": "nothing",
-    "covered": "the region, in mean colour",
-    "blurred": "the region, blurred",
-    "only": "everything else, in mean colour",
-    "only_with_rest_blurred": "everything else, blurred",
+    "covered": "the region",
+    "only": "everything else",
 }
 
 
