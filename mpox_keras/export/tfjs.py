@@ -23,7 +23,7 @@ from tensorflow.python.grappler import tf_optimizer
 
 from mpox_keras._version import __version__
 from mpox_keras.export.folding import exportable
-from mpox_keras.inference.runtimes import FUSED_DEPTHWISE
+from mpox_keras.inference.runtimes import DEPTHWISE_NAMES
 from mpox_keras.utils.stderr import silenced_stderr
 
 PRECISIONS = ("float32", "float16", "uint16", "uint8")
@@ -154,7 +154,7 @@ def _slim(graph, kept):
         if name in written:
             continue
         written.add(name)
-        new = slim.node.add(op=FUSED_DEPTHWISE[0] if node.op == FUSED_DEPTHWISE[1] else node.op, name=name)
+        new = slim.node.add(op=DEPTHWISE_NAMES[0] if node.op == DEPTHWISE_NAMES[1] else node.op, name=name)
         new.input.extend(names[entry] for entry in node.input)
         for key in sorted(set(node.attr) - _UNREAD):
             new.attr[key].CopyFrom(node.attr[key])
