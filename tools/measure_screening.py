@@ -61,7 +61,7 @@ def write_photos(folder: Path, count: int) -> Path:
 
 
 def decode(files: list[Path]) -> int:
-    """Read, decode and resize photos as `Predictor.predict` does."""
+    """Read, decode and resize photos as `Classifier.predict` does."""
     return sum(1 for _ in map_in_order(lambda file: resize_photo(decode_photo(file), _SIZE), files))
 
 

@@ -16,15 +16,9 @@ from mpox_keras.cli.options import bundle_option, model_option, show_progress, s
 @model_option
 @bundle_option
 @workers_option
-@click.option(
-    "--beam-option",
-    "beam_options",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="For a cluster instead: an option of Apache Beam, such as runner=FlinkRunner; may be repeated.",
-)
+@click.option("--cluster", metavar="URL", help="A Dask scheduler, such as tcp://host:8786, whose workers do it instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json.")
-def screen(inputs, folder, source, bundle, workers, beam_options, as_json):
+def screen(inputs, folder, source, bundle, workers, cluster, as_json):
     """Predict photos by the million into Parquet files: files, folders, globs, lists (CSV or Parquet) or URLs.
 
     The same command goes on where an interrupted one stopped. A bundle is faster than --model.
@@ -35,7 +29,7 @@ def screen(inputs, folder, source, bundle, workers, beam_options, as_json):
     from mpox_keras.screening.run import screen_photos
 
     click.echo(DISCLAIMER, err=True)
-    summary = screen_photos(inputs, folder, source, bundle, workers, beam_options, show_progress)
+    summary = screen_photos(inputs, folder, bundle or source, workers, cluster, show_progress)
     if as_json:
         click.echo(json.dumps(summary, indent=2))
         return
