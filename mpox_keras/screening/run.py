@@ -153,6 +153,8 @@ def _identity(classifier) -> dict:
 
 def _same_everywhere(source):
     """A preset's name means the same on every machine, a path only once it is absolute."""
+    if os.path.dirname(source):
+        return absolute(source)
     from mpox_keras.inference.classifier import preset_names
 
     return source if source in preset_names() else absolute(source)

@@ -99,7 +99,7 @@ def test_work_that_kills_its_workers_ends_with_a_message(cluster):
 
 
 def test_an_error_on_the_cluster_comes_back(cluster):
-    with pytest.raises(WorkerError, match="can't do it: .*math domain error"):
+    with pytest.raises(WorkerError, match=r"can't do it: .*math domain error"):
         list(run_parallel([joblib.delayed(math.sqrt)(-1)], cluster=cluster[0]))
 
 
