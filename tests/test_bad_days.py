@@ -68,10 +68,11 @@ def content(folder):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_killed_at_random_moments_a_command_goes_on_to_the_same_end(work, name):
-    """Killed with SIGKILL, at random, just before or just after a file takes its place; which is told when it fails."""
-    draw = random.Random()
+    """Killed with SIGKILL just before or just after a file takes its place; the command's name is the seed of the moments."""
+    draw = random.Random(name)
     moments = [f"{draw.randrange(1, 5)}{draw.choice(['', '+'])}" for _ in range(2)]
     out = f"killed_{name}"
     for moment in moments:
@@ -94,6 +95,7 @@ def test_killed_at_random_moments_a_command_goes_on_to_the_same_end(work, name):
             np.testing.assert_array_equal(found, expected, err_msg=f"killed at {moments}")
 
 
+@pytest.mark.slow
 def test_a_full_disk_costs_nothing_but_time(work):
     """A limit on the size of files stands for the disk: the checkpoint no longer fits, what was written before stays."""
     full = run(work, "fit", "full", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
@@ -105,6 +107,7 @@ def test_a_full_disk_costs_nothing_but_time(work):
     assert content(work / "full") == content(work / "whole_fit")
 
 
+@pytest.mark.slow
 def test_a_terminated_command_says_how_to_go_on(work):
     command = [sys.executable, LAUNCHER, *COMMANDS["crossval"], "terminated", "--set", "training.epochs=100000"]
     process = subprocess.Popen(command, cwd=work, stderr=subprocess.PIPE, text=True)
@@ -118,6 +121,7 @@ def test_a_terminated_command_says_how_to_go_on(work):
     assert "Traceback" not in message
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_written_is_named(work, tmp_path):
     (tmp_path / "file").write_text("no folder")
     refused = run(work, "fit", tmp_path / "file" / "run")
@@ -168,6 +172,7 @@ def test_a_photo_that_changes_makes_another_run(photos, tmp_path, monkeypatch):
         fit_photos(config, photos, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_two_runs_do_not_share_a_folder(work):
     with locked(work / "shared"):
         second = run(work, "fit", "shared")
@@ -191,6 +196,7 @@ def test_a_config_of_a_newer_version_is_told_by_its_unknown_key(tmp_path):
         load_config(tmp_path / "config.yaml")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["checkpoint.npz", "model.keras"])
 def test_a_damaged_file_of_a_run_is_named_with_what_to_do(work, tmp_path, file):
     whole = (work / "whole_fit" / "model.keras").read_bytes()
@@ -201,6 +207,7 @@ def test_a_damaged_file_of_a_run_is_named_with_what_to_do(work, tmp_path, file):
         train(config, examples, np.arange(8) % 4, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_changes_nothing(work, tmp_path, monkeypatch):
     from killed_cli import tiny
 

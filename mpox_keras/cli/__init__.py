@@ -10,12 +10,11 @@ import warnings
 import click
 
 from mpox_keras._version import __version__
-from mpox_keras.cli.crossval import crossval
 from mpox_keras.cli.data import data
 from mpox_keras.cli.evaluate import evaluate, evaluate_external
 from mpox_keras.cli.explain import check_explanations, explain
 from mpox_keras.cli.export import export, verify
-from mpox_keras.cli.fit import fit
+from mpox_keras.cli.fit import crossval, fit
 from mpox_keras.cli.predict import predict
 from mpox_keras.cli.quickstart import quickstart
 from mpox_keras.cli.reader_study import agreement, review

@@ -1,24 +1,24 @@
-"""Training of one network."""
+"""Training: of one network, and of one network per fold."""
 
 from __future__ import annotations
 
 import click
 
-from mpox_keras.cli.options import config_option, data_option, groups_option, out_option, set_option, start_tensorflow
+from mpox_keras.cli import options
 
 
 @click.command()
-@config_option
-@data_option
-@groups_option
-@out_option("runs/fit", help="Run folder.")
-@set_option
+@options.config_option
+@options.data_option
+@options.groups_option
+@options.out_option("runs/fit", help="Run folder.")
+@options.set_option
 def fit(config_path, data, groups, out, overrides):
     """Train one network. The same command resumes an interrupted run."""
     from mpox_keras.config import load_config
 
     config = load_config(config_path, overrides)
-    start_tensorflow(config.training.threads)
+    options.start_tensorflow(config.training.threads)
     from mpox_keras.data.sources import read_grouped_photos
     from mpox_keras.reports.summary import format_summary
     from mpox_keras.training.fit import fit_photos
@@ -27,3 +27,33 @@ def fit(config_path, data, groups, out, overrides):
     if results:
         click.echo(format_summary(results))
     click.echo(f"trained network: {out}")
+
+
+@click.command()
+@options.config_option
+@options.data_option
+@options.groups_option
+@click.option(
+    "--external", metavar="DIR", help="Photos for every fold's network to be evaluated on, as by `evaluate-external`."
+)
+@options.out_option("runs/crossval", help="Run folder.")
+@options.workers_option
+@options.set_option
+def crossval(config_path, data, groups, external, out, workers, overrides):
+    """Train and evaluate one network per fold; groups never straddle folds.
+
+    The same command goes on where an interrupted one stopped.
+    """
+    from mpox_keras.config import load_config
+
+    config = load_config(config_path, overrides)
+    options.start_tensorflow(config.training.threads)
+    from mpox_keras.data.sources import read_external_photos, read_grouped_photos
+    from mpox_keras.reports.summary import format_summary
+    from mpox_keras.training.crossval import cross_validate
+
+    photos = read_grouped_photos(data, config.data.classes, groups)
+    external_photos = read_external_photos(external, config.data.classes) if external else None
+    results = cross_validate(config, photos, out, external=external_photos, workers=workers)
+    click.echo(format_summary(results))
+    click.echo(f"results: {out}")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mpox_keras.explain.measure import Explained
-from mpox_keras.explain.picture import outline, overlay
 from mpox_keras.inference.prediction import DISCLAIMER
+from mpox_keras.reports.heat_maps import outline, overlay
 from mpox_keras.reports.page import write_page
 from mpox_keras.reports.summary import aligned, percent, photo_count
 

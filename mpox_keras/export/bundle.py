@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.resources
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -97,7 +97,8 @@ def export_bundle(
     example = "example.html" if format == "tfjs" else "example.py"
     with replacing_folder(folder) as temporary:
         pixels = load_photos(sample, classifier.image_size) if sample else None
-        _WRITERS[format](temporary / MODEL_PLACES[format], classifier.trained, metadata["temperature"], precision, pixels)
+        path = temporary / MODEL_PLACES[format]
+        _write_model(path, format, classifier.trained, metadata["temperature"], precision, pixels)
         (temporary / _LABELS_FILE).write_text("\n".join(classifier.classes) + "\n", encoding="utf-8")
         (temporary / _CARD_FILE).write_text(model_card(metadata), encoding="utf-8")
         content = (importlib.resources.files("mpox_keras.export") / "examples" / example).read_bytes()
@@ -122,30 +123,17 @@ def stratified_sample(photos: Sequence[Photo], count: int) -> list[Photo]:
     return [photo for _, _, photo in sorted(turns, key=lambda entry: entry[:2])[:count]]
 
 
-def _write_tflite(path, model, temperature, precision, pixels):
-    path.write_bytes(tflite.convert_to_tflite(model, temperature, precision, pixels))
-
-
-def _write_tfjs(path, model, temperature, precision, pixels):
-    tfjs.write_tfjs(path, model, temperature, precision)
-
-
-def _write_keras(path, model, temperature, precision, pixels):
-    exportable(model, temperature).save(path)
-
-
-def _write_saved_model(path, model, temperature, precision, pixels):
-    signature = keras.InputSpec(shape=(None, *model.inputs[0].shape[1:]), dtype="float32", name="image")
-    with silenced_stderr():
-        exportable(model, temperature).export(path, format="tf_saved_model", input_signature=[signature], verbose=False)
-    # Says only when it was made, by which the hashes of two equal exports would differ.
-    (path / "fingerprint.pb").unlink(missing_ok=True)
-    shutil.rmtree(path / "assets", ignore_errors=True)
-
-
-_WRITERS: dict[str, Callable] = {
-    "tflite": _write_tflite,
-    "tfjs": _write_tfjs,
-    "keras": _write_keras,
-    "saved_model": _write_saved_model,
-}
+def _write_model(path, format, model, temperature, precision, pixels):
+    if format == "tflite":
+        path.write_bytes(tflite.convert_to_tflite(model, temperature, precision, pixels))
+    elif format == "tfjs":
+        tfjs.write_tfjs(path, model, temperature, precision)
+    elif format == "keras":
+        exportable(model, temperature).save(path)
+    else:
+        signature = keras.InputSpec(shape=(None, *model.inputs[0].shape[1:]), dtype="float32", name="image")
+        with silenced_stderr():
+            exportable(model, temperature).export(path, format="tf_saved_model", input_signature=[signature], verbose=False)
+        # Says only when it was made, by which the hashes of two equal exports would differ.
+        (path / "fingerprint.pb").unlink(missing_ok=True)
+        shutil.rmtree(path / "assets", ignore_errors=True)

@@ -17,7 +17,6 @@ from mpox_keras.inference.metadata import (
     MODEL_FILE,
     MODEL_PLACES,
     ClassifierError,
-    cannot_be_used,
     file_sha256,
     read_checksums,
     read_metadata,
@@ -184,7 +183,8 @@ def _load(path, metadata, source, checksums):
     except (MpoxKerasError, ImportError):
         raise
     except Exception as error:  # Each runtime answers a damaged or hostile file with exceptions of its own.
-        raise cannot_be_used(path, error) from None
+        reason = str(error).strip().split("\n")[0].split(". ")[0] or type(error).__name__
+        raise ClassifierError(f"{path} cannot be used ({reason}). Copy or make the folder again.") from None
     side, classes = metadata["image_size"], len(metadata["classes"])
     if found != ((side, side, 3), (classes,)):
         raise ClassifierError(
@@ -204,10 +204,12 @@ def _load_keras(path, temperature):
     import keras
 
     model = keras.models.load_model(path, compile=False)
-    if "probabilities" in model.output_names:
+    # A nested model's name would hide those of its outputs in `output_names`.
+    names = list(model.output) if isinstance(model.output, dict) else model.output_names
+    if "probabilities" in names:
         return None, model
-    if "diagnosis" not in model.output_names:
-        raise ValueError(f"it has the outputs {', '.join(model.output_names)}; expected diagnosis or probabilities")
+    if "diagnosis" not in names:
+        raise ValueError(f"it has the outputs {', '.join(names)}; expected diagnosis or probabilities")
     from mpox_keras.models.fast_mpoxnet import deploy
 
     return model, deploy(model, class_activation_map=True, temperature=temperature)

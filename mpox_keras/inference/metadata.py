@@ -28,12 +28,6 @@ class ClassifierError(MpoxKerasError, ValueError):
     """A trained network's files are missing or not what they should be; the message names them."""
 
 
-def cannot_be_used(path: str | os.PathLike, error: Exception) -> ClassifierError:
-    """The error of a model that its runtime refuses; of the runtime's message the first sentence."""
-    reason = str(error).strip().split("\n")[0].split(". ")[0] or type(error).__name__
-    return ClassifierError(f"{path} cannot be used ({reason}). {_AGAIN}")
-
-
 def read_metadata(folder: str | os.PathLike) -> dict:
     """Read `metadata.json` of a trained network, and check every file that `SHA256SUMS` lists.
 
@@ -53,38 +47,28 @@ def read_metadata(folder: str | os.PathLike) -> dict:
             raise ValueError("no JSON object")
     except (OSError, ValueError, RecursionError) as error:
         raise ClassifierError(f"{path} is damaged ({error!r}). {_AGAIN}") from None
-    _check_version(path, metadata.get("format_version"))
+    if (version := metadata.get("format_version")) != FORMAT_VERSION:
+        raise ClassifierError(
+            f"{path} has the format_version {str(version)[:80]!r}; this release of mpox-keras reads {FORMAT_VERSION}. Make the "
+            "folder again with this release (`mpox-keras fit`, `mpox-keras export`), or install the release that made it."
+        )
     checksums = read_checksums(folder)
     for name, expected in checksums.items():
         if file_sha256(file := file_inside(folder, name)) != expected:
             raise ClassifierError(f"{file} is not the file that {CHECKSUMS_FILE} lists: its SHA-256 differs. {_AGAIN}")
-    if missing := sorted(_REQUIRED.difference(metadata)):
-        raise ClassifierError(f"{path} lacks {', '.join(missing)}. {_AGAIN}")
     for key, (expected, fits) in _KINDS.items():
+        if key not in metadata and key not in _OPTIONAL:
+            raise ClassifierError(f"{path} lacks {key}. {_AGAIN}")
         if key in metadata and not fits(metadata[key]):
             raise ClassifierError(f"{path} has {str(metadata[key])[:80]!r} for {key}; expected {expected}.")
     if metadata["thresholds"] is not None and "mpox" not in metadata["classes"]:
         raise ClassifierError(f"{path} has a threshold for mpox, but no class of this name. {_AGAIN}")
-    _check_coverage(folder, MODEL_PLACES[metadata["format"]], checksums)
+    place = folder / MODEL_PLACES[metadata["format"]]
+    # A runtime reads what it finds, so everything that it may find must have been checked.
+    for part in (place, *place.rglob("*")):
+        if (part.is_symlink() or not part.is_dir()) and part.relative_to(folder).as_posix() not in checksums:
+            raise ClassifierError(f"{part} is not listed in {CHECKSUMS_FILE}. {_AGAIN}")
     return metadata
-
-
-def _check_version(path, version):
-    if version == FORMAT_VERSION:
-        return
-    given = f"{path} has the format_version {str(version)[:80]!r}; this release reads {FORMAT_VERSION}."
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise ClassifierError(f"{given} Install the release of mpox-keras that made it.")
-    raise ClassifierError(f"{given} An older release made it: make it again with `mpox-keras fit` or `mpox-keras export`.")
-
-
-def _check_coverage(folder, place, checksums):
-    """A runtime reads what it finds, so everything that it may find must have been checked."""
-    if not any(Path(name).parts[:1] == (place,) for name in checksums):
-        raise ClassifierError(f"{folder / CHECKSUMS_FILE} lists no file of the model {place}. {_AGAIN}")
-    for path in (folder / place).rglob("*"):
-        if (path.is_symlink() or not path.is_dir()) and path.relative_to(folder).as_posix() not in checksums:
-            raise ClassifierError(f"{path} is not listed in {CHECKSUMS_FILE}. {_AGAIN}")
 
 
 def write_metadata(folder: str | os.PathLike, metadata: Mapping) -> None:
@@ -175,32 +159,31 @@ def _is_number(value):
     return isinstance(value, int | float) and not isinstance(value, bool) and -1e9 < value < 1e9
 
 
+def _are_classes(value):
+    are_names = isinstance(value, list) and all(isinstance(name, str) and name for name in value)
+    return are_names and len(set(value)) == len(value) > 1
+
+
+def _has(value, fits, *names):
+    return isinstance(value, dict) and all(fits(value.get(name)) for name in names)
+
+
 def _is_text(value):
     return isinstance(value, str)
 
 
-def _are_classes(value):
-    return (
-        isinstance(value, list) and all(isinstance(name, str) and name for name in value) and len(set(value)) == len(value) > 1
-    )
-
-
-def _are_thresholds(value):
-    names = ("mpox", "confidence", "ood_score")
-    return value is None or (isinstance(value, dict) and all(_is_number(value.get(name)) for name in names))
-
-
-_REQUIRED = {"format", "classes", "image_size", "temperature", "thresholds"}
 _KINDS = {
     "format": (f"one of {', '.join(MODEL_PLACES)}", lambda value: _is_text(value) and value in MODEL_PLACES),
     "classes": ("a list of two or more different names", _are_classes),
     "image_size": ("pixels, 1 to 4096", lambda value: type(value) is int and 1 <= value <= 4096),
     "temperature": ("a number above 0", lambda value: _is_number(value) and value > 0),
-    "thresholds": ("null, or numbers for mpox, confidence and ood_score", _are_thresholds),
-    "precision": ("text", _is_text),
-    "made_from": (
-        "an object with source and sha256",
-        lambda value: isinstance(value, dict) and _is_text(value.get("source")) and _is_text(value.get("sha256")),
+    "thresholds": (
+        "null, or numbers for mpox, confidence and ood_score",
+        lambda value: value is None or _has(value, _is_number, "mpox", "confidence", "ood_score"),
     ),
+    "precision": ("text", _is_text),
+    "made_from": ("an object with source and sha256", lambda value: _has(value, _is_text, "source", "sha256")),
 }
 """Key of the metadata -> what it must be, in words and as a check."""
+
+_OPTIONAL = {"precision", "made_from"}

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import importlib.resources
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,8 @@ import numpy as np
 from markupsafe import Markup
 
 from mpox_keras.data.decode import PhotoError, decode_photo, resize_photo
-from mpox_keras.explain.maps import explain
-from mpox_keras.explain.picture import coloured, contour_paths
 from mpox_keras.reader_study.reviews import COLUMNS, MAP_RATINGS
+from mpox_keras.reports.heat_maps import coloured, contour_paths
 from mpox_keras.reports.page import data_uri, render
 from mpox_keras.utils.files import replacing
 
@@ -34,6 +33,7 @@ def write_review_sheet(
     path: str | os.PathLike,
     classifier: Classifier,
     files: Iterable[str | os.PathLike],
+    explain: Callable[[Classifier, np.ndarray, str, str], np.ndarray],
     method: str = "class_activation_map",
     label: str | None = None,
 ) -> list[str]:
@@ -47,18 +47,20 @@ def write_review_sheet(
         path: of the sheet.
         classifier: whose answers and maps are shown.
         files: photos; the same photo again is left out. They are stored without metadata, at most 1024 pixels a side.
-        method: a name in `METHODS`.
+        explain: `mpox_keras.explain.maps.explain`, or another function of a classifier, a photo, a method and a class to a
+            heat map.
+        method: which heat map, a name in `mpox_keras.explain.maps.METHODS`.
         label: the class that the maps are for; by default the likeliest of each photo.
 
     Returns:
         Why photos were left out, as messages.
 
     Raises:
-        ExplanationError: the method or class can't be had.
+        ExplanationError: of `explain`; there is no such method or class.
         PhotoError: no photo can be read.
 
     Example:
-        >>> write_review_sheet("sheet.html", load_classifier(), ["arm.jpg", "hand.jpg"])
+        >>> write_review_sheet("sheet.html", load_classifier(), ["arm.jpg", "hand.jpg"], explain)
         []
     """
     files = [Path(file) for file in files]
@@ -68,7 +70,7 @@ def write_review_sheet(
     for file in files:
         name = file.absolute().relative_to(common).as_posix()
         try:
-            entry = _entry(classifier, file, name, method, label)
+            entry = _entry(classifier, file, name, explain, method, label)
         except PhotoError as error:
             problems.append(str(error))
             continue
@@ -102,7 +104,7 @@ def write_review_sheet(
     return problems
 
 
-def _entry(classifier, file, name, method, label):
+def _entry(classifier, file, name, explain, method, label):
     decoded = decode_photo(file)
     pixels = resize_photo(decoded, classifier.image_size)
     (prediction,) = classifier.decide_batch(classifier.predict_pixels(pixels[None]), [name])

@@ -12,6 +12,7 @@ from PIL import Image
 from mpox_keras.cli import main
 from mpox_keras.data.decode import PhotoError
 from mpox_keras.data.synthetic import draw_scene
+from mpox_keras.explain.maps import explain
 from mpox_keras.inference.classifier import Classifier
 from mpox_keras.reader_study.sheet import COLUMNS, write_review_sheet
 
@@ -44,7 +45,7 @@ def sheet(tmp_path_factory):
     copy.write_bytes(paths[2].read_bytes())
     broken = folder / "photos" / "notes.jpg"
     broken.write_text("notes")
-    problems = write_review_sheet(folder / "sheet.html", RED, [*paths, copy, broken])
+    problems = write_review_sheet(folder / "sheet.html", RED, [*paths, copy, broken], explain)
     assert [("copy.png" in problem, "notes.jpg" in problem) for problem in problems] == [(True, False), (False, True)]
     return folder / "sheet.html", paths
 
@@ -194,7 +195,7 @@ def test_photos_leave_their_metadata_behind_and_bad_ones_are_told(sheet, tmp_pat
     assert str(sheet[0].parent) not in text
     (tmp_path / "notes.jpg").write_text("notes")
     with pytest.raises(PhotoError, match=r"no photo for the sheet can be read.*notes\.jpg"):
-        write_review_sheet(tmp_path / "sheet.html", RED, [tmp_path / "notes.jpg"])
+        write_review_sheet(tmp_path / "sheet.html", RED, [tmp_path / "notes.jpg"], explain)
 
 
 def test_the_command_writes_a_sheet(drawn, bundle, tmp_path):

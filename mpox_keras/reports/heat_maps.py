@@ -1,4 +1,4 @@
-"""Explanations as a picture."""
+"""Heat maps as pictures."""
 
 from __future__ import annotations
 
