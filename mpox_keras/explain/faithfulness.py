@@ -49,9 +49,7 @@ def with_shuffled_weights(classifier: Classifier, seed: int = 0) -> Classifier:
     Each variable's own values are shuffled, so that the size of the activations stays. A map that stays as it was does not
     depend on what the network has learned.
 
-    Args:
-        classifier: with a Keras model in its training form; it is left as it is.
-        seed: of the shuffling.
+    The classifier, with a Keras model in its training form, is left as it is.
     """
     import keras
 
