@@ -1,11 +1,13 @@
 """What the tests of the web app share: a bundle, its site, and a server."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from web_app import App, serving
+from web_app import App, current, serving
 
 from mpox_keras.data.synthetic import draw_scene
 from mpox_keras.export.bundle import export_bundle
@@ -20,10 +22,20 @@ def bundle(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def another_bundle(bundle, tmp_path_factory):
+    """Differs in its name alone."""
+    folder = tmp_path_factory.mktemp("web") / "another"
+    shutil.copytree(bundle, folder)
+    metadata = json.loads((folder / "metadata.json").read_text())
+    (folder / "metadata.json").write_text(json.dumps(metadata | {"name": "another"}))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def site(bundle, tmp_path_factory):
     folder = tmp_path_factory.mktemp("web") / "site"
     build_site(bundle, folder)
-    return folder
+    return current(folder)
 
 
 @pytest.fixture(scope="session")

@@ -68,13 +68,12 @@ def test_the_bundle_in_the_site_is_whole(site, bundle):
     assert metadata["thresholds"] == read_metadata(bundle)["thresholds"]
 
 
-def test_equal_bundles_give_equal_sites_and_others_another_version(bundle, tmp_path):
+def test_equal_bundles_give_equal_sites_and_others_another_version(bundle, another_bundle, tmp_path):
     versions = [build_site(bundle, tmp_path / name) for name in ("a", "b")]
     assert versions[0] == versions[1] == listed(tmp_path / "a")["version"]
     for path in (tmp_path / "a").rglob("*"):
         assert path.is_dir() or path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
-    export_bundle("fast_mpoxnet_msid", tmp_path / "other", "tfjs", "float16")
-    assert build_site(tmp_path / "other", tmp_path / "a") != versions[0]
+    assert build_site(another_bundle, tmp_path / "a") != versions[0]
 
 
 def test_headers_and_page_have_the_same_policy(site):
@@ -238,7 +237,8 @@ def test_each_language_has_the_same_words_and_places(language):
 
 def test_every_word_is_used_and_every_word_used_is_there():
     sources = "".join(path.read_text() for path in APP.iterdir() if path.suffix in {".js", ".html"})
-    # Called by a class, a place or a abstention_reason.
+    # Put together from the name of a class, a place or a reason.
     families = ("class_", "place_", "next_", "abstention_")
+    assert {"abstention_out_of_distribution", "abstention_uncertain"} <= set(words("en"))
     assert set(re.findall(r'(?:data-text=|data-label=|\btext\(|Failure\()"(\w+)"', sources)) <= set(words("en"))
     assert not [name for name in words("en") if not name.startswith(families) and f'"{name}"' not in sources]

@@ -2,8 +2,11 @@
 
 import base64
 import contextlib
+import gzip
+import hashlib
 import io
 import json
+import re
 import socket
 import threading
 from pathlib import Path
@@ -18,9 +21,22 @@ from mpox_keras.web.server import make_server
 
 
 @contextlib.contextmanager
-def serving(site, port=0):
-    """A running server of a site; its `answered` holds the status and path of every answer."""
+def serving(site, port=0, changed=()):
+    """A running server of a site; its `answered` holds the status and path of every answer.
+
+    Args:
+        site: folder.
+        port: 0 takes a free one.
+        changed: path -> content that is served instead of the site's; None where the file is missing.
+    """
     server = make_server(site, port=port)
+    files = server.RequestHandlerClass.files
+    for name, content in dict(changed).items():
+        files.pop(f"/{name}.gz", None)
+        if content is None:
+            del files[f"/{name}"]
+        else:
+            files[f"/{name}"] = content
     server.answered = []
 
     def record(handler, code="-", size="-"):
@@ -122,6 +138,47 @@ class App:
         """The error that is shown."""
         self.page.wait_for_selector("#message:not([hidden])", timeout=60_000)
         return self.page.locator("#message").inner_text()
+
+
+def resealed(site, **changes):
+    """Files of a site whose bundle is another one, and whole: what `serving` takes as `changed`.
+
+    Args:
+        site: folder.
+        changes: "metadata" or "model" -> function from the parsed file to what it shall hold.
+    """
+    names = {"metadata": "metadata.json", "model": "tfjs/model.json"}
+    contents = {path.relative_to(site).as_posix(): path.read_bytes() for path in bundle_files(site)}
+    for file, change in changes.items():
+        name = f"bundle/{names[file]}"
+        contents[name] = json.dumps(change(json.loads(contents[name]))).encode()
+    lines = [f"{hashlib.sha256(content).hexdigest()}  {name.removeprefix('bundle/')}\n" for name, content in contents.items()]
+    return contents | {"bundle/SHA256SUMS": "".join(lines).encode()}
+
+
+def bundle_files(site):
+    """The files that SHA256SUMS lists."""
+    files = sorted(path for path in (Path(site) / "bundle").rglob("*") if path.is_file())
+    return [path for path in files if path.suffix != ".gz" and path.name != "SHA256SUMS"]
+
+
+def current(site):
+    """A site whose bundle has SHA256SUMS and the format version that the page reads."""
+    site = Path(site)
+    if (site / "bundle" / "SHA256SUMS").is_file():
+        return site
+    drop = lambda metadata: {"format_version": 2} | {key: value for key, value in metadata.items() if key != "sha256"}  # noqa: E731
+    changed = resealed(site, metadata=drop)
+    for name, content in changed.items():
+        (site / name).write_bytes(content)
+    (site / "bundle" / "metadata.json.gz").write_bytes(gzip.compress(changed["bundle/metadata.json"], 9, mtime=0))
+    listing = json.loads(re.sub(r"^self.SITE = |;\s*$", "", (site / "version.js").read_text()))
+    listing["files"] |= {name: hashlib.sha256(content).hexdigest() for name, content in changed.items()}
+    listing["version"] = hashlib.sha256(json.dumps(listing["files"]).encode()).hexdigest()[:16]
+    script = f"self.SITE = {json.dumps(listing, indent=1)};\n".encode()
+    (site / "version.js").write_bytes(script)
+    (site / "version.js.gz").write_bytes(gzip.compress(script, 9, mtime=0))
+    return site
 
 
 def encoded(picture, format="PNG", **options):
