@@ -34,6 +34,7 @@ async function start() {
   try {
     if (!isSecureContext) throw new Failure("insecure");
     bundle = await loadBundle();
+    byId("about-model").hidden = false;
     classifier = await Classifier.start(bundle);
   } catch (error) {
     return fail(error);
@@ -181,7 +182,7 @@ async function saveImage() {
 const fileName = (date, suffix) => `mpox-screening-${date.toISOString().slice(0, 19).replaceAll(":", "-")}.${suffix}`;
 
 function showCard() {
-  if (bundle) fillModelCard(byId("limitations"), byId("card"), bundle);
+  fillModelCard(byId("limitations"), byId("card"), bundle);
   byId("card-dialog").showModal();
 }
 
