@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mpox_keras.cli.options import show_progress
+from mpox_keras.cli.options import json_option, show_progress
 from mpox_keras.utils.errors import MpoxKerasError
 
 
@@ -20,7 +20,7 @@ def data():
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write the groups table  [default: DIRECTORY/groups.csv]")
 @click.option("--class", "classes", multiple=True, help="A class name; give one per class if they are not the usual four.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def check(directory, out, classes, as_json):
     """Find unreadable photos, duplicates, shared scenes and contradictory labels.
 

@@ -7,28 +7,26 @@ from pathlib import Path
 
 import click
 
-from mpox_keras.cli.options import bundle_option, load_predictor, model_option, start_tensorflow
+from mpox_keras.cli.options import json_option, model_option, out_option, start_tensorflow
 from mpox_keras.utils.errors import MpoxKerasError
 
 
 @click.command()
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 @model_option
-@bundle_option
 @click.option("--method", default="class_activation_map", show_default=True, help="Of METHODS.")
 @click.option("--class", "label", help="The class to explain  [default: the likeliest of each photo]")
-@click.option("--out", default=Path("runs/review.html"), show_default=True, type=click.Path(path_type=Path), help="HTML file.")
-def review(photos, source, bundle, method, label, out):
-    """Make a sheet on which clinicians diagnose photos and evaluate heat maps: one file, offline, saves a table."""
+@out_option("runs/review.html", help="HTML file.")
+def review(photos, source, classes, method, label, out):
+    """Make a sheet on which clinicians diagnose photos and rate heat maps: one file, offline, saves a table."""
     from mpox_keras.data.folder import expand_photos
 
     files = expand_photos(photos)
-    # Bundles need no TensorFlow, but explanations do.
     start_tensorflow()
-    predictor = load_predictor(source, bundle)
+    from mpox_keras.inference.classifier import load_classifier
     from mpox_keras.reader_study.sheet import write_review_sheet
 
-    problems = write_review_sheet(out, predictor, files, method, label)
+    problems = write_review_sheet(out, load_classifier(source, classes), files, method, label)
     click.echo(f"sheet: {out} ({out.stat().st_size / 1e6:.1f} MB); it contains the photos: share it as you would share them")
     for problem in problems:
         click.echo(f"error: {problem}", err=True)
@@ -38,10 +36,9 @@ def review(photos, source, bundle, method, label, out):
 
 @click.command()
 @click.argument("verdicts", nargs=-1, required=True, metavar="VERDICTS.csv...", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def agreement(verdicts, as_json):
     """How far reviewers agree: tables saved by sheets of `mpox-keras review`."""
-    start_tensorflow()
     from mpox_keras.reader_study.agreement import format_agreement, measure_agreement, read_reviews
 
     results = measure_agreement(read_reviews(verdicts))

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from mpox_keras.cli.options import set_option, start_tensorflow
+from mpox_keras.cli.options import json_option, set_option, start_tensorflow
 
 
 @click.command()
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="A YAML file; by default Fast-MpoxNet.")
 @set_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def summary(config_path, overrides, as_json):
     """Show the parameters and multiply-adds of a network's deployed form, part by part."""
     from mpox_keras.config import load_config, parse_config

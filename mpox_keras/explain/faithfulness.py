@@ -7,13 +7,13 @@ import numpy as np
 
 from mpox_keras.explain.perturbation import blurred, class_probabilities, mean_colour
 from mpox_keras.inference.classifier import Classifier
-from mpox_keras.inference.prediction import Predictor
+from mpox_keras.models.fast_mpoxnet import deploy
 
 STEPS = 20
 """How many equal shares of the pixels are taken away or brought in."""
 
 
-def deletion_and_insertion(predictor: Predictor, photo: np.ndarray, heat: np.ndarray, label: str) -> tuple[float, float]:
+def deletion_and_insertion(predictor: Classifier, photo: np.ndarray, heat: np.ndarray, label: str) -> tuple[float, float]:
     """Areas under the deletion and insertion curves of a heat map (Petsiuk et al. 2018, arXiv 1806.07421, section 3.2).
 
     Deletion covers the hottest pixels first, with the photo's mean colour; insertion begins with the blurred photo and
@@ -57,4 +57,5 @@ def with_shuffled_weights(classifier: Classifier, seed: int = 0) -> Classifier:
     model = keras.models.clone_model(classifier.trained)
     random = np.random.default_rng(seed)
     model.set_weights([random.permutation(values.ravel()).reshape(values.shape) for values in classifier.trained.get_weights()])
-    return Classifier(model, classifier.metadata)
+    deployed = deploy(model, class_activation_map=True, temperature=classifier.metadata["temperature"])
+    return Classifier(classifier.metadata, deployed.predict_on_batch, model)

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from mpox_keras.explain import gradients, perturbation
-from mpox_keras.inference.prediction import Predictor
+from mpox_keras.inference.classifier import Classifier
 from mpox_keras.utils.errors import MpoxKerasError
 
 
@@ -37,7 +37,7 @@ NEED_GRADIENTS = frozenset({"grad_cam", "grad_cam_plus_plus", "score_cam", "smoo
 """The methods that a bundle can't be explained by."""
 
 
-def check_method(predictor: Predictor, method: str) -> None:
+def check_method(predictor: Classifier, method: str) -> None:
     """Say whether a predictor can be explained by a method.
 
     Raises:
@@ -45,18 +45,18 @@ def check_method(predictor: Predictor, method: str) -> None:
     """
     if method not in METHODS:
         raise ExplanationError(f"there is no method {method!r}. To be had are {', '.join(METHODS)}.")
-    if method in NEED_GRADIENTS and not hasattr(predictor, "trained"):
+    if method in NEED_GRADIENTS and predictor.trained is None:
         usable = ", ".join(name for name in METHODS if name not in NEED_GRADIENTS)
         raise ExplanationError(f"{method} needs gradients, which a bundle has not. To be had for it are {usable}.")
 
 
-def methods_for(predictor: Predictor) -> list[str]:
+def methods_for(predictor: Classifier) -> list[str]:
     """Names of all methods that a predictor can be explained by."""
-    return [name for name in METHODS if name not in NEED_GRADIENTS or hasattr(predictor, "trained")]
+    return [name for name in METHODS if name not in NEED_GRADIENTS or predictor.trained is not None]
 
 
 def explain(
-    predictor: Predictor, photo: np.ndarray, method: str = "class_activation_map", label: str | None = None
+    predictor: Classifier, photo: np.ndarray, method: str = "class_activation_map", label: str | None = None
 ) -> np.ndarray:
     """A heat map of what in a photo speaks for a class.
 

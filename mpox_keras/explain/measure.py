@@ -17,7 +17,7 @@ from mpox_keras.explain.faithfulness import deletion_and_insertion, with_shuffle
 from mpox_keras.explain.maps import NEED_GRADIENTS, check_method, explain
 from mpox_keras.explain.masks import MaskError, energy_in_lesion, find_mask, pointing_game, read_mask
 from mpox_keras.explain.occlusion_tests import hide, hottest_region, middle_half, occlusion_test_figures
-from mpox_keras.inference.prediction import Predictor
+from mpox_keras.inference.classifier import Classifier
 
 RANDOM = "random"
 """Stands for a map of noise, which every method should beat."""
@@ -49,12 +49,12 @@ class Explained:
 
 
 def measure_explanations(
-    predictor: Predictor,
+    predictor: Classifier,
     photos: Sequence[Photo],
     methods: Sequence[str],
     *,
     masks: str | os.PathLike | None = None,
-    exported: Predictor | None = None,
+    exported: Classifier | None = None,
     shuffled: int = 20,
     examples: int = 0,
     progress: Callable[[str, int, int], None] = lambda step, done, total: None,
@@ -101,7 +101,7 @@ def measure_explanations(
             "suffix, and so on."
         )
     network = _Network(
-        predictor, exported or predictor, with_shuffled_weights(predictor) if hasattr(predictor, "trained") else None
+        predictor, exported or predictor, with_shuffled_weights(predictor) if predictor.trained is not None else None
     )
     random = np.random.default_rng(0)
     measured, shown, errors, mask_errors = [], [], {}, {}
@@ -153,9 +153,9 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float:
 class _Network:
     """One network in up to three forms: with gradients if it has any, fast, and with shuffled weights."""
 
-    predictor: Predictor
-    fast: Predictor
-    shuffled: Predictor | None
+    predictor: Classifier
+    fast: Classifier
+    shuffled: Classifier | None
 
     def explain(self, name, pixels, label):
         return explain(self.predictor if name in NEED_GRADIENTS else self.fast, pixels, name, label)

@@ -8,7 +8,7 @@ import numpy as np
 
 from mpox_keras.evaluation.metrics import proportion
 from mpox_keras.explain.perturbation import blurred, mean_colour
-from mpox_keras.inference.prediction import Predictor
+from mpox_keras.inference.classifier import Classifier
 
 HOTTEST_SHARE = 0.25
 """How much of a photo its hottest region is."""
@@ -42,7 +42,7 @@ def paint_over(photo: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     return np.where(hidden[..., None], mean_colour(photo), photo)
 
 
-def hide(predictor: Predictor, photo: np.ndarray, region: np.ndarray) -> np.ndarray:
+def hide(predictor: Classifier, photo: np.ndarray, region: np.ndarray) -> np.ndarray:
     """FoldPredictions to a photo in each of `VIEWS`.
 
     Args:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image, ImageFilter
 
-from mpox_keras.inference.prediction import Predictor
+from mpox_keras.inference.classifier import Classifier
 from mpox_keras.utils.errors import require
 
 OCCLUSION_SIDE = 7
@@ -28,7 +28,7 @@ _BATCH = 32
 _BLUR = 12
 
 
-def occlusion(predictor: Predictor, photo: np.ndarray, index: int) -> np.ndarray:
+def occlusion(predictor: Classifier, photo: np.ndarray, index: int) -> np.ndarray:
     """Occlusion (Zeiler and Fergus 2014, arXiv 1311.2901, section 4.2): what covering a patch takes from the probability.
 
     Each place of the map is the mean over the patches that cover it; a patch has the photo's mean colour.
@@ -54,7 +54,7 @@ def occlusion(predictor: Predictor, photo: np.ndarray, index: int) -> np.ndarray
     return total / count
 
 
-def lime(predictor: Predictor, photo: np.ndarray, index: int) -> np.ndarray:
+def lime(predictor: Classifier, photo: np.ndarray, index: int) -> np.ndarray:
     """LIME (Ribeiro et al. 2016, arXiv 1602.04938, section 3.4): a linear model of which superpixels are shown.
 
     Samples show each superpixel or cover it with its mean colour, and count by their likeness to the whole photo.
@@ -71,7 +71,7 @@ def lime(predictor: Predictor, photo: np.ndarray, index: int) -> np.ndarray:
     return model.coef_[segments]
 
 
-def shap(predictor: Predictor, photo: np.ndarray, index: int) -> np.ndarray:
+def shap(predictor: Classifier, photo: np.ndarray, index: int) -> np.ndarray:
     """Kernel SHAP (Lundberg and Lee 2017, arXiv 1705.07874, section 4.1): Shapley values of superpixels, estimated.
 
     Coalitions are drawn in complementary pairs with the sizes' share of the Shapley kernel; the least squares are solved
@@ -114,7 +114,7 @@ def _coalitions(photo, segments, shown):
         yield np.where(row[segments][..., None], photo, covered)
 
 
-def class_probabilities(predictor: Predictor, photos: Iterable[np.ndarray], index: int) -> np.ndarray:
+def class_probabilities(predictor: Classifier, photos: Iterable[np.ndarray], index: int) -> np.ndarray:
     """Calibrated probability of one class for each photo, `(photos,)`, in constant memory."""
     photos, found = iter(photos), []
     while batch := list(itertools.islice(photos, _BATCH)):

@@ -98,7 +98,7 @@ def to_tflite(model: keras.Model, precision: str, photos: np.ndarray | None = No
 
 
 def _plain_pictures(size):
-    """White, black and a gradient: pictures of no skin, so that the integers reach to an ood_score over the threshold."""
+    """White, black and a gradient, so that the integers reach to out-of-distribution scores over the threshold."""
     gradient = np.broadcast_to(np.linspace(0, 255, size)[:, None, None], (size, size, 3))
     return np.stack([np.full((size, size, 3), 255), np.zeros((size, size, 3)), gradient]).astype("uint8")
 
@@ -112,14 +112,6 @@ def is_integer(content: bytes) -> bool:
         if any(graph.tensors[index].type not in _INTEGERS for index in used):
             return False
     return True
-
-
-def operator_names(content: bytes) -> list[str]:
-    """The builtin operators of a TFLite file, in the order they run; `CUSTOM` for one that is no builtin."""
-    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
-    codes = [names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
-    return [codes[op.opcodeIndex] for graph in model.subgraphs for op in graph.operators]
 
 
 def compact(content: bytes) -> bytes:

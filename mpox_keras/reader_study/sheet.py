@@ -17,7 +17,8 @@ from PIL import Image
 from mpox_keras.data.decode import PhotoError, decode_photo, resize_photo
 from mpox_keras.explain.maps import explain
 from mpox_keras.explain.picture import coloured, contour_paths
-from mpox_keras.inference.prediction import DISCLAIMER, Predictor
+from mpox_keras.inference.classifier import Classifier
+from mpox_keras.inference.prediction import DISCLAIMER
 from mpox_keras.reports.page import data_uri, fill_page
 from mpox_keras.utils.files import replacing
 
@@ -34,7 +35,7 @@ _QUALITY = 85
 
 def write_review_sheet(
     path: str | os.PathLike,
-    predictor: Predictor,
+    predictor: Classifier,
     files: Iterable[str | os.PathLike],
     method: str = "class_activation_map",
     label: str | None = None,
@@ -108,9 +109,7 @@ def write_review_sheet(
 def _entry(predictor, file, name, method, label):
     decoded = decode_photo(file)
     pixels = resize_photo(decoded, predictor.image_size)
-    outputs = predictor.predict_pixels(pixels[None])
-    ood_score = float(outputs["ood_score"][0, 0]) if "ood_score" in outputs else None
-    prediction = predictor.decide(name, outputs["probabilities"][0], ood_score)
+    (prediction,) = predictor.decide_batch(predictor.predict_pixels(pixels[None]), [name])
     explained = label or prediction.label
     heat = explain(predictor, pixels, method, explained)
     shown = Image.fromarray(decoded)

@@ -19,7 +19,8 @@ from pathlib import Path
 import joblib
 
 from mpox_keras._version import __version__
-from mpox_keras.inference.prediction import DISCLAIMER, Prediction, Predictor
+from mpox_keras.inference.classifier import Classifier, load_classifier
+from mpox_keras.inference.prediction import DISCLAIMER, Prediction
 from mpox_keras.screening.inputs import absolute, find_inputs
 from mpox_keras.screening.plan import (
     SHARDS_FOLDER,
@@ -34,7 +35,6 @@ from mpox_keras.screening.plan import (
 from mpox_keras.utils.errors import require
 from mpox_keras.utils.files import locked, replacing
 from mpox_keras.utils.parallel import run_parallel
-from mpox_keras.utils.stderr import silenced_stderr
 
 SUMMARY_FILE = "summary.json"
 
@@ -46,13 +46,13 @@ class Work:
     Attributes:
         folder: of the screening.
         source: of the network, as in `screen_photos`.
-        bundle: as in `screen_photos`.
-        network: the network's metadata at the beginning, as JSON.
+        classes: as in `screen_photos`.
+        network: the network's metadata and checksums at the beginning, as JSON.
     """
 
     folder: Path
     source: str | os.PathLike
-    bundle: str | os.PathLike | None
+    classes: Sequence[str] | None
     network: str
 
 
@@ -60,12 +60,12 @@ def screen_photos(
     inputs: Sequence[str],
     folder: str | os.PathLike,
     source: str | os.PathLike,
-    bundle: str | os.PathLike | None = None,
+    classes: Sequence[str] | None = None,
     workers: int = 1,
     beam_options: Sequence[str] = (),
     progress: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> dict:
-    """Predict any number of photos into Parquet files, each photo exactly as `Predictor.predict` does.
+    """Predict any number of photos into Parquet files, each photo exactly as `Classifier.predict` does.
 
     The first run writes the plan; the same call goes on with it after any end, and does no shard twice that was done. A photo
     that can't be read has a record that says why.
@@ -73,8 +73,8 @@ def screen_photos(
     Args:
         inputs: as `find_inputs` takes them.
         folder: gets `plan.jsonl`; `shards/*.parquet`, with a record for each photo; and `summary.json`. One run at a time.
-        source: of the network, as `load_classifier` takes it.
-        bundle: folder of an exported network, used instead of `source`. With a TFLite bundle no process needs TensorFlow.
+        source: of the network, as `load_classifier` takes it. With a TFLite bundle no process needs TensorFlow.
+        classes: as `load_classifier` takes them.
         workers: processes of this machine to spread over; one is this process itself.
         beam_options: options of a Beam pipeline without their dashes, such as `runner=FlinkRunner`, for a cluster instead.
             `folder`, the bundle and the photos must have the same paths there.
@@ -92,7 +92,7 @@ def screen_photos(
         MissingExtraError: a package of the extra `screen`, or for a cluster of `cluster`, is not installed.
 
     Example:
-        >>> summary = screen_photos(["s3://clinic/photos/"], "screened", "fast_mpoxnet_msid", bundle="mpox-tflite", workers=8)
+        >>> summary = screen_photos(["s3://clinic/photos/"], "screened", "mpox-tflite", workers=8)
         >>> summary["photos"], summary["answers"]["mpox"]
         (1000000, 40963)
     """
@@ -100,8 +100,9 @@ def screen_photos(
     require("pyarrow", "screen", "screening")
     if beam_options:
         require("apache_beam", "cluster", "screening on a cluster")
-    network = _load(source, bundle).metadata
-    header = {"inputs": [absolute(os.fspath(argument)) for argument in inputs], "network": json.loads(json.dumps(network))}
+    classifier = load_classifier(source, classes)
+    network = _identity(classifier)
+    header = {"inputs": [absolute(os.fspath(argument)) for argument in inputs], "network": json.loads(network)}
     refuse_foreign(folder)
     with locked(folder):
         planned = read_header(folder)
@@ -112,7 +113,7 @@ def screen_photos(
         shards = find_shards(folder)
         missing = _missing(folder, shards)
         if missing:
-            work = Work(folder.absolute(), source, bundle, json.dumps(network))
+            work = Work(folder.absolute(), source, classes, network)
             if beam_options:
                 _spread_over_cluster(missing, work, beam_options)
             else:
@@ -126,10 +127,10 @@ def screen_photos(
                     "The same command goes on; on a cluster, see that its machines write to this folder."
                 )
         summary = {
-            **_count(folder, shards, network["classes"]),
-            "classes": network["classes"],
+            **_count(folder, shards, classifier.classes),
+            "classes": list(classifier.classes),
             "inputs": header["inputs"],
-            "network": {"source": os.fspath(bundle or source), "sha256": network["sha256"]},
+            "network": {"source": classifier.source, "checksums": classifier.checksums},
             "made_by": f"mpox-keras {__version__}",
             "note": DISCLAIMER,
         }
@@ -138,23 +139,16 @@ def screen_photos(
     return summary
 
 
-def _load(source, bundle) -> Predictor:
-    if bundle is None:
-        from mpox_keras.inference.classifier import load_classifier
-
-        return load_classifier(source)
-    from mpox_keras.inference.bundle import load_bundle
-
-    with silenced_stderr():
-        return load_bundle(bundle)
+def _identity(classifier):
+    return json.dumps({"metadata": classifier.metadata, "checksums": classifier.checksums})
 
 
 @functools.lru_cache(maxsize=1)
-def _load_once(source, bundle, network: str) -> Predictor:
-    predictor = _load(source, bundle)
-    if json.dumps(predictor.metadata) != network:
-        raise ScreeningError(f"{bundle or source} is no longer the network that this screening began with.")
-    return predictor
+def _load_once(source, classes, network: str) -> Classifier:
+    classifier = load_classifier(source, classes)
+    if _identity(classifier) != network:
+        raise ScreeningError(f"{source} is no longer the network that this screening began with.")
+    return classifier
 
 
 def _difference(folder, planned, header):
@@ -203,7 +197,7 @@ def screen_shard(shard: tuple[int, int], work: Work) -> None:
     path = shard_path(work.folder, number)
     if path.exists():  # a cluster may hand out the same work twice
         return
-    predictor = _load_once(work.source, work.bundle, work.network)
+    predictor = _load_once(work.source, work.classes, work.network)
     photos = read_shard(work.folder, offset)
     records = _records(photos, predictor.predict(file for _, file in photos), predictor.classes)
     import pyarrow.parquet

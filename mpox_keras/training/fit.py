@@ -15,8 +15,7 @@ from mpox_keras.data.folder import Photo
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.splits import split_off_validation
 from mpox_keras.evaluation.metrics import evaluate_predictions
-from mpox_keras.inference.classifier import MODEL_FILE
-from mpox_keras.inference.metadata import write_metadata
+from mpox_keras.inference.metadata import MODEL_FILE, write_metadata
 from mpox_keras.models.fast_mpoxnet import FastMpoxNet, deploy
 from mpox_keras.models.stages import backbone_stages
 from mpox_keras.models.transfer import TransferModel
@@ -169,7 +168,6 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
             "validation": results,
             "environment": environment(),
         },
-        [MODEL_FILE],
     )
     return results
 

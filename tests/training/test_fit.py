@@ -302,7 +302,7 @@ def test_kill_and_run_again_gives_the_weights_of_an_uninterrupted_run(folder, tm
     )
 
     def start(out):
-        command = [sys.executable, "-m", "mpox_keras.cli", "fit", "--config", config, "--data", folder, "--out", out]
+        command = [sys.executable, "-m", "mpox_keras", "fit", "--config", config, "--data", folder, "--out", out]
         return subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     assert start(tmp_path / "whole").wait() == 0
