@@ -1,23 +1,23 @@
 """What the tests of the web app share: a bundle, its site, and a server."""
 
-import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from web_app import App, current, serving
+from web_app import App, serving
 
 from mpox_keras.data.synthetic import draw_scene
 from mpox_keras.export.bundle import export_bundle
+from mpox_keras.inference.metadata import read_metadata, write_metadata
 from mpox_keras.web.site import build_site
 
 
 @pytest.fixture(scope="session")
-def bundle(tmp_path_factory):
+def bundle(classifier, tmp_path_factory):
     folder = tmp_path_factory.mktemp("web") / "bundle"
-    export_bundle("fast_mpoxnet_msid", folder, "tfjs", "uint16")
+    export_bundle(classifier, folder, "tfjs", "uint16")
     return folder
 
 
@@ -26,8 +26,7 @@ def another_bundle(bundle, tmp_path_factory):
     """Differs in its name alone."""
     folder = tmp_path_factory.mktemp("web") / "another"
     shutil.copytree(bundle, folder)
-    metadata = json.loads((folder / "metadata.json").read_text())
-    (folder / "metadata.json").write_text(json.dumps(metadata | {"name": "another"}))
+    write_metadata(folder, read_metadata(folder) | {"name": "another"})
     return folder
 
 
@@ -35,7 +34,7 @@ def another_bundle(bundle, tmp_path_factory):
 def site(bundle, tmp_path_factory):
     folder = tmp_path_factory.mktemp("web") / "site"
     build_site(bundle, folder)
-    return current(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

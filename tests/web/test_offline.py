@@ -1,7 +1,7 @@
 """The page works without a network, keeps whole versions, and sends nothing anywhere."""
 
 import pytest
-from web_app import current, serving
+from web_app import serving
 
 from mpox_keras.web.site import build_site
 
@@ -41,7 +41,7 @@ def test_a_new_version_is_offered_whole_and_taken_when_asked(start, site, anothe
         old = app.open(drawn).check().data()
         port = server.server_port
     build_site(another_bundle, tmp_path / "site")
-    with serving(current(tmp_path / "site"), port):
+    with serving(tmp_path / "site", port):
         app.page = app.new_page()
         app.page.wait_for_selector("#update:not([hidden])", timeout=60_000)
         # Until the person asks, it is the old one as a whole.

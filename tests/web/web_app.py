@@ -2,11 +2,9 @@
 
 import base64
 import contextlib
-import gzip
 import hashlib
 import io
 import json
-import re
 import socket
 import threading
 from pathlib import Path
@@ -17,6 +15,7 @@ from PIL import Image
 
 from mpox_keras.data.decode import resize_photo
 from mpox_keras.data.synthetic import draw_scene
+from mpox_keras.inference.metadata import format_checksums, read_checksums
 from mpox_keras.web.server import make_server
 
 
@@ -148,37 +147,12 @@ def resealed(site, **changes):
         changes: "metadata" or "model" -> function from the parsed file to what it shall hold.
     """
     names = {"metadata": "metadata.json", "model": "tfjs/model.json"}
-    contents = {path.relative_to(site).as_posix(): path.read_bytes() for path in bundle_files(site)}
+    contents = {name: (site / "bundle" / name).read_bytes() for name in read_checksums(site / "bundle")}
     for file, change in changes.items():
-        name = f"bundle/{names[file]}"
-        contents[name] = json.dumps(change(json.loads(contents[name]))).encode()
-    lines = [f"{hashlib.sha256(content).hexdigest()}  {name.removeprefix('bundle/')}\n" for name, content in contents.items()]
-    return contents | {"bundle/SHA256SUMS": "".join(lines).encode()}
-
-
-def bundle_files(site):
-    """The files that SHA256SUMS lists."""
-    files = sorted(path for path in (Path(site) / "bundle").rglob("*") if path.is_file())
-    return [path for path in files if path.suffix != ".gz" and path.name != "SHA256SUMS"]
-
-
-def current(site):
-    """A site whose bundle has SHA256SUMS and the format version that the page reads."""
-    site = Path(site)
-    if (site / "bundle" / "SHA256SUMS").is_file():
-        return site
-    drop = lambda metadata: {"format_version": 2} | {key: value for key, value in metadata.items() if key != "sha256"}  # noqa: E731
-    changed = resealed(site, metadata=drop)
-    for name, content in changed.items():
-        (site / name).write_bytes(content)
-    (site / "bundle" / "metadata.json.gz").write_bytes(gzip.compress(changed["bundle/metadata.json"], 9, mtime=0))
-    listing = json.loads(re.sub(r"^self.SITE = |;\s*$", "", (site / "version.js").read_text()))
-    listing["files"] |= {name: hashlib.sha256(content).hexdigest() for name, content in changed.items()}
-    listing["version"] = hashlib.sha256(json.dumps(listing["files"]).encode()).hexdigest()[:16]
-    script = f"self.SITE = {json.dumps(listing, indent=1)};\n".encode()
-    (site / "version.js").write_bytes(script)
-    (site / "version.js.gz").write_bytes(gzip.compress(script, 9, mtime=0))
-    return site
+        contents[names[file]] = json.dumps(change(json.loads(contents[names[file]]))).encode()
+    checksums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    contents["SHA256SUMS"] = format_checksums(checksums).encode()
+    return {f"bundle/{name}": content for name, content in contents.items()}
 
 
 def encoded(picture, format="PNG", **options):
@@ -191,7 +165,7 @@ def skin(label="measles", seed=1, size=(640, 480)):
     return draw_scene(label, np.random.default_rng(seed)).resize(size, Image.Resampling.BICUBIC)
 
 
-def evaluated(classifier, pixels):
+def predicted(classifier, pixels):
     """What Python says of `(height, width, 3)`."""
     outputs = classifier.predict_pixels(resize_photo(pixels, classifier.image_size)[None])
     return classifier.decide_batch(outputs, ["photo"])[0], outputs
