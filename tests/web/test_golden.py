@@ -5,12 +5,13 @@ import pytest
 import skimage.data
 from click.testing import CliRunner
 from PIL import Image, ImageCms
-from web_app import as_base64, assert_same_answer, encoded, evaluated, serving, skin
+from web_app import as_base64, assert_same_answer, encoded, predicted, serving, skin
 
 from mpox_keras.cli import main
 from mpox_keras.data.decode import decode_photo, resize_photo
-from mpox_keras.inference.bundle import load_bundle
 from mpox_keras.inference.classifier import load_classifier
+
+pytestmark = pytest.mark.browser
 
 AREAS = {"square": lambda app: None, "whole": lambda app: app.page.click("#whole")}
 
@@ -60,23 +61,23 @@ def test_golden_photos_have_pythons_answer(app, classifier, tmp_path, name, area
     side = min(height, width)
     assert (place["width"], place["height"]) == ((side, side) if area == "square" else (width, height))
     cut = pixels[place["y"] : place["y"] + place["height"], place["x"] : place["x"] + place["width"]]
-    assert_same_answer(found, *evaluated(classifier, cut))
+    assert_same_answer(found, *predicted(classifier, cut))
 
 
 def test_the_bundle_in_python_gives_the_same(app, bundle, drawn):
     # The same 16-bit weights: only the runtimes differ.
     found = app.open(drawn).check().data()
-    assert_same_answer(found, *evaluated(load_bundle(bundle), decode_photo(drawn)), tolerance=2e-5)
+    assert_same_answer(found, *predicted(load_classifier(bundle), decode_photo(drawn)), tolerance=2e-5)
 
 
 def test_the_larger_preset_runs_in_the_page_too(start, drawn, tmp_path):
     site = tmp_path / "site"
-    result = CliRunner().invoke(main, ["web", "--preset", "efficientnet_lite0_msid", "--out", str(site)])
+    result = CliRunner().invoke(main, ["web", "--model", "efficientnet_lite0_msid", "--out", str(site)])
     assert result.exit_code == 0, result.output
     with serving(site) as server:
         found = start(server.address).open(drawn).check().data()
     assert found["model"]["name"] == "efficientnet_lite0_msid"
-    assert_same_answer(found, *evaluated(load_classifier("efficientnet_lite0_msid"), decode_photo(drawn)))
+    assert_same_answer(found, *predicted(load_classifier("efficientnet_lite0_msid"), decode_photo(drawn)))
 
 
 @pytest.mark.parametrize("size", [(224, 224), (225, 100), (97, 1013), (2000, 3), (8, 8), (1200, 1600)])
@@ -99,7 +100,7 @@ def test_transparent_parts_lie_over_white(app, classifier, tmp_path):
     picture.save(tmp_path / "clear.png")
     app.open(tmp_path / "clear.png").page.click("#whole")
     # A browser stores transparent colours premultiplied, in 8 bits, so samples are off by one or two.
-    assert_same_answer(app.check().data(), *evaluated(classifier, decode_photo(tmp_path / "clear.png")), tolerance=0.02)
+    assert_same_answer(app.check().data(), *predicted(classifier, decode_photo(tmp_path / "clear.png")), tolerance=0.02)
 
 
 def test_an_area_that_was_moved_is_the_one_that_is_checked(app, classifier, tmp_path):
@@ -129,7 +130,7 @@ def test_an_area_that_was_moved_is_the_one_that_is_checked(app, classifier, tmp_
     for found in (keyboard, dragged):
         place = found["area"]
         cut = np.array(picture)[place["y"] : place["y"] + place["height"], place["x"] : place["x"] + place["width"]]
-        assert_same_answer(found, *evaluated(classifier, cut))
+        assert_same_answer(found, *predicted(classifier, cut))
 
 
 @pytest.mark.parametrize("engine", ["wasm", "wasm-threads", "webgl"])
