@@ -66,9 +66,6 @@ def _on_cluster(tasks, address):
                 yield result
     except MpoxKerasError:
         raise
-    except distributed.scheduler.KilledWorker as error:
-        killed = f"{error.allowed_failures + 1} workers were killed by the same work; perhaps memory is short"
-        raise WorkerError(f"{killed}. {_GOES_ON}") from None
     except Exception as error:  # of the network, of Dask, and of whatever differs on the other machines
         reason = (str(error).strip() or repr(error)).splitlines()[0]
         raise WorkerError(f"the cluster {address} can't do it: {reason}. {_GOES_ON}") from error

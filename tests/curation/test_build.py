@@ -15,8 +15,6 @@ from mpox_keras.data.decode import decode_photo
 from mpox_keras.data.folder import CLASSES, DataError
 from mpox_keras.data.sources import read_grouped_photos
 
-pytest.importorskip("cv2")
-
 
 def save(path, photo, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
