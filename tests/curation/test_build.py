@@ -173,6 +173,7 @@ def test_report_counts_what_was_kept_and_what_has_no_licence(built):
     assert lines[-2:] == ["Without a known licence (--licence SOURCE=TEXT names it): 3", "  clinic: 3"]
 
 
+@pytest.mark.slow
 def test_the_same_sources_give_the_same_bytes_and_their_order_decides(sources, built, tmp_path):
     paths = [sources / "clinic", sources / "web.csv"]
     labels, licences = {"varicella": "chickenpox", "acne": ""}, {"web": "by permission"}
@@ -190,6 +191,7 @@ def test_the_same_sources_give_the_same_bytes_and_their_order_decides(sources, b
     ]
 
 
+@pytest.mark.slow
 def test_tfds_builds_it(built, tmp_path):
     import tensorflow_datasets as tfds
 

@@ -34,6 +34,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 def test_every_change_of_a_scene_is_found_and_nothing_else():
     photos = []
     for seed, change in enumerate(CHANGES.values()):
@@ -62,6 +63,7 @@ def stamp(photo):
     return np.array(image)
 
 
+@pytest.mark.slow
 def test_a_caption_that_many_photos_share_does_not_link_them(monkeypatch):
     photos = [stamp(make_scene(seed)) for seed in range(5)]
     photos.append(stamp(recode(make_scene(2), 60)))
