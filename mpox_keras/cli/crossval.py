@@ -23,18 +23,18 @@ from mpox_keras.cli.options import config_option, data_option, groups_option, se
 @workers_option
 @set_option
 def crossval(config_path, data, groups, external, out, workers, overrides):
-    """Train and evaluate one network per fold; groups never straddle folds, unless the config's data.split says so."""
+    """Train and evaluate one network per fold; groups never straddle folds."""
     from mpox_keras.config import load_config
 
     config = load_config(config_path, overrides)
     start_tensorflow(config.training.threads)
-    from mpox_keras.data.sources import read_external_photos, read_grouped_photos, read_ungrouped_photos
+    from mpox_keras.data.sources import read_external_photos, read_grouped_photos
     from mpox_keras.reports.summary import format_summary
     from mpox_keras.training.crossval import cross_validate
 
     classes = config.data.classes
-    photos = read_grouped_photos(data, classes, groups) if config.data.keeps_groups else read_ungrouped_photos(data, classes)
+    photos = read_grouped_photos(data, classes, groups)
     external_photos = read_external_photos(external, classes) if external else None
-    results = cross_validate(config, photos, out, external_photos, workers)
+    results = cross_validate(config, photos, out, external=external_photos, workers=workers)
     click.echo(format_summary(results))
     click.echo(f"results: {out}")
