@@ -155,8 +155,8 @@ def photos(tmp_path):
 
 
 def test_a_photo_that_vanishes_is_named_before_anything_is_trained(photos, tmp_path):
-    photos[3].source.unlink()
-    with pytest.raises((PhotoError, FileNotFoundError), match=photos[3].source.name):
+    photos[3].encoded.unlink()
+    with pytest.raises((PhotoError, FileNotFoundError), match=photos[3].encoded.name):
         cross_validate(
             parse_config({"model": {"weights": None, "image_size": 32}, "data": {"folds": 2}}), photos, tmp_path / "run"
         )
@@ -168,7 +168,7 @@ def test_a_photo_that_changes_makes_another_run(photos, tmp_path, monkeypatch):
     monkeypatch.setattr("mpox_keras.training.fit.train", lambda *arguments, **options: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         fit_photos(config, photos, tmp_path / "run")
-    shutil.copyfile(photos[0].source, photos[5].source)
+    shutil.copyfile(photos[0].encoded, photos[5].encoded)
     with pytest.raises(RunError, match=r"another data\.csv"):
         fit_photos(config, photos, tmp_path / "run")
 

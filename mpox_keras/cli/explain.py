@@ -23,8 +23,8 @@ def explain(photos, source, classes, methods, label, out):
     start_tensorflow()
     from mpox_keras.explain.maps import METHODS
     from mpox_keras.explain.maps import explain as heat_map
-    from mpox_keras.explain.picture import save_explanations
     from mpox_keras.inference.classifier import load_classifier
+    from mpox_keras.reports.heat_maps import save_explanations
 
     classifier = load_classifier(source, classes)
     names = list(METHODS) if "all" in methods else methods or ["class_activation_map"]

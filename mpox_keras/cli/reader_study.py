@@ -21,19 +21,21 @@ def review(photos, source, classes, method, label, out):
 
     files = expand_photos(photos)
     start_tensorflow()
+    from mpox_keras.explain.maps import explain
     from mpox_keras.inference.classifier import load_classifier
     from mpox_keras.reader_study.sheet import write_review_sheet
 
-    problems = write_review_sheet(out, load_classifier(source, classes), files, method, label)
+    problems = write_review_sheet(out, load_classifier(source, classes), files, explain, method, label)
     click.echo(f"sheet: {out} ({out.stat().st_size / 1e6:.1f} MB); it contains the photos: share it as you would share them")
     report_problems(problems, "of the photos are not on the sheet; the others are.")
 
 
 @click.command()
-@click.argument("verdicts", nargs=-1, required=True, metavar="VERDICTS.csv...", type=click.Path(path_type=Path))
+@click.argument("tables", nargs=-1, required=True, metavar="TABLE.csv...", type=click.Path(path_type=Path))
 @json_option
-def agreement(verdicts, as_json):
+def agreement(tables, as_json):
     """How far reviewers agree: tables saved by sheets of `mpox-keras review`."""
-    from mpox_keras.reader_study.agreement import format_agreement, measure_agreement, read_reviews
+    from mpox_keras.reader_study.agreement import format_agreement, measure_agreement
+    from mpox_keras.reader_study.reviews import read_reviews
 
-    print_results(measure_agreement(read_reviews(verdicts)), as_json, format_agreement)
+    print_results(measure_agreement(read_reviews(tables)), as_json, format_agreement)

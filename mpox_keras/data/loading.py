@@ -73,7 +73,7 @@ def load_photos(photos: Sequence[Photo], size: int) -> np.ndarray:
 
 
 def _load(photo, size):
-    return resize_photo(decode_photo(photo.source, photo.file), size)
+    return resize_photo(decode_photo(photo.encoded, photo.file), size)
 
 
 def map_in_order(function, items: Iterable) -> Iterator:

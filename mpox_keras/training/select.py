@@ -19,7 +19,7 @@ from mpox_keras.export.speed import measure_speed
 from mpox_keras.models.build import build_model
 from mpox_keras.models.complexity import measure_complexity
 from mpox_keras.models.fast_mpoxnet import deploy
-from mpox_keras.reports.plots import plot_selection
+from mpox_keras.reports.plots import plot_selection, save_plot
 from mpox_keras.reports.report import write_report
 from mpox_keras.training.folds import FoldPredictions, train_left_out
 from mpox_keras.training.runs import environment, open_run, training_seconds
@@ -117,7 +117,7 @@ def _choose(configs, photos, folds, labels, answers, costs, folder):
     }
     with replacing(folder / "winner.yaml") as temporary:
         temporary.write_text(dump_config(configs[winner]), encoding="utf-8")
-    plot_selection(candidates, winner, folder / "selection.svg")
+    save_plot(plot_selection(candidates, winner), folder / "selection.svg")
     write_report(
         folder,
         results,

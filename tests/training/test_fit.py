@@ -187,7 +187,7 @@ def test_fit_leaves_whole_groups_out_and_writes_a_usable_classifier(folder, tmp_
     assert results["photos"] == 12  # half of the scenes, two views each
     classifier = load_classifier(tmp_path / "run")
     assert classifier.classes == ("mpox", "chickenpox", "measles", "normal")
-    prediction = next(classifier.predict([photos[0].source]))
+    prediction = next(classifier.predict([photos[0].encoded]))
     assert abs(sum(prediction.probabilities.values()) - 1) < 1e-5
     assert {layer.compute_dtype for layer in classifier.model.layers} == {"float32"}
     assert load_config(tmp_path / "run" / "config.yaml") == config
