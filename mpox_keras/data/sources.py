@@ -12,7 +12,6 @@ from mpox_keras.data.folder import (
     OTHER_RASH,
     DataError,
     Photo,
-    class_of_folder,
     find_groups_file,
     find_photos,
     read_folder,
@@ -63,13 +62,6 @@ def read_ungrouped_photos(data: str | os.PathLike, classes: Sequence[str]) -> li
         DataError: there is no such folder, or it does not fit.
     """
     return [dataclasses.replace(photo, group=photo.file) for photo in find_photos(data, classes)]
-
-
-def has_other_rash(data: str | os.PathLike) -> bool:
-    """Whether a folder of photos has a class folder `other_rash` (also called `others`, `non mpox`)."""
-    return Path(data).is_dir() and any(
-        class_of_folder(path.name) == OTHER_RASH for path in Path(data).iterdir() if path.is_dir()
-    )
 
 
 def read_external_photos(data: str | os.PathLike, classes: Sequence[str]) -> list[Photo]:
