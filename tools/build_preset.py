@@ -19,8 +19,8 @@ import click
 
 from mpox_keras.config import load_config
 from mpox_keras.data.sources import read_external_photos
-from mpox_keras.inference.classifier import MODEL_FILE, PRESETS_FOLDER, load_classifier
-from mpox_keras.inference.metadata import read_metadata, write_metadata
+from mpox_keras.inference.classifier import PRESETS_FOLDER, load_classifier
+from mpox_keras.inference.metadata import MODEL_FILE, read_metadata, write_metadata
 from mpox_keras.inference.prediction import DISCLAIMER
 from mpox_keras.reports.evaluate import evaluate_external
 from mpox_keras.utils.files import replacing
@@ -93,12 +93,11 @@ def main(run, results, external, name, photos):
             "config": config,
             "environment": trained.metadata["environment"],
         },
-        [MODEL_FILE],
     )
     figures_external = evaluate_external(load_classifier(folder), read_external_photos(external, trained.classes))
     with replacing(ROOT / "configs" / "results" / f"external_{name}.json") as temporary:
         temporary.write_text(json.dumps(figures_external, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    write_metadata(folder, {**read_metadata(folder), "external": figures_external}, [MODEL_FILE])
+    write_metadata(folder, {**read_metadata(folder), "external": figures_external})
     click.echo(f"{folder}: {(folder / MODEL_FILE).stat().st_size / 1e6:.2f} MB")
 
 

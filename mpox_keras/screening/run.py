@@ -17,6 +17,7 @@ from pathlib import Path
 import joblib
 
 from mpox_keras._version import __version__
+from mpox_keras.inference.classifier import Classifier, load_classifier, preset_names
 from mpox_keras.inference.prediction import DISCLAIMER, Prediction
 from mpox_keras.screening.inputs import absolute, find_inputs
 from mpox_keras.screening.plan import (
@@ -30,7 +31,7 @@ from mpox_keras.screening.plan import (
     write_plan,
 )
 from mpox_keras.utils.errors import require
-from mpox_keras.utils.files import locked, replacing
+from mpox_keras.utils.files import locked, replacing, write_json
 from mpox_keras.utils.parallel import run_parallel
 
 SUMMARY_FILE = "summary.json"
@@ -43,6 +44,7 @@ def screen_photos(
     inputs: Sequence[str],
     folder: str | os.PathLike,
     source: str | os.PathLike,
+    classes: Sequence[str] | None = None,
     workers: int = 1,
     cluster: str | None = None,
     progress: Callable[[str, int, int], None] = lambda step, done, total: None,
@@ -56,6 +58,7 @@ def screen_photos(
         inputs: as `find_inputs` takes them.
         folder: gets `plan.jsonl`; `shards/*.parquet`, with a record for each photo; and `summary.json`. One run at a time.
         source: of the network, as `load_classifier` takes it. With a TFLite bundle no process needs TensorFlow.
+        classes: as `load_classifier` takes them.
         workers: processes of this machine to spread over; one is this process itself.
         cluster: address of a Dask scheduler, such as `tcp://host:8786`, whose workers do it instead. `folder`, the network and
             the photos must have the same paths there.
@@ -79,7 +82,7 @@ def screen_photos(
     """
     folder, source = Path(folder), os.fspath(source)
     require("pyarrow", "screen", "screening")
-    classifier = _load(source)
+    classifier = load_classifier(source, classes)
     header = {"inputs": [absolute(os.fspath(argument)) for argument in inputs], "network": _identity(classifier)}
     refuse_foreign(folder)
     with locked(folder):
@@ -98,7 +101,8 @@ def screen_photos(
         shards = find_shards(folder)
         missing = _missing(folder, shards)
         if missing:
-            work = folder.absolute(), _same_everywhere(source) if cluster else source, json.dumps(header["network"])
+            shared = _same_everywhere(source) if cluster else source
+            work = folder.absolute(), shared, classes and tuple(classes), json.dumps(header["network"])
             tasks = (joblib.delayed(screen_shard)(*shard, *work) for shard in missing)
             for done, _ in enumerate(run_parallel(tasks, workers, cluster), len(shards) - len(missing) + 1):
                 progress("shards", done, len(shards))
@@ -111,43 +115,29 @@ def screen_photos(
             **_count(folder, shards, classifier.classes),
             "classes": list(classifier.classes),
             "inputs": header["inputs"],
-            "network": {"source": source, "sha256": header["network"]["sha256"]},
+            "network": {"source": source, "checksums": classifier.checksums},
             "made_by": f"mpox-keras {__version__}",
             "note": DISCLAIMER,
         }
-        with replacing(folder / SUMMARY_FILE) as temporary:
-            temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        write_json(folder / SUMMARY_FILE, summary)
     return summary
-
-
-def _load(source):
-    # To go once load_classifier takes bundles too.
-    if (Path(source) / "labels.txt").is_file():
-        from mpox_keras.inference.bundle import load_bundle
-
-        return load_bundle(source)
-    from mpox_keras.inference.classifier import load_classifier
-
-    return load_classifier(source)
 
 
 def _identity(classifier) -> dict:
     """What tells one network from another."""
-    return json.loads(json.dumps(classifier.metadata))
+    return {"metadata": classifier.metadata, "checksums": classifier.checksums}
 
 
 def _same_everywhere(source):
     """A preset's name means the same on every machine, a path only once it is absolute."""
     if os.path.dirname(source):
         return absolute(source)
-    from mpox_keras.inference.classifier import preset_names
-
     return source if source in preset_names() else absolute(source)
 
 
 @functools.lru_cache(maxsize=1)
-def _load_once(source: str, network: str):
-    classifier = _load(source)
+def _load_once(source: str, classes: tuple[str, ...] | None, network: str) -> Classifier:
+    classifier = load_classifier(source, classes)
     if json.dumps(_identity(classifier)) != network:
         raise ScreeningError(f"{source} is no longer the network that this screening began with.")
     return classifier
@@ -157,14 +147,15 @@ def _missing(folder, shards):
     return [(number, offset) for number, offset in shards if not shard_path(folder, number).exists()]
 
 
-def screen_shard(number: int, offset: int, folder: Path, source: str, network: str) -> None:
+def screen_shard(number: int, offset: int, folder: Path, source: str, classes: tuple[str, ...] | None, network: str) -> None:
     """Predict the photos of one shard and write their records, whole or not at all.
 
     Args:
         number: of the shard.
         offset: where in the plan its line begins.
         folder: of the screening.
-        source: of the network, as `load_classifier` takes it.
+        source: of the network, and
+        classes: its classes, as `load_classifier` takes them.
         network: what tells the network that the screening began with from others, as JSON.
 
     Raises:
@@ -177,7 +168,7 @@ def screen_shard(number: int, offset: int, folder: Path, source: str, network: s
         return
     photos = read_shard(folder, offset)
     with _ONE_AT_A_TIME:
-        classifier = _load_once(source, network)
+        classifier = _load_once(source, classes, network)
         records = _records(photos, classifier.predict(file for _, file in photos), classifier.classes)
     with replacing(path) as temporary:
         pyarrow.parquet.write_table(records, temporary)

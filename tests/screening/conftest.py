@@ -25,7 +25,7 @@ def bundle(tmp_path_factory):
     add_ood_score(FastMpoxNet(input_shape=(32, 32, 3)), pixels).save(folder / "model.keras")
     thresholds = {"mpox": 0.25, "confidence": 0.26, "ood_score": 0.5}
     metadata = {"classes": list(CLASSES), "image_size": 32, "temperature": 1.0, "thresholds": thresholds}
-    write_metadata(folder, metadata, ["model.keras"])
+    write_metadata(folder, metadata)
     export_bundle(folder, folder / "bundle")
     return folder / "bundle"
 

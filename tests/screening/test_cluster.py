@@ -106,7 +106,7 @@ def test_an_error_on_the_cluster_comes_back(cluster):
 def test_a_cluster_out_of_reach_is_named(bundle, photos, tmp_path):
     script = (
         "from mpox_keras.cli import main; "
-        f"main(['screen', {str(photos)!r}, '--bundle', {str(bundle)!r}, '--out', {str(tmp_path / 'out')!r}, "
+        f"main(['screen', {str(photos)!r}, '--model', {str(bundle)!r}, '--out', {str(tmp_path / 'out')!r}, "
         "'--cluster', 'tcp://127.0.0.1:1'])"
     )
     environment = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"}

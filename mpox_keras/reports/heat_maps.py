@@ -1,4 +1,4 @@
-"""Explanations as a picture."""
+"""Heat maps as pictures."""
 
 from __future__ import annotations
 
@@ -39,8 +39,7 @@ def save_explanations(path: str | os.PathLike, photo: np.ndarray, heats: Mapping
         axes[0].set_ylabel(method.replace("_", " "), fontsize=9)
         axes[0].imshow(photo)
         axes[1].imshow(heat, cmap=_COLOURS, vmin=0, vmax=1)
-        axes[2].imshow(photo)
-        axes[2].imshow(heat, cmap=_COLOURS, vmin=0, vmax=1, alpha=0.5)
+        axes[2].imshow(overlay(photo, heat))
         axes[3].imshow(photo)
         if heat.max() > 0:
             axes[3].contour(heat, levels=_LEVELS, cmap=_COLOURS, vmin=0, vmax=1, linewidths=1.2)
