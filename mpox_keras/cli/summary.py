@@ -19,9 +19,9 @@ def summary(config_path, overrides, as_json):
 
     config = load_config(config_path, overrides) if config_path else parse_config({}, overrides)
     start_tensorflow()
+    from mpox_keras.models.build import build_model
     from mpox_keras.models.complexity import format_complexity, measure_complexity
     from mpox_keras.models.fast_mpoxnet import deploy
-    from mpox_keras.training.fit import build_model
 
-    untrained = config.model_copy(update={"model": config.model.model_copy(update={"weights": None})})
-    print_results(measure_complexity(deploy(build_model(untrained))), as_json, format_complexity)
+    untrained = build_model(config.model.model_copy(update={"weights": None}), len(config.data.classes))
+    print_results(measure_complexity(deploy(untrained)), as_json, format_complexity)

@@ -178,7 +178,8 @@ def find_photos(directory: str | Path, classes: Sequence[str] = CLASSES) -> list
     if unknown:
         raise DataError(
             f"{directory} has photos in folders that name no class: {', '.join(unknown)}. {expected} "
-            "Rename or remove them, or name your classes in the config (data.classes)."
+            f"Rename or remove them, or name your classes in the config (data.classes). For photos in a folder {OTHER_RASH} "
+            "there is `mpox-keras evaluate-external`."
         )
     photos = [
         Photo(file=path.relative_to(directory).as_posix(), encoded=path, label=class_of_folder(folder.name), group="")

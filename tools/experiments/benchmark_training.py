@@ -1,6 +1,6 @@
 """Measure what an epoch costs: the input pipeline's share, threads, and mixed precision.
 
-    python tools/benchmark_training.py --out configs/results/training_speed.json
+    python tools/experiments/benchmark_training.py --out configs/results/training_speed.json
 
 Each setting runs in a process of its own. Within a process the two inputs take turns, so that a machine whose speed drifts
 hurts both alike: "pipeline" trains on photos that are cropped, recoloured and mixed as they come; "cached" on the same
@@ -21,8 +21,9 @@ import click
 import numpy as np
 
 from mpox_keras.config import load_config
-from mpox_keras.data.augmentation import training_batches
-from mpox_keras.training.fit import build_model, class_weights, compile_model, for_every_output
+from mpox_keras.data.augmentation import augmentation_layers, training_batches
+from mpox_keras.models.build import build_model
+from mpox_keras.training.fit import balanced_weights, compile_model, for_every_output
 from mpox_keras.training.runs import environment, set_threads
 from mpox_keras.utils.files import replacing
 
@@ -43,13 +44,16 @@ def measure(config) -> dict:
     random = np.random.default_rng(0)
     size = config.model.image_size
     photos = random.integers(0, 256, (PHOTOS, size, size, 3), dtype="uint8")
-    labels = random.integers(0, len(config.data.classes), PHOTOS)
+    classes = len(config.data.classes)
+    labels = random.integers(0, classes, PHOTOS)
     keras.mixed_precision.set_dtype_policy(config.training.precision)
-    model = build_model(config)
+    model = build_model(config.model, classes)
     compile_model(model, config, steps_per_epoch=STEPS)
-    targets = np.eye(len(config.data.classes), dtype="float32")[labels]
-    batches = training_batches(photos, targets, config.augmentation, config.training.batch_size, config.seed)
-    pipeline = for_every_output(batches, model, class_weights(labels, config))
+    targets = np.eye(classes, dtype="float32")[labels]
+    batches = training_batches(
+        photos, targets, augmentation_layers(config.augmentation, size), config.training.batch_size, config.seed
+    )
+    pipeline = for_every_output(batches, model, balanced_weights(labels, classes))
     inputs = {"pipeline": pipeline, "cached": pipeline.take(4).cache().repeat()}
     speeds = {name: [] for name in inputs}
     for round_ in range(ROUNDS + 1):

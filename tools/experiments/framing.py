@@ -1,9 +1,12 @@
-"""Photographic styles: close-ups and wide shots, told apart by traits of a picture that say nothing of lesions."""
+"""The framing of photos: close-ups and wide shots, told apart by traits of a picture that say nothing of lesions."""
 
 from __future__ import annotations
 
 import numpy as np
 from PIL import Image
+from sklearn.cluster import KMeans
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from mpox_keras.data.folder import DataError
 
@@ -42,10 +45,10 @@ def framing(photo: np.ndarray) -> tuple[float, float, float]:
     return float(skin.mean()), float(skin[edge].mean()), float(photo[edge].std(axis=0).mean() / 255)
 
 
-def assign_styles(pixels: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
+def assign_framings(pixels: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     """Divide photos into wide shots (0) and close-ups (1): two clusters of `framing` by k-means, groups kept together.
 
-    A network that was trained on one style and evaluated on the other has to do without what framing gives away. The clusters
+    A network that was trained on one framing and evaluated on the other has to do without what framing gives away. The clusters
     are of the rash photos, as those of normal skin are mostly portraits.
 
     Args:
@@ -58,26 +61,19 @@ def assign_styles(pixels: np.ndarray, labels: np.ndarray, groups: np.ndarray, se
         `(photos,)`: 0 or 1.
 
     Raises:
-        DataError: a class has photos of one style alone, or there are no two photos of rashes.
-
-    Example:
-        >>> wide_shots = assign_styles(pixels, labels, groups, seed=0) == 0
+        DataError: a class has photos of one framing alone, or there are no two photos of rashes.
     """
-    from sklearn.cluster import KMeans
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     traits = np.array([framing(photo) for photo in pixels])
     rashes = labels != "normal"
     if rashes.sum() < 2:
-        raise DataError("a split by style needs photos of rashes; use data.split: grouped.")
+        raise DataError("a split by framing needs photos of rashes.")
     clusters = make_pipeline(StandardScaler(), KMeans(2, n_init=10, random_state=seed)).fit(traits[rashes])
     skin_shares = clusters[-1].cluster_centers_[:, 0]
     close_up = clusters.predict(traits) == skin_shares.argmax()
-    styles = np.empty(len(groups), int)
+    framings = np.empty(len(groups), int)
     for group in np.unique(groups):
-        styles[groups == group] = close_up[groups == group].mean() > 0.5
+        framings[groups == group] = close_up[groups == group].mean() > 0.5
     for label in np.unique(labels):
-        if len(np.unique(styles[labels == label])) < 2:
-            raise DataError(f"all photos of {label} are framed alike and can't be split by style; use data.split: grouped.")
-    return styles
+        if len(np.unique(framings[labels == label])) < 2:
+            raise DataError(f"all photos of {label} are framed alike and can't be split by framing.")
+    return framings

@@ -1,6 +1,6 @@
 """How far framing, background and picture quality alone get on MSID, and how much the network leans on them.
 
-    python tools/measure_occlusion.py --data MSID --run runs/campaign/fast_mpoxnet
+    python tools/experiments/measure_occlusion.py --data MSID --run runs/campaign/fast_mpoxnet
 
 Three questions, all on the folds of the audit and out of fold: how well does a linear classifier do that sees only simple
 traits of a picture (colour, sharpness, JPEG blocks, how much looks like skin), none of which is a lesion; how well do the
@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 import keras
 import numpy as np
+from framing import framing
 from PIL import Image
 from scipy.ndimage import laplace
 from sklearn.linear_model import LogisticRegression
@@ -26,14 +27,13 @@ from sklearn.preprocessing import StandardScaler
 from mpox_keras.config import load_config
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.sources import read_grouped_photos
-from mpox_keras.data.styles import framing
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.explain.occlusion_tests import middle_half, paint_over
 from mpox_keras.inference.metadata import MODEL_FILE
 from mpox_keras.models.fast_mpoxnet import deploy
 from mpox_keras.utils.files import replacing
 
-RESULTS = Path(__file__).parent.parent / "configs" / "results"
+RESULTS = Path(__file__).parent.parent.parent / "configs" / "results"
 
 
 @click.command()

@@ -1,6 +1,6 @@
 """What averaging over flipped photos adds, out of fold; reported apart, as no network that comes with the package does it.
 
-    python tools/measure_flips.py --data MSID --campaign runs/campaign fusion_last auxiliary_equal schedule_80_epochs_256
+    python tools/experiments/measure_flips.py --data MSID --campaign runs/campaign fusion_last auxiliary_equal schedule_80_epochs_256
 
 The networks of finished cross-validations evaluate each left-out photo as it is, its mirror image, and both upside down. Writes
 configs/results/flips.json.
@@ -24,7 +24,7 @@ from mpox_keras.inference.metadata import MODEL_FILE
 from mpox_keras.models.fast_mpoxnet import deploy
 from mpox_keras.utils.files import replacing
 
-RESULTS = Path(__file__).parent.parent / "configs" / "results"
+RESULTS = Path(__file__).parent.parent.parent / "configs" / "results"
 AVERAGED = {"as_it_is": 1, "with_mirror_image": 2, "with_all_flips": 4}
 
 
@@ -32,7 +32,7 @@ AVERAGED = {"as_it_is": 1, "with_mirror_image": 2, "with_all_flips": 4}
 @click.argument("names", nargs=-1, required=True)
 @click.option("--data", required=True, help="MSID with audit.csv.")
 @click.option(
-    "--campaign", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="Of tools/run_campaign.py."
+    "--campaign", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of finished runs."
 )
 def main(names, data, campaign):
     """Write configs/results/flips.json of the cross-validations NAMES."""
