@@ -82,6 +82,9 @@ def test_evaluate_external_takes_rashes_that_are_only_known_to_be_others(photos,
     figures = json.loads((tmp_path / "report" / "results.json").read_text())
     assert (figures["photos"], figures["patients"], figures["mpox_patients"]) == (8, 4, 2)
     assert f"AUC per patient {figures['auc_per_patient']:.3f}" in result.stdout
+    result = call("evaluate", "--model", model, "--data", tmp_path / "photos", "--out", tmp_path / "report")
+    assert result.exit_code == 2
+    assert "mpox-keras evaluate-external" in result.stderr
 
 
 def test_evaluate_takes_a_built_dataset(photos, model, tmp_path, monkeypatch):

@@ -31,7 +31,7 @@ from mpox_keras.data.folder import expand_photos
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.non_skin import carried_pictures, non_skin_pictures, synthetic_pictures
 from mpox_keras.data.sources import read_external_photos, read_grouped_photos
-from mpox_keras.evaluation.metrics import proportion
+from mpox_keras.evaluation.intervals import proportion
 from mpox_keras.inference.classifier import DEFAULT_PRESET, Classifier, load_classifier, preset_names
 from mpox_keras.models.fast_mpoxnet import deploy
 from mpox_keras.training.out_of_distribution import add_ood_score
@@ -55,7 +55,7 @@ def main(results, data, external, everyday, seen, preset):
     threshold, size = classifier.metadata["thresholds"]["ood_score"], classifier.image_size
     with results.with_suffix(".csv").open(newline="") as stream:
         usual = np.array([float(row["ood_score"]) for row in csv.DictReader(stream)])
-    rashes = [photo.source for photo in read_external_photos(external, classifier.classes) if photo.label != "normal"]
+    rashes = [photo.encoded for photo in read_external_photos(external, classifier.classes) if photo.label != "normal"]
     predictions = {
         "rashes": list(classifier.predict(rashes)),
         "everyday": list(classifier.predict(expand_photos([everyday]))),

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from mpox_keras.cli.options import data_option, model_option, out_option, show_progress, start_tensorflow
-from mpox_keras.utils.errors import MpoxKerasError
+from mpox_keras.cli.options import data_option, model_option, out_option, report_problems, show_progress, start_tensorflow
 
 
 @click.command()
@@ -24,16 +23,15 @@ def explain(photos, source, classes, methods, label, out):
     start_tensorflow()
     from mpox_keras.explain.maps import METHODS
     from mpox_keras.explain.maps import explain as heat_map
-    from mpox_keras.explain.picture import save_explanations
     from mpox_keras.inference.classifier import load_classifier
+    from mpox_keras.reports.heat_maps import save_explanations
 
     classifier = load_classifier(source, classes)
     names = list(METHODS) if "all" in methods else methods or ["class_activation_map"]
-    unreadable = 0
+    problems = []
     for number, (prediction, photo) in enumerate(classifier.predict_and_show(files), 1):
         if prediction.error:
-            click.echo(f"error: {prediction.error}", err=True)
-            unreadable += 1
+            problems.append(prediction.error)
             continue
         shown = label or prediction.label
         heats = {name: heat_map(classifier, photo, name, shown) for name in names}
@@ -42,8 +40,7 @@ def explain(photos, source, classes, methods, label, out):
         path = out / f"{number:04d}_{Path(prediction.file).stem}.png"
         save_explanations(path, photo, heats, title)
         click.echo(path)
-    if unreadable:
-        raise MpoxKerasError(f"{unreadable} of the photos could not be read; the others are explained.")
+    report_problems(problems, "of the photos could not be read; the others are explained.")
 
 
 @click.command("check-explanations")
@@ -76,7 +73,4 @@ def check_explanations(source, classes, data, masks, methods, count, out):
     click.echo(format_explanations(results))
     click.echo(f"report: {report}")
     problems = [*results["errors"].values(), *(results["lesions"] or {"errors": {}})["errors"].values()]
-    for problem in problems:
-        click.echo(f"error: {problem}", err=True)
-    if problems:
-        raise MpoxKerasError(f"{len(problems)} of the photos and masks could not be used; the others are in the report.")
+    report_problems(problems, "of the photos and masks could not be used; the others are in the report.")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from mpox_keras.cli.options import data_option, json_option, model_option, start_tensorflow
+from mpox_keras.cli.options import data_option, json_option, model_option, print_results, start_tensorflow
 
 
 @click.command()
@@ -54,5 +53,4 @@ def verify(bundle, data, source, as_json):
     from mpox_keras.inference.classifier import load_classifier
 
     exported = load_classifier(bundle)
-    figures = verify_bundle(exported, read_photos(data, exported.classes), source)
-    click.echo(json.dumps(figures, indent=2) if as_json else format_parity(figures))
+    print_results(verify_bundle(exported, read_photos(data, exported.classes), source), as_json, format_parity)

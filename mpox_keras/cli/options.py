@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import click
 
+from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.stderr import silenced_stderr
 
 config_option = click.option(
@@ -62,6 +64,19 @@ def start_tensorflow(threads=None):
         from mpox_keras.training.runs import set_threads
 
         set_threads(threads)
+
+
+def print_results(results, as_json, to_text):
+    """Print results as JSON or, by a function, as text."""
+    click.echo(json.dumps(results, indent=2, allow_nan=False) if as_json else to_text(results))
+
+
+def report_problems(problems, summary):
+    """Print problems that did not stop the work, if any, and end with an error that sums them up."""
+    for problem in problems:
+        click.echo(f"error: {problem}", err=True)
+    if problems:
+        raise MpoxKerasError(f"{len(problems)} {summary}")
 
 
 def show_progress(step, done, total):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from mpox_keras.cli.options import json_option, model_option, out_option, start_tensorflow
-from mpox_keras.utils.errors import MpoxKerasError
+from mpox_keras.cli.options import json_option, model_option, out_option, print_results, report_problems, start_tensorflow
 
 
 @click.command()
@@ -23,23 +21,21 @@ def review(photos, source, classes, method, label, out):
 
     files = expand_photos(photos)
     start_tensorflow()
+    from mpox_keras.explain.maps import explain
     from mpox_keras.inference.classifier import load_classifier
     from mpox_keras.reader_study.sheet import write_review_sheet
 
-    problems = write_review_sheet(out, load_classifier(source, classes), files, method, label)
+    problems = write_review_sheet(out, load_classifier(source, classes), files, explain, method, label)
     click.echo(f"sheet: {out} ({out.stat().st_size / 1e6:.1f} MB); it contains the photos: share it as you would share them")
-    for problem in problems:
-        click.echo(f"error: {problem}", err=True)
-    if problems:
-        raise MpoxKerasError(f"{len(problems)} of the photos are not on the sheet; the others are.")
+    report_problems(problems, "of the photos are not on the sheet; the others are.")
 
 
 @click.command()
-@click.argument("verdicts", nargs=-1, required=True, metavar="VERDICTS.csv...", type=click.Path(path_type=Path))
+@click.argument("tables", nargs=-1, required=True, metavar="TABLE.csv...", type=click.Path(path_type=Path))
 @json_option
-def agreement(verdicts, as_json):
+def agreement(tables, as_json):
     """How far reviewers agree: tables saved by sheets of `mpox-keras review`."""
-    from mpox_keras.reader_study.agreement import format_agreement, measure_agreement, read_reviews
+    from mpox_keras.reader_study.agreement import format_agreement, measure_agreement
+    from mpox_keras.reader_study.reviews import read_reviews
 
-    results = measure_agreement(read_reviews(verdicts))
-    click.echo(json.dumps(results, indent=2, allow_nan=False) if as_json else format_agreement(results))
+    print_results(measure_agreement(read_reviews(tables)), as_json, format_agreement)

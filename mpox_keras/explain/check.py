@@ -1,4 +1,4 @@
-"""The check of a network's explanations on a folder of photos: from the photos to the report."""
+"""Check a network's explanations: from a folder of photos to the report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_explanations(
     """Measure explanations on a stratified sample of photos, photos with a lesion mask first, and write a report.
 
     Args:
-        classifier: any; a bundle by the methods that need no gradients.
+        classifier: of any form; an exported one by the methods that need no gradients.
         data: labelled photos, as `read_photos` takes them.
         folder: of the report.
         masks: folder of lesion masks at the same relative paths as the photos.
@@ -53,26 +53,20 @@ def check_explanations(
     masked, unmasked = ([photo for photo in photos if has_mask[photo.file] == wanted] for wanted in (True, False))
     photos = (stratified_sample(masked, count) + stratified_sample(unmasked, count))[:count]
     with tempfile.TemporaryDirectory() as scratch:
-        exported = None
         if classifier.trained is not None:
-            # As a TFLite bundle the same network answers much faster.
+            # As a TFLite bundle the same network answers much faster; only gradients need the Keras model.
             export_bundle(classifier, Path(scratch) / "bundle")
             exported = load_classifier(Path(scratch) / "bundle")
-        results, examples = measure_explanations(
-            classifier,
-            photos,
-            # Once each, in the order given.
-            list(dict.fromkeys(methods)) or methods_for(classifier),
-            masks=masks,
-            exported=exported,
-            examples=len(classifier.classes),
-            progress=progress,
-        )
+            classifier = Classifier(classifier.metadata, exported.predict_pixels, classifier.trained, source=classifier.source)
+        # Once each, in the order given.
+        methods = list(dict.fromkeys(methods)) or methods_for(classifier)
+        examples = len(classifier.classes)
+        results, shown = measure_explanations(classifier, photos, methods, masks=masks, examples=examples, progress=progress)
     first = ", those with a mask first" if masks else ""
     report = write_explanation_report(
         folder,
         results,
-        examples,
+        shown,
         title=f"Explanations of {classifier.source} on {data}",
         protocol=f"maps of {results['photos']} photos of {data}, a stratified sample{first}, for the answer of "
         f"{classifier.source} to each. Photos it was trained on flatter it.",

@@ -23,7 +23,7 @@ from tensorflow.python.grappler import tf_optimizer
 
 from mpox_keras._version import __version__
 from mpox_keras.export.folding import exportable
-from mpox_keras.inference.runtimes import FUSED_DEPTHWISE
+from mpox_keras.inference.runtimes import DEPTHWISE_NAMES
 from mpox_keras.utils.stderr import silenced_stderr
 
 PRECISIONS = ("float32", "float16", "uint16", "uint8")
@@ -98,23 +98,11 @@ def _frozen_graph(model):
         names = sorted(concrete.structured_outputs)
         frozen = convert_variables_to_constants_v2(concrete)
         graph = frozen.graph.as_graph_def()
+        # A function ends in operators of its own, one per output, that no other reads.
+        for name, tensor in zip(names, frozen.outputs, strict=True):
+            next(node for node in graph.node if node.name == tensor.op.name).name = name
         shapes = {name: [-1, *tensor.shape[1:]] for name, tensor in zip(names, frozen.outputs, strict=True)}
-        graph = _named_outputs(graph, dict(zip(names, (tensor.op.name for tensor in frozen.outputs), strict=True)))
         return _optimized(graph, names), shapes
-
-
-def _named_outputs(graph, outputs):
-    """The graph with its output nodes called what the signature calls them."""
-    taken = {node.name for node in graph.node}
-    for name, output in outputs.items():
-        if name in taken:
-            next(node for node in graph.node if node.name == name).name = f"{name}_inside"
-            for node in graph.node:
-                node.input[:] = [f"{name}_inside" if entry.split(":")[0] == name else entry for entry in node.input]
-        graph.node.add(op="Identity", name=name, input=[f"{name}_inside" if output == name else output]).attr[
-            "T"
-        ].type = tf.float32.as_datatype_enum
-    return graph
 
 
 def _optimized(graph, outputs):
@@ -154,7 +142,7 @@ def _slim(graph, kept):
         if name in written:
             continue
         written.add(name)
-        new = slim.node.add(op=FUSED_DEPTHWISE[0] if node.op == FUSED_DEPTHWISE[1] else node.op, name=name)
+        new = slim.node.add(op=DEPTHWISE_NAMES[0] if node.op == DEPTHWISE_NAMES[1] else node.op, name=name)
         new.input.extend(names[entry] for entry in node.input)
         for key in sorted(set(node.attr) - _UNREAD):
             new.attr[key].CopyFrom(node.attr[key])

@@ -204,10 +204,12 @@ def _load_keras(path, temperature):
     import keras
 
     model = keras.models.load_model(path, compile=False)
-    if "probabilities" in model.output_names:
+    # A nested model's name would hide those of its outputs in `output_names`.
+    names = list(model.output) if isinstance(model.output, dict) else model.output_names
+    if "probabilities" in names:
         return None, model
-    if "diagnosis" not in model.output_names:
-        raise ValueError(f"it has the outputs {', '.join(model.output_names)}; expected diagnosis or probabilities")
+    if "diagnosis" not in names:
+        raise ValueError(f"it has the outputs {', '.join(names)}; expected diagnosis or probabilities")
     from mpox_keras.models.fast_mpoxnet import deploy
 
     return model, deploy(model, class_activation_map=True, temperature=temperature)

@@ -19,8 +19,8 @@ from mpox_keras.utils.stderr import silenced_stderr
 TENSOR_BYTES = 1_000_000_000
 """A TFLite file whose tensors take more is refused: a few changed bytes can ask for all memory there is."""
 
-FUSED_DEPTHWISE = ("FusedDepthwiseConv2dNative", "_FusedDepthwiseConv2dNative")
-"""TF.js's name of a fused operator, and TensorFlow's."""
+DEPTHWISE_NAMES = ("FusedDepthwiseConv2dNative", "_FusedDepthwiseConv2dNative")
+"""TF.js's name of the depthwise convolution with bias and activation, and TensorFlow's."""
 
 
 class LiteRT:
@@ -91,8 +91,8 @@ class GraphModel:
         for node in graph.node:
             if node.op == "Const":
                 node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(constants[node.name]))
-            if node.op == FUSED_DEPTHWISE[0]:
-                node.op = FUSED_DEPTHWISE[1]
+            if node.op == DEPTHWISE_NAMES[0]:
+                node.op = DEPTHWISE_NAMES[1]
         outputs = {name: info["name"] for name, info in topology["signature"]["outputs"].items()}
         wrapped = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
         self._function = wrapped.prune("image:0", outputs)

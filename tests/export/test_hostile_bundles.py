@@ -200,6 +200,7 @@ def test_damaged_metadata_give_metadata_or_an_error(bundle, monkeypatch):
     outcomes = {fuzz.run_case("metadata", number, material)[1] for number in range(500)}
     assert outcomes == {"accepted", "refused"}
     (folder / "metadata.json").write_text(material["metadata"])
+    write_checksums(folder)
     assert read_metadata(folder)["format"] == "tflite"
 
 
