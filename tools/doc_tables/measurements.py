@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-
-from doc_tables.common import RESULTS, load, percent, table
+from doc_tables.common import load, load_rows, percent, table
 
 
 def duplicates_table():
@@ -58,8 +56,7 @@ def parity_table(preset):
 
 def benchmark_table():
     """One photo through this network and its peers."""
-    with (RESULTS / "benchmark.csv").open(newline="", encoding="utf-8") as stream:
-        entries = list(csv.DictReader(stream))
+    entries = load_rows("benchmark")
     two = {(entry["network"], entry["runtime"]): entry["median_ms"] for entry in entries if entry["threads"] == "2"}
     rows = []
     for entry in sorted((entry for entry in entries if entry["threads"] == "1"), key=lambda entry: float(entry["median_ms"])):
