@@ -48,8 +48,9 @@ decide about a person. It does not replace a clinician or a PCR test.
 ## Training data
 
 $training_data: $training_photos. The photos were collected from the web. None is confirmed by PCR, stages and skin
-tones are not recorded, mpox is over-represented, and most photos of normal skin are portraits and hands. The out-of-distribution
-score was trained on pictures of objects that come with scikit-image and scikit-learn, and on synthetic pictures.
+tones are not recorded, mpox is over-represented, and most photos of normal skin are portraits and hands. The
+out-of-distribution score was trained on pictures of objects that come with scikit-image and scikit-learn, and on synthetic
+pictures.
 
 ## Evaluation on MSID
 
@@ -70,8 +71,8 @@ Accuracy of the predictions with the highest confidence:
 $coverage
 
 The out-of-distribution threshold refuses $msid_refused of the photos of MSID, out of fold. It should not refuse the
-rashes of the first row. The other pictures show no skin, except that some have people in them. The lower bound of the threshold,
-0.05, was chosen with the first row in view:
+rashes of the first row. The other pictures show no skin, except that some have people in them. The lower bound of the
+threshold, 0.05, was chosen with the first row in view:
 
 $out_of_distribution
 

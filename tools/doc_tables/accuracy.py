@@ -95,7 +95,7 @@ def comparison_table():
 def schedule_table():
     """One network with longer training and other resolutions."""
     titles = {
-        "fast_mpoxnet": "30 epochs at 224 pixels (the preset)",
+        "fast_mpoxnet": "30 epochs at 224 pixels (settings of the preset)",
         "schedule_80_epochs": "80 epochs at 224 pixels",
         "schedule_100_epochs_192": "100 epochs at 192 pixels",
         BEST: "80 epochs at 224 pixels, evaluated at 256",
@@ -109,7 +109,7 @@ def ablation_table():
         "ablation_backbone": "backbone alone",
         "ablation_fusion": "with ABLGFM",
         "ablation_auxiliary": "with auxiliary losses",
-        "fast_mpoxnet": "with both (the preset)",
+        "fast_mpoxnet": "with both (settings of the preset)",
     }
     points = ("points more (95 % interval)", gain_over(["ablation_backbone"]))
     return runs_table("network", titles, [MEAN, points, RASH, AUC, EXTERNAL])
