@@ -3,8 +3,8 @@
     python tools/record_results.py runs/folds --config fast_mpoxnet --changes training.epochs=80 --name schedule_80_epochs
     python tools/record_results.py runs/select --name select
 
-A run is the folder of `mpox-keras crossval` or `mpox-keras select`. `select` gives a row for its nested estimate and one for each
-candidate. A row replaces an earlier one of the same name. `--predictions` also keeps the out-of-fold probabilities in
+A run is the folder of `mpox-keras crossval` or `mpox-keras select`. `select` gives a row for its nested estimate and one for
+each candidate. A row replaces an earlier one of the same name. `--predictions` also keeps the out-of-fold probabilities in
 configs/results/predictions.csv.gz, for runs that are compared photo by photo. Afterwards run `python tools/update_docs.py`.
 """
 

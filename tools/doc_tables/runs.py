@@ -24,8 +24,8 @@ _PHOTO_COLUMNS = ("file", "label", "group")
 class Run:
     """A row of `summary.csv`; the fields are its columns. A figure that a run does not have is None.
 
-    Shares are between 0 and 1, `_low` and `_high` are 95 % Wilson intervals, `rash` figures leave out photos of normal skin. Only
-    candidates of `mpox-keras select` have the last four.
+    Shares are between 0 and 1, and `_low` and `_high` are 95 % Wilson intervals. Figures named `rash` leave out photos of
+    normal skin. Only candidates of `mpox-keras select` have the last four.
     """
 
     name: str
