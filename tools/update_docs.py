@@ -28,7 +28,7 @@ TABLES = {
         "flips": accuracy.flips_table,
         "protocol": accuracy.protocol_table,
         "framing_split": accuracy.framing_split_table,
-        "framing_changes": accuracy.framing_changes_table,
+        "framing_split_changes": accuracy.framing_split_changes_table,
         "freezing": accuracy.freezing_table,
         "occlusion_tests": accuracy.occlusion_table,
         "per_class": accuracy.per_class_table,

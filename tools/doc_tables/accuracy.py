@@ -163,7 +163,7 @@ def framing_split_table():
     return table(["network", "evaluated on", "accuracy (95 % interval)", RASH, AUC], rows)
 
 
-def framing_changes_table():
+def framing_split_changes_table():
     """What was tried against learning the framing."""
     baseline = "framing_split_fast_mpoxnet"
     titles = {
