@@ -124,17 +124,21 @@ def test_a_finished_run_becomes_a_row_and_its_predictions_are_kept(results, tmp_
     assert predictions.right("folds").tolist() == [True, False, True]
 
 
-def test_a_run_recorded_again_takes_the_place_of_its_row(results, tmp_path, monkeypatch):
+def test_a_run_recorded_again_takes_the_place_of_its_row_and_keeps_what_it_was(results, tmp_path, monkeypatch):
     import record_results
     from doc_tables import runs
 
     monkeypatch.setattr(runs, "RESULTS", tmp_path / "kept")
     monkeypatch.setattr(record_results, "RESULTS", tmp_path / "kept")
-    for seconds in (120.0, 240.0):
-        written = json.loads((results / "results.json").read_text()) | {"training_seconds": {"total": seconds}}
-        (results / "results.json").write_text(json.dumps(written))
-        record_results.record_run(results, name="folds", config="small", predictions=True)
-    assert [run.training_seconds for run in runs.read_runs().values()] == [240]
+    record_results.record_run(results, "folds", predictions=True, config="small", split="stratified")
+    written = json.loads((results / "results.json").read_text()) | {"training_seconds": {"total": 240.0}}
+    (results / "results.json").write_text(json.dumps(written))
+    table = results / "out_of_fold.csv"
+    table.write_text(table.read_text().replace("0.900000,0.100000", "0.700000,0.300000"))
+    record_results.record_run(results, "folds")
+    (row,) = runs.read_runs().values()
+    assert (row.config, row.split, row.training_seconds) == ("small", "stratified", 240)
+    assert runs.read_predictions().probabilities["folds"][0].tolist() == [0.7, 0.3]
 
 
 def test_predictions_of_other_photos_are_refused(results, tmp_path, monkeypatch):
@@ -143,7 +147,7 @@ def test_predictions_of_other_photos_are_refused(results, tmp_path, monkeypatch)
 
     monkeypatch.setattr(runs, "RESULTS", tmp_path / "kept")
     monkeypatch.setattr(record_results, "RESULTS", tmp_path / "kept")
-    record_results.record_run(results, name="folds", config="small", predictions=True)
+    record_results.record_run(results, "folds", predictions=True, config="small")
     before = (tmp_path / "kept" / runs.PREDICTIONS_FILE).read_bytes()
     table = results / "out_of_fold.csv"
     table.write_text(table.read_text().replace("b.png", "d.png"))
