@@ -48,8 +48,8 @@ def _replaced(name):
     parts = [part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
     if name.startswith("test_"):
         return not REPLACED_IN_SENTENCES.isdisjoint(parts)
-    framing = any(pair[0] == "framing" and pair[1:] != ["split"] for pair in (parts[i : i + 2] for i in range(len(parts))))
-    return framing or name in REPLACED_NAMES or not REPLACED.isdisjoint(parts)
+    unsplit = any(pair[0] == "framing" and pair[1:] != ["split"] for pair in (parts[i : i + 2] for i in range(len(parts))))
+    return unsplit or name in REPLACED_NAMES or not REPLACED.isdisjoint(parts)
 
 
 def _python_names(text):

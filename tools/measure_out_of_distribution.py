@@ -59,7 +59,7 @@ def main(folds, data, external, everyday, seen, preset):
         "rashes": list(classifier.predict(rashes)),
         "everyday": list(classifier.predict(expand_photos([everyday]))),
         "seen": list(classifier.predict(expand_photos([seen]))),
-        "packaged": judge_packaged(classifier, load_photos(read_grouped_photos(data, classifier.classes), size)),
+        "packaged": evaluate_packaged(classifier, load_photos(read_grouped_photos(data, classifier.classes), size)),
         "synthetic": evaluate(classifier, synthetic_pictures(np.random.default_rng(1), 20, size)),
     }
     measured = {
@@ -91,7 +91,7 @@ def evaluate(classifier, pixels):
     ]
 
 
-def judge_packaged(classifier, photos):
+def evaluate_packaged(classifier, photos):
     """Predictions for the packaged pictures by classifiers whose ood_score was trained without them."""
     random = np.random.default_rng(0)
     pictures, non_skin = carried_pictures(), non_skin_pictures()
