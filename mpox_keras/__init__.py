@@ -15,7 +15,6 @@ _HOMES = {
     "Prediction": "mpox_keras.inference.prediction",
     "load_classifier": "mpox_keras.inference.classifier",
     "export_bundle": "mpox_keras.export.bundle",
-    "load_bundle": "mpox_keras.inference.bundle",
     "verify_bundle": "mpox_keras.export.parity",
 }
 

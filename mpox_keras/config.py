@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import pydantic
 import yaml
 from pydantic import Field
+from pydantic.fields import FieldInfo
 
 from mpox_keras.utils.errors import MpoxKerasError
 
@@ -24,7 +25,7 @@ NETWORKS = (
     *(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
     *(f"DenseNet{layers}" for layers in (121, 169, 201)),
     *(f"EfficientNetB{size}" for size in range(8)),
-    *(f"EfficientNetLite{size}" for size in range(3)),
+    "EfficientNetLite0",
     *(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S", "M", "L")),
     *("InceptionResNetV2", "InceptionV3", "MobileNet", "MobileNetV2", "MobileNetV3Large", "MobileNetV3Small"),
     *("NASNetLarge", "NASNetMobile"),
@@ -32,6 +33,9 @@ NETWORKS = (
     *("VGG16", "VGG19", "Xception"),
 )
 """The networks that a config may name beside presets of keras-hub: ours, EfficientNet-Lite and those of keras.applications."""
+
+BACKBONES = ("ShuffleNetV2", "MobileNetV2", "MobileNet")
+"""What `FastMpoxNet` may be built on."""
 
 
 class ConfigError(MpoxKerasError, ValueError):
@@ -43,22 +47,26 @@ class _Section(pydantic.BaseModel):
 
 
 class ModelConfig(_Section):
-    """The network: arguments of `mpox_keras.FastMpoxNet`, or of `TransferModel` for others.
+    """The network; `mpox_keras.models.build` builds it."""
 
-    `network` is one of `NETWORKS`, or `keras_hub:` and a preset of keras-hub. What begins with `fusion`, `auxiliary_heads`
-    and `head_filters` are for `FastMpoxNet`, `width` is for MobileNets.
-    """
-
-    network: str = "FastMpoxNet"
-    width: Annotated[float, Field(gt=0)] = 1.0
-    weights: str | None = "imagenet"
-    image_size: Annotated[int, Field(ge=32, multiple_of=32)] = 224
-    fusion: bool = True
-    fusion_start: Literal[2, 3] = 2
-    fusion_reduction: Literal[1, 2, 4, 8, 16] = 4
-    auxiliary_heads: bool = True
-    head_filters: Annotated[int, Field(ge=1)] = 288
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    network: str = Field(
+        "FastMpoxNet",
+        description="`FastMpoxNet`, `EfficientNetLite0`, a network of keras.applications such as `MobileNetV2`, or "
+        f"`{HUB}` and a preset of keras-hub.",
+    )
+    backbone: Literal[BACKBONES] = Field("ShuffleNetV2", description="The backbone of FastMpoxNet.")
+    width: Annotated[float, Field(gt=0)] = Field(1.0, description="Multiplier of the channels, for MobileNets.")
+    weights: str | None = Field(
+        "imagenet",
+        description="Where the backbone's weights come from: `imagenet`, the path of a file, or null for random ones. "
+        "FastMpoxNet on ShuffleNetV2 also takes `fastestdet`, which its preset began with.",
+    )
+    image_size: Annotated[int, Field(ge=32, multiple_of=32)] = Field(
+        224, description="Height and width in pixels of the photos that the network answers for."
+    )
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.2, description="Share of the features dropped in training before each classifier."
+    )
 
     @pydantic.field_validator("network")
     @classmethod
@@ -70,54 +78,45 @@ class ModelConfig(_Section):
         raise ValueError(f"there is no such network; {hint}, or {HUB} with a preset")
 
     @pydantic.model_validator(mode="after")
-    def _width_fits(self):
-        if self.width != 1 and not self.network.startswith("MobileNet"):
-            raise ValueError(f"model.width is for MobileNets; {self.network} has one width")
+    def _fits(self):
+        ours = self.network == "FastMpoxNet"
+        if not ours and "backbone" in self.model_fields_set and self.backbone != "ShuffleNetV2":
+            raise ValueError(f"model.backbone is for FastMpoxNet; {self.network} is a backbone itself")
+        network = self.backbone if ours else self.network
+        if self.width != 1 and not network.startswith("MobileNet"):
+            raise ValueError(f"model.width is for MobileNets; {network} has one width")
         return self
 
 
 class DataConfig(_Section):
-    """Classes and how photos are split.
+    """Classes, and how photos are split. A group, which is a scene or a patient, is always on one side."""
 
-    `split: grouped` keeps photos of one scene or patient on one side and class shares alike. The others are for `crossval`
-    alone. `style` also keeps photos of one framing on one side: there are two folds, of wide shots and of close-ups. Two
-    show what they hide: `stratified` ignores groups and keeps duplicates in; `copies_first` also makes `copies` augmented
-    copies of every photo before it splits, and augments no further.
-    """
-
-    classes: Annotated[list[str], Field(min_length=2)] = ["mpox", "chickenpox", "measles", "normal"]
-    validation_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    folds: Annotated[int, Field(ge=2)] = 5
-    split: Literal["grouped", "style", "stratified", "copies_first"] = "grouped"
-    copies: Annotated[int, Field(ge=1)] = 9
-
-    @property
-    def keeps_groups(self) -> bool:
-        """Whether a group never straddles the split."""
-        return self.split in ("grouped", "style")
+    classes: Annotated[list[str], Field(min_length=2)] = Field(
+        ["mpox", "chickenpox", "measles", "normal"], description="Class names, in the order of the network's outputs."
+    )
+    validation_fraction: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.2, description="`fit`: share of the photos, in whole groups, that is left out of training and evaluated."
+    )
+    folds: Annotated[int, Field(ge=2)] = Field(
+        5, description="`crossval` and `select`: how many folds to make of photos that come without folds."
+    )
 
 
 class AugmentationConfig(_Section):
-    """Changes made to training photos; see `mpox_keras.data.augmentation`.
+    """Changes to training photos, all at random; mirror images are always made. See `mpox_keras.data.augmentation`."""
 
-    `background`, `grey` and `degradation` are shares of the photos: those whose surroundings, by colour no skin, are painted
-    over, those that lose their colour, and those that are coarsened, made noisy, or encoded anew.
-    """
+    crop_area: Annotated[list[Share], Field(min_length=2, max_length=2)] = Field(
+        [0.35, 1.0], description="Smallest and largest share of a photo's area that a crop keeps."
+    )
+    colour: Share = Field(
+        0.2,
+        description="Largest change of brightness, contrast and saturation, as a share; each colour channel by half of it.",
+    )
+    mixup: Annotated[float, Field(ge=0)] = Field(
+        0.2, description="Alpha of the beta distribution by which two photos are mixed (MixUp); 0 mixes none."
+    )
 
-    crop_area: Annotated[list[Share], Field(min_length=2, max_length=2)] = [0.35, 1.0]
-    crop_aspect: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)] = [0.75, 1.3333]
-    flips: bool = True
-    background: Share = 0.0
-    brightness: Share = 0.2
-    contrast: Share = 0.2
-    saturation: Share = 0.2
-    white_balance: Share = 0.1
-    hue: Share = 0.0
-    grey: Share = 0.0
-    degradation: Share = 0.0
-    mixup: Annotated[float, Field(ge=0)] = 0.2
-
-    @pydantic.field_validator("crop_area", "crop_aspect")
+    @pydantic.field_validator("crop_area")
     @classmethod
     def _ascending(cls, value):
         if value[0] > value[1] or value[0] <= 0:
@@ -126,37 +125,40 @@ class AugmentationConfig(_Section):
 
 
 class TrainingConfig(_Section):
-    """The optimisation: AdamW, cosine schedule with warm-up, moving average of weights.
+    """The optimisation: AdamW with a warm-up and a cosine decay, and a moving average of the weights."""
 
-    `image_size` is that of training, if not the model's.
-
-    `unfreezing` lists the epochs at which one more stage of the backbone begins to learn, the last one first; with the last
-    number all do: `[5]` trains the head alone for five epochs, `[3, 6]` the head, then also the last stage, then all.
-    `stage_decay` is the learning rate of a stage as a share of the next one's; the last stage has `learning_rate` times it.
-
-    `distribution: mirrored` shares every batch among the GPUs of the machine (`mpox_keras.training.distribution`).
-    """
-
-    epochs: Annotated[int, Field(ge=1)] = 30
-    batch_size: Annotated[int, Field(ge=1)] = 32
-    image_size: Annotated[int, Field(ge=32, multiple_of=32)] | None = None
-    unfreezing: list[Annotated[int, Field(ge=1)]] = []
-    stage_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
-    warmup_epochs: Annotated[float, Field(ge=0)] = 2.0
-    weight_decay: Annotated[float, Field(ge=0)] = 0.05
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    auxiliary_weights: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=3, max_length=3)] = [
-        0.1,
-        0.2,
-        0.3,
-    ]
-    class_weights: Literal["balanced", "none"] = "balanced"
-    average_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.98
-    precision: Literal["float32", "mixed_bfloat16"] = "float32"
-    threads: Annotated[int, Field(ge=1)] | None = None
-    distribution: Literal["none", "mirrored"] = "none"
-    tensorboard: bool = False
+    epochs: Annotated[int, Field(ge=1)] = Field(30, description="Passes over the training photos.")
+    batch_size: Annotated[int, Field(ge=1)] = Field(32, description="Photos in a training step, over all devices.")
+    image_size: Annotated[int, Field(ge=32, multiple_of=32)] | None = Field(
+        None, description="Height and width of training photos, if they are to differ from `model.image_size`."
+    )
+    photo_size: Annotated[int, Field(ge=32)] | None = Field(
+        None,
+        description="Height and width to which photos are first reduced, for crops to be cut from; null: `model.image_size`.",
+    )
+    unfreezing: list[Annotated[int, Field(ge=1)]] = Field(
+        [],
+        description="Epochs at which one more stage of the backbone begins to learn, the last stage first; with the last "
+        "epoch listed all do. `[3, 6]`: the head alone, then also the last stage, then all.",
+    )
+    learning_rate: Annotated[float, Field(gt=0)] = Field(2e-3, description="The highest, at the end of the warm-up.")
+    warmup_epochs: Annotated[float, Field(ge=0)] = Field(2.0, description="Epochs in which the learning rate rises.")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.05, description="Of AdamW; scales and biases are not decayed.")
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="Share of a target given to all classes.")
+    auxiliary_weights: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=3, max_length=3)] = Field(
+        [0.1, 0.2, 0.3], description="Weights of FastMpoxNet's auxiliary losses, from the earliest map to the last."
+    )
+    average_momentum: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.98, description="Momentum of the moving average of the weights, per step."
+    )
+    precision: Literal["float32", "mixed_bfloat16"] = Field("float32", description="Of the computation in training.")
+    threads: Annotated[int, Field(ge=1)] | None = Field(
+        1, description="Threads that TensorFlow computes with; null: one per core. Another number changes the last digits."
+    )
+    distribution: Literal["none", "mirrored"] = Field(
+        "none", description="`mirrored` shares every batch among the GPUs of the machine."
+    )
+    tensorboard: bool = Field(False, description="Also write logs for TensorBoard into the run folder.")
 
     @pydantic.field_validator("unfreezing")
     @classmethod
@@ -167,7 +169,7 @@ class TrainingConfig(_Section):
 
 
 class Config(_Section):
-    """A whole experiment: `configs/*.yaml`.
+    """A whole experiment: `configs/*.yaml`, which state what differs from the defaults.
 
     Example:
         >>> Config().training.epochs
@@ -176,7 +178,7 @@ class Config(_Section):
         2
     """
 
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="Of the splits, the first weights and every random change.")
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
@@ -279,13 +281,13 @@ def _explain(problem):
     return f"{key} = {problem['input']!r}: {message[0].lower()}{message[1:]}."
 
 
-def all_keys() -> list[str]:
-    """Every key a config may hold, as `section.key`."""
-    keys = []
+def all_keys() -> dict[str, FieldInfo]:
+    """Every key a config may hold, as `section.key`, with its type, default and description."""
+    keys = {}
     for name, field in Config.model_fields.items():
         section = field.annotation
         if isinstance(section, type) and issubclass(section, pydantic.BaseModel):
-            keys += [f"{name}.{inner}" for inner in section.model_fields]
+            keys |= {f"{name}.{inner}": found for inner, found in section.model_fields.items()}
         else:
-            keys.append(name)
+            keys[name] = field
     return keys

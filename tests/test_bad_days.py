@@ -17,6 +17,7 @@ import pytest
 from mpox_keras.config import ConfigError, load_config, parse_config
 from mpox_keras.data.decode import PhotoError
 from mpox_keras.data.folder import CLASSES
+from mpox_keras.data.loading import PhotoArrays
 from mpox_keras.data.sources import read_grouped_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
 from mpox_keras.inference.classifier import load_classifier
@@ -68,10 +69,11 @@ def content(folder):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_killed_at_random_moments_a_command_goes_on_to_the_same_end(work, name):
-    """Killed with SIGKILL, at random, just before or just after a file takes its place; which is told when it fails."""
-    draw = random.Random()
+    """Killed with SIGKILL just before or just after a file takes its place; the command's name is the seed of the moments."""
+    draw = random.Random(name)
     moments = [f"{draw.randrange(1, 5)}{draw.choice(['', '+'])}" for _ in range(2)]
     out = f"killed_{name}"
     for moment in moments:
@@ -94,6 +96,7 @@ def test_killed_at_random_moments_a_command_goes_on_to_the_same_end(work, name):
             np.testing.assert_array_equal(found, expected, err_msg=f"killed at {moments}")
 
 
+@pytest.mark.slow
 def test_a_full_disk_costs_nothing_but_time(work):
     """A limit on the size of files stands for the disk: the checkpoint no longer fits, what was written before stays."""
     full = run(work, "fit", "full", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
@@ -105,6 +108,7 @@ def test_a_full_disk_costs_nothing_but_time(work):
     assert content(work / "full") == content(work / "whole_fit")
 
 
+@pytest.mark.slow
 def test_a_terminated_command_says_how_to_go_on(work):
     command = [sys.executable, LAUNCHER, *COMMANDS["crossval"], "terminated", "--set", "training.epochs=100000"]
     process = subprocess.Popen(command, cwd=work, stderr=subprocess.PIPE, text=True)
@@ -118,6 +122,7 @@ def test_a_terminated_command_says_how_to_go_on(work):
     assert "Traceback" not in message
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_written_is_named(work, tmp_path):
     (tmp_path / "file").write_text("no folder")
     refused = run(work, "fit", tmp_path / "file" / "run")
@@ -150,8 +155,8 @@ def photos(tmp_path):
 
 
 def test_a_photo_that_vanishes_is_named_before_anything_is_trained(photos, tmp_path):
-    photos[3].source.unlink()
-    with pytest.raises((PhotoError, FileNotFoundError), match=photos[3].source.name):
+    photos[3].encoded.unlink()
+    with pytest.raises((PhotoError, FileNotFoundError), match=photos[3].encoded.name):
         cross_validate(
             parse_config({"model": {"weights": None, "image_size": 32}, "data": {"folds": 2}}), photos, tmp_path / "run"
         )
@@ -163,11 +168,12 @@ def test_a_photo_that_changes_makes_another_run(photos, tmp_path, monkeypatch):
     monkeypatch.setattr("mpox_keras.training.fit.train", lambda *arguments, **options: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         fit_photos(config, photos, tmp_path / "run")
-    shutil.copyfile(photos[0].source, photos[5].source)
+    shutil.copyfile(photos[0].encoded, photos[5].encoded)
     with pytest.raises(RunError, match=r"another data\.csv"):
         fit_photos(config, photos, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_two_runs_do_not_share_a_folder(work):
     with locked(work / "shared"):
         second = run(work, "fit", "shared")
@@ -191,25 +197,26 @@ def test_a_config_of_a_newer_version_is_told_by_its_unknown_key(tmp_path):
         load_config(tmp_path / "config.yaml")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["checkpoint.npz", "model.keras"])
 def test_a_damaged_file_of_a_run_is_named_with_what_to_do(work, tmp_path, file):
     whole = (work / "whole_fit" / "model.keras").read_bytes()
     (tmp_path / file).write_bytes(whole[: len(whole) // 2])
     config = load_config(work / "config.yaml")
-    examples = np.zeros((8, 32, 32, 3), "uint8")
+    photos = PhotoArrays(np.zeros((8, 32, 32, 3), "uint8"), np.arange(8) % 4)
     with pytest.raises(RunError, match=rf"{file} is damaged .*Delete it"):
-        train(config, examples, np.arange(8) % 4, tmp_path)
+        train(config, photos, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_changes_nothing(work, tmp_path, monkeypatch):
     from killed_cli import tiny
 
-    monkeypatch.setattr("mpox_keras.training.fit.build_model", tiny)
     jumps = iter([1e9, -1e9] * 100_000)
     clock = time.time
     monkeypatch.setattr(time, "time", lambda: clock() + next(jumps))
     photos = read_grouped_photos(work / "photos", CLASSES)
-    cross_validate(load_config(work / "config.yaml"), photos, tmp_path / "run")
+    cross_validate(load_config(work / "config.yaml"), photos, tmp_path / "run", build=tiny)
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert all(seconds >= 0 for seconds in results["training_seconds"].values())
     assert (tmp_path / "run" / "out_of_fold.csv").read_bytes() == (work / "whole_crossval" / "out_of_fold.csv").read_bytes()

@@ -31,7 +31,6 @@ def model(tmp_path_factory):
     write_metadata(
         folder,
         {"classes": ["mpox", "chickenpox", "measles", "normal"], "image_size": 32, "temperature": 1.0, "thresholds": None},
-        ["model.keras"],
     )
     return folder
 
@@ -72,17 +71,20 @@ def test_evaluate_writes_report_and_figures(photos, model, tmp_path):
     assert f"accuracy {100 * figures['accuracy']:.1f} %" in result.stdout
 
 
-def test_evaluate_judges_mpox_against_others_where_no_more_is_known(photos, model, tmp_path):
+def test_evaluate_external_takes_rashes_that_are_only_known_to_be_others(photos, model, tmp_path):
     shutil.copytree(photos / "mpox", tmp_path / "photos" / "Monkeypox")
     shutil.copytree(photos / "measles", tmp_path / "photos" / "Others")
     files = sorted(path.relative_to(tmp_path / "photos").as_posix() for path in (tmp_path / "photos").glob("*/*.png"))
     rows = [f"{file},{file.rsplit('_', 1)[0]}" for file in files]
     (tmp_path / "photos" / "labels.csv").write_text("\n".join(["file,patient", *rows]))
-    result = call("evaluate", "--model", model, "--data", tmp_path / "photos", "--out", tmp_path / "report")
+    result = call("evaluate-external", "--model", model, "--data", tmp_path / "photos", "--out", tmp_path / "report")
     assert result.exit_code == 0, result.output
     figures = json.loads((tmp_path / "report" / "results.json").read_text())
     assert (figures["photos"], figures["patients"], figures["mpox_patients"]) == (8, 4, 2)
     assert f"AUC per patient {figures['auc_per_patient']:.3f}" in result.stdout
+    result = call("evaluate", "--model", model, "--data", tmp_path / "photos", "--out", tmp_path / "report")
+    assert result.exit_code == 2
+    assert "mpox-keras evaluate-external" in result.stderr
 
 
 def test_evaluate_takes_a_built_dataset(photos, model, tmp_path, monkeypatch):
@@ -159,9 +161,23 @@ def test_importing_the_package_imports_nothing_heavy(heavy):
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_keras_loads_our_models_after_a_plain_import(model):
-    code = f"import keras, mpox_keras; keras.models.load_model({str(model / 'model.keras')!r})"
+@pytest.mark.parametrize("order", ["keras, mpox_keras", "mpox_keras, keras"])
+def test_keras_loads_our_models_whichever_is_imported_first(model, order):
+    code = f"import {order}; keras.models.load_model({str(model / 'model.keras')!r})"
     assert subprocess.run([sys.executable, "-c", code], stderr=subprocess.DEVNULL).returncode == 0
+
+
+def test_python_runs_the_package_as_the_command():
+    command = [sys.executable, "-m", "mpox_keras", "--help"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("Usage: mpox-keras")
+
+
+def test_predict_takes_a_keras_file_and_the_names_of_its_classes(photos, model, tmp_path):
+    shutil.copy(model / "model.keras", tmp_path / "mine.keras")
+    result = call("predict", photos / "mpox", "--model", tmp_path / "mine.keras", "--classes", "w, x,y,z")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[0].split()[:4] == ["w", "x", "y", "z"]
+    assert call("predict", photos / "mpox", "--model", tmp_path / "mine.keras").exit_code == 2
 
 
 def test_quickstart_goes_all_the_way(photos, tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ import click
 
 ROOT = Path(__file__).parent.parent
 _NEEDED = ("pyproject.toml", "setup.cfg", "MANIFEST.in", "README.md", "LICENSE", "NOTICE", "configs", "datasets", "mpox_keras")
+_TESTS = shutil.ignore_patterns("*_test.py", "dummy_data", "__pycache__")
 
 
 @click.command()
@@ -33,8 +34,10 @@ def main(out):
         source = Path(folder) / "source"
         source.mkdir()
         for name in _NEEDED:
-            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-            copy(ROOT / name, source / name)
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, source / name, ignore=_TESTS)
+            else:
+                shutil.copy(ROOT / name, source / name)
         for path in source.rglob("*"):
             # A wheel keeps who may read and write a file, which depends on who checked it out.
             path.chmod(0o755 if path.is_dir() else 0o644)

@@ -31,7 +31,7 @@ import PIL
 from PIL import Image, features
 
 from mpox_keras.data.decode import PhotoError, decode_photo
-from mpox_keras.inference.metadata import METADATA_FILE, file_sha256, read_metadata
+from mpox_keras.inference.metadata import METADATA_FILE, read_metadata, write_checksums
 from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.files import replacing
 
@@ -271,13 +271,13 @@ def _prepared(target, number, material):
     folder = material["folder"] / target
     if target == "metadata":
         (folder / METADATA_FILE).write_bytes(damaged_metadata(number, material[target]))
-        return "metadata.json", lambda: read_metadata(folder, ["labels.txt"], ["format", "precision", "made_from"])
+        write_checksums(folder)
+        return "metadata.json", lambda: read_metadata(folder)
     return _FILE_OF[target], _model_case(target, number, material[target], folder)
 
 
 def _model_case(target, number, original, folder):
     """A model changed by someone who knows how to make its hash right."""
-    from mpox_keras.inference.bundle import load_bundle
     from mpox_keras.inference.classifier import load_classifier
 
     name = _FILE_OF[target]
@@ -289,10 +289,8 @@ def _model_case(target, number, original, folder):
     else:
         damaged = mutate(random, original, original)
     (folder / name).write_bytes(damaged)
-    metadata = json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
-    metadata["sha256"][name] = file_sha256(folder / name)
-    (folder / METADATA_FILE).write_text(json.dumps(metadata), encoding="utf-8")
-    return (lambda: load_bundle(folder)) if target == "bundle" else (lambda: load_classifier(folder))
+    write_checksums(folder)
+    return lambda: load_classifier(folder)
 
 
 def _with_another_config(random, original):

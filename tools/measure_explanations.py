@@ -18,8 +18,7 @@ from mpox_keras.data.sources import read_grouped_photos
 from mpox_keras.explain.maps import METHODS
 from mpox_keras.explain.measure import measure_explanations
 from mpox_keras.export.bundle import export_bundle, stratified_sample
-from mpox_keras.inference.bundle import load_bundle
-from mpox_keras.inference.classifier import load_classifier
+from mpox_keras.inference.classifier import Classifier, load_classifier
 from mpox_keras.utils.files import replacing
 
 RESULTS = Path(__file__).parent.parent / "configs" / "results"
@@ -34,8 +33,9 @@ def main(data, count):
     photos = stratified_sample(read_grouped_photos(data, classifier.classes), count)
     with tempfile.TemporaryDirectory() as folder:
         export_bundle("fast_mpoxnet_msid", Path(folder) / "bundle")
-        exported = load_bundle(Path(folder) / "bundle")
-        results, _ = measure_explanations(classifier, photos, list(METHODS), exported=exported, progress=show_progress)
+        exported = load_classifier(Path(folder) / "bundle")
+        fast = Classifier(classifier.metadata, exported.predict_pixels, classifier.trained)
+        results, _ = measure_explanations(fast, photos, list(METHODS), progress=show_progress)
     with replacing(RESULTS / "explanations.json") as temporary:
         temporary.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 

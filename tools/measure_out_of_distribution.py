@@ -31,8 +31,9 @@ from mpox_keras.data.folder import expand_photos
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.non_skin import carried_pictures, non_skin_pictures, synthetic_pictures
 from mpox_keras.data.sources import read_external_photos, read_grouped_photos
-from mpox_keras.evaluation.metrics import proportion
+from mpox_keras.evaluation.intervals import proportion
 from mpox_keras.inference.classifier import DEFAULT_PRESET, Classifier, load_classifier, preset_names
+from mpox_keras.models.fast_mpoxnet import deploy
 from mpox_keras.training.out_of_distribution import add_ood_score
 from mpox_keras.utils.files import replacing
 
@@ -54,7 +55,7 @@ def main(folds, data, external, everyday, seen, preset):
     threshold, size = classifier.metadata["thresholds"]["ood_score"], classifier.image_size
     with (folds / "out_of_fold.csv").open(newline="", encoding="utf-8") as stream:
         usual = np.array([float(row["ood_score"]) for row in csv.DictReader(stream)])
-    rashes = [photo.source for photo in read_external_photos(external, classifier.classes) if photo.label != "normal"]
+    rashes = [photo.encoded for photo in read_external_photos(external, classifier.classes) if photo.label != "normal"]
     predictions = {
         "rashes": list(classifier.predict(rashes)),
         "everyday": list(classifier.predict(expand_photos([everyday]))),
@@ -85,10 +86,7 @@ def main(folds, data, external, everyday, seen, preset):
 def evaluate(classifier, pixels):
     """Predictions for pictures of the network's size."""
     outputs = classifier.predict_pixels(pixels)
-    return [
-        classifier.decide("", probabilities, float(unlike))
-        for probabilities, unlike in zip(outputs["probabilities"], outputs["ood_score"][:, 0], strict=True)
-    ]
+    return classifier.decide_batch(outputs, [""] * len(pixels))
 
 
 def evaluate_packaged(classifier, photos):
@@ -105,7 +103,8 @@ def evaluate_packaged(classifier, photos):
             corners = random.integers(0, half, (2, 2))
             shown += [picture, *(picture[top : top + half, left : left + half] for top, left in corners)]
         pixels = np.stack([resize_photo(picture, classifier.image_size) for picture in shown])
-        predictions += evaluate(Classifier(model, classifier.metadata), pixels)
+        deployed = deploy(model, class_activation_map=True, temperature=classifier.metadata["temperature"])
+        predictions += evaluate(Classifier(classifier.metadata, deployed.predict_on_batch, model), pixels)
     return predictions
 
 

@@ -22,9 +22,8 @@ from mpox_keras.data.loading import load_photos
 from mpox_keras.data.sources import read_grouped_photos
 from mpox_keras.export.bundle import PRECISIONS, export_bundle
 from mpox_keras.export.parity import compare, format_parity
-from mpox_keras.inference.bundle import RUNTIMES, load_bundle
-from mpox_keras.inference.classifier import DEFAULT_PRESET, MODEL_FILE, load_classifier, preset_names
-from mpox_keras.inference.metadata import write_metadata
+from mpox_keras.inference.classifier import DEFAULT_PRESET, load_classifier, preset_names
+from mpox_keras.inference.metadata import MODEL_FILE, MODEL_PLACES, write_metadata
 from mpox_keras.training.out_of_distribution import add_ood_score
 from mpox_keras.utils.files import replacing
 
@@ -55,19 +54,19 @@ def main(run, data, name):
             network.mkdir(exist_ok=True)
             model = keras.models.load_model(run / f"fold_{fold}" / MODEL_FILE, compile=False)
             add_ood_score(model, pixels[~held_out]).save(network / MODEL_FILE)
-            write_metadata(network, shared, [MODEL_FILE])
+            write_metadata(network, shared)
             _gather(trained, _answers(load_classifier(network), pixels[held_out]), held_out)
             remaining = [photo for photo, out in zip(photos, held_out, strict=True) if not out]
             for kind in kinds:
                 export_bundle(network, Path(scratch) / "bundle", *kind, calibration=remaining)
-                _gather(exported[kind], _answers(load_bundle(Path(scratch) / "bundle"), pixels[held_out]), held_out)
+                _gather(exported[kind], _answers(load_classifier(Path(scratch) / "bundle"), pixels[held_out]), held_out)
             click.echo(f"fold {fold}", err=True)
             keras.backend.clear_session()
         answers = _answers(preset, pixels)
         for kind in kinds:
             export_bundle(name, Path(scratch) / "bundle", *kind, calibration=photos)
-            sizes[kind] = _model_bytes(Path(scratch) / "bundle" / RUNTIMES[kind[0]][0])
-            of_preset[kind] = compare(preset, answers, _answers(load_bundle(Path(scratch) / "bundle"), pixels), labels)
+            sizes[kind] = _model_bytes(Path(scratch) / "bundle" / MODEL_PLACES[kind[0]])
+            of_preset[kind] = compare(preset, answers, _answers(load_classifier(Path(scratch) / "bundle"), pixels), labels)
 
     rows = []
     for kind in kinds:

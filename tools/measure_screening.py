@@ -61,7 +61,7 @@ def write_photos(folder: Path, count: int) -> Path:
 
 
 def decode(files: list[Path]) -> int:
-    """Read, decode and resize photos as `Predictor.predict` does."""
+    """Read, decode and resize photos as `Classifier.predict` does."""
     return sum(1 for _ in map_in_order(lambda file: resize_photo(decode_photo(file), _SIZE), files))
 
 
@@ -82,10 +82,10 @@ def screen(folder: Path, bundle: Path, workers: int) -> dict:
         command = [
             sys.executable,
             "-m",
-            "mpox_keras.cli",
+            "mpox_keras",
             "screen",
             str(folder),
-            "--bundle",
+            "--model",
             str(bundle),
             "--out",
             out,
@@ -134,7 +134,7 @@ def main(photos, few, many, rounds, out):
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
         bundle = scratch / "bundle"
-        command = [sys.executable, "-m", "mpox_keras.cli", "export", "--out", str(bundle)]
+        command = [sys.executable, "-m", "mpox_keras", "export", "--out", str(bundle)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         folder = write_photos(scratch / "photos", photos)
         results["file_kb"] = round(statistics.mean(path.stat().st_size for path in (scratch / "drawn").iterdir()) / 1e3)

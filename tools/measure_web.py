@@ -22,7 +22,7 @@ from playwright.sync_api import sync_playwright
 
 from mpox_keras.data.synthetic import draw_scene
 from mpox_keras.export.bundle import export_bundle
-from mpox_keras.inference.bundle import load_bundle
+from mpox_keras.inference.classifier import load_classifier
 from mpox_keras.utils.files import replacing
 from mpox_keras.web.server import make_server
 from mpox_keras.web.site import build_site
@@ -74,7 +74,7 @@ def main():
         address = f"http://127.0.0.1:{server.server_port}/"
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         visits = [visit(browser, address, scratch / "photo.jpg", sent) for _ in range(_VISITS)]
-        times, refused = predictions(browser, address, load_bundle(scratch / "tflite"))
+        times, refused = predictions(browser, address, load_classifier(scratch / "tflite"))
         results = {
             "machine": {"processor": platform.processor() or platform.machine(), "chromium": browser.version},
             "first_visit_bytes": visits[0]["bytes"],

@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from mpox_keras.data.synthetic import draw_scene
+from mpox_keras.explain.maps import explain
 from mpox_keras.export.bundle import export_bundle
 from mpox_keras.inference.classifier import load_classifier
 from mpox_keras.reader_study.sheet import write_review_sheet
@@ -65,7 +66,7 @@ def take_review(browser, scratch):
     photos = [scratch / f"{label}.png" for label in ("mpox", "chickenpox", "measles")]
     for path in photos:
         draw_scene(path.stem, np.random.default_rng(5)).crop((0, 30, 224, 190)).save(path)
-    write_review_sheet(scratch / "sheet.html", load_classifier(), photos)
+    write_review_sheet(scratch / "sheet.html", load_classifier(), photos, explain)
     page.goto((scratch / "sheet.html").as_uri())
     page.click("#help summary")
     page.fill("#reviewer", "AB")

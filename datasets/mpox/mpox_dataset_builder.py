@@ -144,7 +144,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self, photos: list[Photo]) -> Iterator[tuple[str, dict]]:
         for photo in photos:
             try:
-                image = decode_photo(photo.source)
+                image = decode_photo(photo.encoded)
             except PhotoError as error:
                 raise DataError(
                     f"{error} Or leave the photo out: write a reason in the column `drop` of its row in the groups "
@@ -189,7 +189,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             match = _MSLD_V2_NAME.match(Path(file).name)
             if match is None:
                 raise DataError(
-                    f"{photo.source} is not named DISEASE_PATIENT_IMAGE (such as MKP_17_01.jpg), so its patient is not "
+                    f"{photo.encoded} is not named DISEASE_PATIENT_IMAGE (such as MKP_17_01.jpg), so its patient is not "
                     "known. If it belongs to the dataset, give it its published name; if not, remove it."
                 )
             patient = match["patient"].upper()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import warnings
 
 import click
 
 from mpox_keras._version import __version__
-from mpox_keras.cli.crossval import crossval
 from mpox_keras.cli.data import data
-from mpox_keras.cli.evaluate import evaluate
+from mpox_keras.cli.evaluate import evaluate, evaluate_external
 from mpox_keras.cli.explain import check_explanations, explain
 from mpox_keras.cli.export import export, verify
-from mpox_keras.cli.fit import fit
+from mpox_keras.cli.fit import crossval, fit
 from mpox_keras.cli.predict import predict
 from mpox_keras.cli.quickstart import quickstart
 from mpox_keras.cli.reader_study import agreement, review
@@ -55,10 +56,13 @@ def main():
     """
     # Of a photo that can't be read the command says so itself; damage that does no harm is not the user's business.
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    # TensorFlow's lines are for programmers: it reports its CPU, and warns with every fold of graphs built again.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel("ERROR")
 
 
 for command in (
-    *(fit, crossval, select, evaluate, check_explanations, agreement),
+    *(fit, crossval, select, evaluate, evaluate_external, check_explanations, agreement),
     *(predict, screen, explain, review, export, verify, web),
     *(summary, data, quickstart),
 ):

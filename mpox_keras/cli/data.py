@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from mpox_keras.cli.options import show_progress
+from mpox_keras.cli.options import json_option, print_results, show_progress
 from mpox_keras.utils.errors import MpoxKerasError
 
 
@@ -20,7 +19,7 @@ def data():
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write the groups table  [default: DIRECTORY/groups.csv]")
 @click.option("--class", "classes", multiple=True, help="A class name; give one per class if they are not the usual four.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def check(directory, out, classes, as_json):
     """Find unreadable photos, duplicates, shared scenes and contradictory labels.
 
@@ -32,7 +31,7 @@ def check(directory, out, classes, as_json):
     report = check_folder(directory, classes or CLASSES, progress=show_progress)
     out = out or directory / "groups.csv"
     report.write_groups(out)
-    click.echo(json.dumps(report.to_dict(), indent=2) if as_json else report.to_text())
+    print_results(report.to_dict(), as_json, lambda _: report.to_text())
     click.echo(f"groups table: {out}", err=True)
     if (directory / "audit.csv").is_file():
         click.echo(f"{directory / 'audit.csv'} is there too and wins over groups.csv.", err=True)

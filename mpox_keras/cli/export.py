@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from mpox_keras.cli.options import data_option, model_option, start_tensorflow
+from mpox_keras.cli.options import data_option, json_option, model_option, print_results, start_tensorflow
 
 
 @click.command()
@@ -25,15 +24,16 @@ from mpox_keras.cli.options import data_option, model_option, start_tensorflow
     metavar="DIR|mpox/CONFIG",
     help="For int8: photos like those to come, in class folders; 100 to 500 are enough.",
 )
-def export(source, format, precision, out, calibration):
+def export(source, classes, format, precision, out, calibration):
     """Export a trained network as a bundle: model, labels, metadata, model card and an example."""
     start_tensorflow()
     from mpox_keras.data.sources import read_photos
     from mpox_keras.export.bundle import export_bundle
     from mpox_keras.inference.classifier import load_classifier
 
-    photos = read_photos(calibration, load_classifier(source).classes) if calibration else ()
-    made = export_bundle(source, out, format, precision, photos)
+    classifier = load_classifier(source, classes)
+    photos = read_photos(calibration, classifier.classes) if calibration else ()
+    made = export_bundle(classifier, out, format, precision, photos)
     if precision == "int8" and made["calibration_photos"] < 100:
         click.echo(f"only {made['calibration_photos']} photos for calibration; 100 to 500 keep more of the accuracy", err=True)
     files = [path for path in out.rglob("*") if path.is_file()]
@@ -43,14 +43,14 @@ def export(source, format, precision, out, calibration):
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
 @data_option
-@click.option("--model", "--preset", "source", help="What the bundle was made from, if not where it says.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--model", "source", help="The trained network that the bundle was made from, if not where it says.")
+@json_option
 def verify(bundle, data, source, as_json):
     """Compare a bundle with the trained network that it was made from."""
     start_tensorflow()
     from mpox_keras.data.sources import read_photos
     from mpox_keras.export.parity import format_parity, verify_bundle
-    from mpox_keras.inference.bundle import load_bundle
+    from mpox_keras.inference.classifier import load_classifier
 
-    figures = verify_bundle(bundle, read_photos(data, load_bundle(bundle).classes), source)
-    click.echo(json.dumps(figures, indent=2) if as_json else format_parity(figures))
+    exported = load_classifier(bundle)
+    print_results(verify_bundle(exported, read_photos(data, exported.classes), source), as_json, format_parity)

@@ -1,32 +1,59 @@
-"""Training of one network."""
+"""Training: of one network, and of one network per fold."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from mpox_keras.cli.options import config_option, data_option, groups_option, set_option, start_tensorflow
+from mpox_keras.cli import options
 
 
 @click.command()
-@config_option
-@data_option
-@groups_option
-@click.option("--out", default=Path("runs/fit"), show_default=True, type=click.Path(path_type=Path), help="Run folder.")
-@set_option
+@options.config_option
+@options.data_option
+@options.groups_option
+@options.out_option("runs/fit", help="Run folder.")
+@options.set_option
 def fit(config_path, data, groups, out, overrides):
     """Train one network. The same command resumes an interrupted run."""
     from mpox_keras.config import load_config
 
     config = load_config(config_path, overrides)
-    start_tensorflow(config.training.threads)
+    options.start_tensorflow(config.training.threads)
     from mpox_keras.data.sources import read_grouped_photos
+    from mpox_keras.reports.summary import format_summary
     from mpox_keras.training.fit import fit_photos
 
     results = fit_photos(config, read_grouped_photos(data, config.data.classes, groups), out)
     if results:
-        from mpox_keras.reports.summary import format_summary
-
         click.echo(format_summary(results))
     click.echo(f"trained network: {out}")
+
+
+@click.command()
+@options.config_option
+@options.data_option
+@options.groups_option
+@click.option(
+    "--external", metavar="DIR", help="Photos for every fold's network to be evaluated on, as by `evaluate-external`."
+)
+@options.out_option("runs/crossval", help="Run folder.")
+@options.workers_option
+@options.set_option
+def crossval(config_path, data, groups, external, out, workers, overrides):
+    """Train and evaluate one network per fold; groups never straddle folds.
+
+    The same command goes on where an interrupted one stopped.
+    """
+    from mpox_keras.config import load_config
+
+    config = load_config(config_path, overrides)
+    options.start_tensorflow(config.training.threads)
+    from mpox_keras.data.sources import read_external_photos, read_grouped_photos
+    from mpox_keras.reports.summary import format_summary
+    from mpox_keras.training.crossval import cross_validate
+
+    photos = read_grouped_photos(data, config.data.classes, groups)
+    external_photos = read_external_photos(external, config.data.classes) if external else None
+    results = cross_validate(config, photos, out, external=external_photos, workers=workers)
+    click.echo(format_summary(results))
+    click.echo(f"results: {out}")

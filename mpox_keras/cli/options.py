@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import json
 import sys
 from pathlib import Path
 
 import click
 
+from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.stderr import silenced_stderr
 
 config_option = click.option(
@@ -30,43 +31,52 @@ groups_option = click.option(
 workers_option = click.option(
     "--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes to work side by side."
 )
-model_option = click.option(
-    "--model",
-    "--preset",
-    "source",
-    default="fast_mpoxnet_msid",
-    show_default=True,
-    help="A preset, or the folder of a finished fit.",
-)
-bundle_option = click.option(
-    "--bundle", type=click.Path(path_type=Path), help="A bundle of `mpox-keras export`, instead of --model."
-)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def model_option(command):
+    """`--model`, any trained network; and `--classes`, for one that does not name them itself."""
+    command = click.option(
+        "--classes",
+        metavar="A,B,C",
+        callback=lambda context, option, value: value and [name.strip() for name in value.split(",")],
+        help="Names of the classes, in order, for a .keras file without metadata.",
+    )(command)
+    return click.option(
+        "--model",
+        "source",
+        default="fast_mpoxnet_msid",
+        show_default=True,
+        help="A preset, the folder of a finished fit, a bundle, or a .keras file.",
+    )(command)
+
+
+def out_option(default, help="Folder of the results."):
+    """`--out`, a path."""
+    return click.option("--out", default=Path(default), show_default=True, type=click.Path(path_type=Path), help=help)
 
 
 def start_tensorflow(threads=None):
-    """Import TensorFlow without the lines it prints while it starts."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    """Import TensorFlow, which prints lines while it starts, in silence."""
     with silenced_stderr():
-        import tensorflow as tf
-    # Its warnings are for programmers: with every fold it would warn of graphs built anew.
-    tf.get_logger().setLevel("ERROR")
-    from mpox_keras.training.runs import set_threads
+        import tensorflow  # noqa: F401
+    if threads is not None:
+        from mpox_keras.training.runs import set_threads
 
-    set_threads(threads)
+        set_threads(threads)
 
 
-def load_predictor(source, bundle):
-    """The trained network of --model or, if given, the bundle of --bundle."""
-    if bundle is None:
-        start_tensorflow()
-        from mpox_keras.inference.classifier import load_classifier
+def print_results(results, as_json, to_text):
+    """Print results as JSON or, by a function, as text."""
+    click.echo(json.dumps(results, indent=2, allow_nan=False) if as_json else to_text(results))
 
-        return load_classifier(source)
-    from mpox_keras.inference.bundle import load_bundle
 
-    # TensorFlow, where the bundle needs it, prints from C++ while it starts.
-    with silenced_stderr():
-        return load_bundle(bundle)
+def report_problems(problems, summary):
+    """Print problems that did not stop the work, if any, and end with an error that sums them up."""
+    for problem in problems:
+        click.echo(f"error: {problem}", err=True)
+    if problems:
+        raise MpoxKerasError(f"{len(problems)} {summary}")
 
 
 def show_progress(step, done, total):

@@ -7,7 +7,7 @@ import json
 
 import click
 
-from mpox_keras.cli.options import bundle_option, load_predictor, model_option
+from mpox_keras.cli.options import model_option
 from mpox_keras.utils.errors import MpoxKerasError
 
 _SUSPICION = {True: "suspected", False: "no", None: "-"}
@@ -16,15 +16,15 @@ _SUSPICION = {True: "suspected", False: "no", None: "-"}
 @click.command()
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 @model_option
-@bundle_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with every attribute of Prediction.")
-def predict(photos, source, bundle, as_json):
+def predict(photos, source, classes, as_json):
     """Predict photos: files, folders or globs. Exits with 2 if a photo could not be read."""
     from mpox_keras.data.folder import expand_photos
+    from mpox_keras.inference.classifier import load_classifier
     from mpox_keras.inference.prediction import DISCLAIMER
 
     files = expand_photos(photos)
-    classifier = load_predictor(source, bundle)
+    classifier = load_classifier(source, classes)
     if not as_json:
         click.echo(DISCLAIMER, err=True)
         click.echo("  ".join(f"{name:>11}" for name in (*classifier.classes, "mpox?", "answer")) + "  file")

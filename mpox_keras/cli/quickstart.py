@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from mpox_keras.cli.options import show_progress, start_tensorflow
+from mpox_keras.cli.options import out_option, show_progress, start_tensorflow
 
 
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), help="A folder of class folders; without it, drawn pictures.")
-@click.option("--out", default=Path("runs/quickstart"), show_default=True, type=click.Path(path_type=Path), help="Folder.")
+@out_option("runs/quickstart")
 @click.option("--open/--no-open", "open_report", default=True, help="Open the report in the browser.")
 def quickstart(data, out, open_report):
     """Build a dataset, train for a minute, evaluate, predict and show a report.

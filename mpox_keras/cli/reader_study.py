@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from mpox_keras.cli.options import bundle_option, load_predictor, model_option, start_tensorflow
-from mpox_keras.utils.errors import MpoxKerasError
+from mpox_keras.cli.options import json_option, model_option, out_option, print_results, report_problems, start_tensorflow
 
 
 @click.command()
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 @model_option
-@bundle_option
 @click.option("--method", default="class_activation_map", show_default=True, help="Of METHODS.")
 @click.option("--class", "label", help="The class to explain  [default: the likeliest of each photo]")
-@click.option("--out", default=Path("runs/review.html"), show_default=True, type=click.Path(path_type=Path), help="HTML file.")
-def review(photos, source, bundle, method, label, out):
-    """Make a sheet on which clinicians diagnose photos and evaluate heat maps: one file, offline, saves a table."""
+@out_option("runs/review.html", help="HTML file.")
+def review(photos, source, classes, method, label, out):
+    """Make a sheet on which clinicians diagnose photos and rate heat maps: one file, offline, saves a table."""
     from mpox_keras.data.folder import expand_photos
 
     files = expand_photos(photos)
-    # Bundles need no TensorFlow, but explanations do.
     start_tensorflow()
-    predictor = load_predictor(source, bundle)
+    from mpox_keras.explain.maps import explain
+    from mpox_keras.inference.classifier import load_classifier
     from mpox_keras.reader_study.sheet import write_review_sheet
 
-    problems = write_review_sheet(out, predictor, files, method, label)
+    problems = write_review_sheet(out, load_classifier(source, classes), files, explain, method, label)
     click.echo(f"sheet: {out} ({out.stat().st_size / 1e6:.1f} MB); it contains the photos: share it as you would share them")
-    for problem in problems:
-        click.echo(f"error: {problem}", err=True)
-    if problems:
-        raise MpoxKerasError(f"{len(problems)} of the photos are not on the sheet; the others are.")
+    report_problems(problems, "of the photos are not on the sheet; the others are.")
 
 
 @click.command()
-@click.argument("verdicts", nargs=-1, required=True, metavar="VERDICTS.csv...", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def agreement(verdicts, as_json):
+@click.argument("tables", nargs=-1, required=True, metavar="TABLE.csv...", type=click.Path(path_type=Path))
+@json_option
+def agreement(tables, as_json):
     """How far reviewers agree: tables saved by sheets of `mpox-keras review`."""
-    start_tensorflow()
-    from mpox_keras.reader_study.agreement import format_agreement, measure_agreement, read_reviews
+    from mpox_keras.reader_study.agreement import format_agreement, measure_agreement
+    from mpox_keras.reader_study.reviews import read_reviews
 
-    results = measure_agreement(read_reviews(verdicts))
-    click.echo(json.dumps(results, indent=2, allow_nan=False) if as_json else format_agreement(results))
+    print_results(measure_agreement(read_reviews(tables)), as_json, format_agreement)

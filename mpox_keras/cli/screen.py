@@ -7,35 +7,26 @@ from pathlib import Path
 
 import click
 
-from mpox_keras.cli.options import bundle_option, model_option, show_progress, start_tensorflow, workers_option
+from mpox_keras.cli.options import json_option, model_option, show_progress, workers_option
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the results.")
 @model_option
-@bundle_option
 @workers_option
-@click.option(
-    "--beam-option",
-    "beam_options",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="For a cluster instead: an option of Apache Beam, such as runner=FlinkRunner; may be repeated.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print summary.json.")
-def screen(inputs, folder, source, bundle, workers, beam_options, as_json):
+@click.option("--cluster", metavar="URL", help="A Dask scheduler, such as tcp://host:8786, whose workers do it instead.")
+@json_option
+def screen(inputs, folder, source, classes, workers, cluster, as_json):
     """Predict photos by the million into Parquet files: files, folders, globs, lists (CSV or Parquet) or URLs.
 
-    The same command goes on where an interrupted one stopped. A bundle is faster than --model.
+    The same command goes on where an interrupted one stopped. A TFLite bundle is faster than a preset.
     """
-    if bundle is None:
-        start_tensorflow()
     from mpox_keras.inference.prediction import DISCLAIMER
     from mpox_keras.screening.run import screen_photos
 
     click.echo(DISCLAIMER, err=True)
-    summary = screen_photos(inputs, folder, source, bundle, workers, beam_options, show_progress)
+    summary = screen_photos(inputs, folder, source, classes, workers, cluster, show_progress)
     if as_json:
         click.echo(json.dumps(summary, indent=2))
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mpox_keras.cli.options import data_option, groups_option, set_option, start_tensorflow, workers_option
+from mpox_keras.cli.options import data_option, groups_option, out_option, set_option, start_tensorflow, workers_option
 from mpox_keras.utils.errors import MpoxKerasError
 
 
@@ -17,7 +17,7 @@ from mpox_keras.utils.errors import MpoxKerasError
 @groups_option
 @click.option("--search", "ranges", type=click.Path(path_type=Path), help="A YAML file of ranges to draw hyperparameters from.")
 @click.option("--trials", default=4, show_default=True, type=click.IntRange(1), help="With --search: draws for each config.")
-@click.option("--out", default=Path("runs/select"), show_default=True, type=click.Path(path_type=Path), help="Run folder.")
+@out_option("runs/select", help="Run folder.")
 @workers_option
 @set_option
 def select(first, further, data, groups, ranges, trials, out, workers, overrides):

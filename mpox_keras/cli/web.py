@@ -8,30 +8,25 @@ from pathlib import Path
 
 import click
 
-from mpox_keras.cli.options import model_option, start_tensorflow
+from mpox_keras.cli.options import model_option
 
 
 @click.command()
 @model_option
-@click.option("--bundle", type=click.Path(path_type=Path), help="A bundle for TF.js, instead of --model.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the site into this folder, for any host; serve nothing.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", default=8000, show_default=True, help="Port to listen at.")
 @click.option("--open/--no-open", "open_page", default=True, help="Open the page in the browser.")
-def web(source, bundle, out, host, port, open_page):
-    """Screen photos in the browser; they stay on the device. Works offline after the first visit."""
+def web(source, classes, out, host, port, open_page):
+    """Screen photos in the browser; they stay on the device. Works offline after the first visit.
+
+    A bundle for TF.js is used as it is; any other network is exported first, which takes some seconds.
+    """
     from mpox_keras.web.server import make_server
     from mpox_keras.web.site import build_site
 
     with tempfile.TemporaryDirectory() as scratch:
-        if bundle is None:
-            click.echo("exporting the network; some seconds", err=True)
-            start_tensorflow()
-            from mpox_keras.export.bundle import export_bundle
-
-            bundle = Path(scratch) / "bundle"
-            export_bundle(source, bundle, "tfjs", "uint16")
-        version = build_site(bundle, out or Path(scratch) / "site")
+        version = build_site(source, out or Path(scratch) / "site", classes)
         if out:
             click.echo(f"site: {out} (version {version})")
             return

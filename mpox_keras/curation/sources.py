@@ -106,8 +106,8 @@ def _read_class_folders(name, directory, classes):
         SourcePhoto(
             source=name,
             origin=photo.file,
-            path=photo.source,
-            place=str(photo.source),
+            path=photo.encoded,
+            place=str(photo.encoded),
             label=photo.label,
             group=groups.get(photo.file, ""),
             recorded=recorded.get(photo.file, {}),

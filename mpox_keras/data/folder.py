@@ -11,10 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mpox_keras.data.groups import connected_components
+from mpox_keras.utils.classes import CLASSES, MPOX, NORMAL
 from mpox_keras.utils.errors import MpoxKerasError
-
-CLASSES = ("mpox", "chickenpox", "measles", "normal")
-"""The class order of every model, table and file of this package."""
 
 METADATA_COLUMNS = ("patient", "stage", "source", "skin_tone")
 """Columns of `metadata.csv` that are carried along with a photo."""
@@ -25,13 +23,13 @@ METADATA_FILES = ("metadata.csv", "labels.csv")
 PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 OTHER_RASH = "other_rash"
-"""Label of photos of which only this is known: they show another rash than mpox."""
+"""Label of photos that are known to show another rash than mpox, but not which."""
 
 _FOLDER_NAMES = {
-    "monkeypox": "mpox",
-    "monkey pox": "mpox",
-    "m-pox": "mpox",
-    "healthy": "normal",
+    "monkeypox": MPOX,
+    "monkey pox": MPOX,
+    "m-pox": MPOX,
+    "healthy": NORMAL,
     "other rash": OTHER_RASH,
     "others": OTHER_RASH,
     "non mpox": OTHER_RASH,
@@ -49,7 +47,7 @@ class Photo:
 
     Attributes:
         file: path relative to the data folder, with `/` between its parts; the key of every table.
-        source: where the encoded photo is: a path, or its bytes.
+        encoded: the encoded photo: its path, or its bytes.
         label: class name.
         group: photos of one scene or patient share a group; a group never straddles a split.
         fold: the cross-validation fold given with the data, or None.
@@ -57,7 +55,7 @@ class Photo:
     """
 
     file: str
-    source: Path | bytes
+    encoded: Path | bytes
     label: str
     group: str
     fold: int | None = None
@@ -65,11 +63,11 @@ class Photo:
 
 
 def class_of_folder(name: str) -> str:
-    """Class name meant by a folder name: lower case, with the older names of mpox understood.
+    """The class that a folder's name means, in any case: older names of mpox are understood, and those of `OTHER_RASH`.
 
     Example:
-        >>> class_of_folder("Monkeypox")
-        'mpox'
+        >>> class_of_folder("Monkeypox"), class_of_folder("Others")
+        ('mpox', 'other_rash')
     """
     name = name.strip().lower().replace("_", " ")
     return _FOLDER_NAMES.get(name, name)
@@ -180,10 +178,11 @@ def find_photos(directory: str | Path, classes: Sequence[str] = CLASSES) -> list
     if unknown:
         raise DataError(
             f"{directory} has photos in folders that name no class: {', '.join(unknown)}. {expected} "
-            "Rename or remove them, or name your classes in the config (data.classes)."
+            f"Rename or remove them, or name your classes in the config (data.classes). For photos in a folder {OTHER_RASH} "
+            "there is `mpox-keras evaluate-external`."
         )
     photos = [
-        Photo(file=path.relative_to(directory).as_posix(), source=path, label=class_of_folder(folder.name), group="")
+        Photo(file=path.relative_to(directory).as_posix(), encoded=path, label=class_of_folder(folder.name), group="")
         for folder in class_folders
         for path in paths[folder]
     ]

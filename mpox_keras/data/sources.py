@@ -12,11 +12,11 @@ from mpox_keras.data.folder import (
     OTHER_RASH,
     DataError,
     Photo,
-    class_of_folder,
     find_groups_file,
     find_photos,
     read_folder,
 )
+from mpox_keras.utils.classes import MPOX, NORMAL
 
 
 def read_photos(data: str | os.PathLike, classes: Sequence[str], groups: str | os.PathLike | None = None) -> list[Photo]:
@@ -64,22 +64,15 @@ def read_ungrouped_photos(data: str | os.PathLike, classes: Sequence[str]) -> li
     return [dataclasses.replace(photo, group=photo.file) for photo in find_photos(data, classes)]
 
 
-def has_other_rash(data: str | os.PathLike) -> bool:
-    """Whether a folder of photos has a class folder `others`."""
-    return Path(data).is_dir() and any(
-        class_of_folder(path.name) == OTHER_RASH for path in Path(data).iterdir() if path.is_dir()
-    )
-
-
 def read_external_photos(data: str | os.PathLike, classes: Sequence[str]) -> list[Photo]:
-    """External photos, which may also lie in a folder `others`: rashes that are not mpox, whichever they are.
+    """Read photos for external validation; rashes other than mpox may lie in one folder `other_rash`.
 
     Raises:
         DataError: as `read_photos`, or there are not both mpox and other rashes.
     """
     photos = read_photos(data, [*classes, OTHER_RASH])
     labels = {photo.label for photo in photos}
-    if "mpox" not in labels or labels <= {"mpox", "normal"}:
+    if MPOX not in labels or labels <= {MPOX, NORMAL}:
         raise DataError(f"{data} must hold photos of mpox and of other rashes; it has {', '.join(sorted(labels))}.")
     return photos
 
@@ -114,7 +107,7 @@ def read_dataset(builder) -> list[Photo]:
         photos.append(
             Photo(
                 file=text["file"],
-                source=example["image"],
+                encoded=example["image"],
                 label=labels.int2str(int(example["label"])),
                 group=text["group"],
                 fold=None if example["fold"] < 0 else int(example["fold"]),

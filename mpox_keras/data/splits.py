@@ -56,7 +56,7 @@ def split_off_validation(photos: Sequence[Photo], fraction: float, seed: int) ->
     """
     if not fraction:
         return list(photos), []
-    unfolded = [Photo(p.file, p.source, p.label, p.group) for p in photos]
+    unfolded = [Photo(p.file, p.encoded, p.label, p.group) for p in photos]
     held_out = assign_folds(unfolded, max(2, round(1 / fraction)), seed) == 0
     training = [photo for photo, out in zip(photos, held_out, strict=True) if not out]
     validation = [photo for photo, out in zip(photos, held_out, strict=True) if out]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from mpox_keras.data.folder import CLASSES
+from mpox_keras.utils.classes import CLASSES, MPOX
 from mpox_keras.utils.files import replacing
 
 _SKIN_TONES = np.array([[240, 205, 180], [222, 175, 140], [190, 135, 100], [140, 92, 66], [96, 62, 46]])
@@ -71,7 +71,7 @@ def draw_scene(label: str, random: np.random.Generator) -> Image.Image:
             skin = _blend(skin, red, 0.8 * _disc(distance, radius * 1.7, 3))
             content = tone * 0.4 + 140 if random.random() < 0.6 else np.array([90, 45, 35])
             skin = _blend(skin, content, 0.8 * _disc(distance, radius * 0.8, 1.5))
-    elif label == "mpox":
+    elif label == MPOX:
         for _ in range(random.integers(4, 9)):
             radius = random.uniform(11, 19)
             distance = _distance(random)

@@ -1,17 +1,17 @@
-"""Figures that tell how good a classifier's answers are, each proportion with its 95 % interval."""
+"""How good a classifier's answers are: figures of predictions on labelled photos."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 
-CALIBRATION_BINS = 15
+from mpox_keras.evaluation.calibration import expected_calibration_error
+from mpox_keras.evaluation.intervals import proportion
+from mpox_keras.utils.classes import MPOX, NORMAL
 
 NOT_RECORDED = "not recorded"
-"""Stands for a metadata column, or a value of one, that nobody wrote down."""
+"""Stands for a metadata column, or a value of one, that was not written down."""
 
 _RASH_CLASSES_ONLY = (
     "Photos whose true class is not normal; the answer is the likeliest rash class, "
@@ -30,14 +30,12 @@ def evaluate_predictions(
     folds: np.ndarray | None = None,
     metadata: Mapping[str, Sequence[str]] | None = None,
 ) -> dict:
-    """Evaluate predictions by accuracy, per-class figures, calibration, and breakdowns.
+    """Evaluate predictions: accuracy, figures of each class, calibration, and breakdowns.
 
-    Intervals are 95 % score intervals (Wilson 1927, doi 10.1080/01621459.1927.10502953). They take photos as
-    independent, so they are too narrow where several photos show one patient. Probabilities of several folds are
-    pooled, so AUC also asks that the folds' models share a scale. The calibration error uses 15 equal-width bins of
-    the top probability (Guo et al. 2017, arXiv 1706.04599); the Brier score is the summed squared error over the
-    classes, 0 to 2 (Brier 1950). Photos called normal in public collections are far easier than rashes and flatter
-    every model, therefore the rash classes are also evaluated alone.
+    Intervals are Wilson's, 95 %. They take photos as independent, so they are too narrow where several photos show one
+    patient. The probabilities of several folds are pooled, so AUC also asks that the folds' networks share a scale. The
+    Brier score is the squared error summed over the classes, 0 to 2 (Brier 1950). Photos called normal in public
+    collections are far easier than rashes and flatter every network, so the rash classes are also evaluated alone.
 
     Args:
         labels: true class indices, int, `(photos,)`.
@@ -74,6 +72,8 @@ def evaluate_predictions(
     correct = predicted == labels
     per_class = _per_class(labels, predicted, probabilities, classes)
     one_hot = np.eye(len(classes))[labels]
+    confusion = np.zeros((len(classes), len(classes)), int)
+    np.add.at(confusion, (labels, predicted), 1)
 
     results = {
         "classes": list(classes),
@@ -91,7 +91,7 @@ def evaluate_predictions(
         "macro_auc": _mean_defined(figures["auc"] for figures in per_class.values()),
         "expected_calibration_error": expected_calibration_error(labels, probabilities),
         "brier_score": float(np.mean(np.sum((probabilities - one_hot) ** 2, axis=1))),
-        "confusion_matrix": confusion_matrix(labels, predicted, labels=range(len(classes))).tolist(),
+        "confusion_matrix": confusion.tolist(),
         "per_class": per_class,
         **_rash_figures(labels, probabilities, classes),
         "breakdown": {column: _breakdown(labels, predicted, classes, values) for column, values in (metadata or {}).items()},
@@ -100,7 +100,10 @@ def evaluate_predictions(
 
 
 def check_predictions(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Labels as integers and probabilities as 64-bit floats, once they are known to fit together.
+    """Check that labels and probabilities fit together.
+
+    Returns:
+        The labels as integers and the probabilities as 64-bit floats.
 
     Raises:
         ValueError: a shape does not fit, a label is out of range, or a row is no probability distribution.
@@ -116,65 +119,24 @@ def check_predictions(labels: np.ndarray, probabilities: np.ndarray, classes: Se
         raise ValueError(
             f"probabilities must have the shape (photos, classes) = {(len(labels), len(classes))}, got {probabilities.shape}."
         )
-    wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
-    if len(wrong):
-        raise ValueError(f"labels must lie in 0 to {len(classes) - 1}, got {labels[wrong[0]]} at row {wrong[0]}.")
-    wrong = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
-    if len(wrong):
-        raise ValueError(f"probabilities must be finite, got {probabilities[wrong[0]]} at row {wrong[0]}.")
-    # Softmax outputs in half precision miss 1 by a few parts in 10,000.
-    wrong = np.flatnonzero((probabilities < 0).any(axis=1) | (np.abs(probabilities.sum(axis=1) - 1) > 1e-3))
-    if len(wrong):
-        raise ValueError(
-            f"probabilities must be 0 or more and sum to 1 in each row, got {probabilities[wrong[0]]} "
-            f"at row {wrong[0]}. Apply softmax to logits first."
-        )
+    for values, fits, expected in (
+        (labels, (labels >= 0) & (labels < len(classes)), f"labels must lie in 0 to {len(classes) - 1}"),
+        (probabilities, np.isfinite(probabilities).all(axis=1), "probabilities must be finite"),
+        # Softmax outputs in half precision miss 1 by a few parts in 10,000.
+        (
+            probabilities,
+            (probabilities >= 0).all(axis=1) & (np.abs(probabilities.sum(axis=1) - 1) <= 1e-3),
+            "probabilities must be 0 or more and sum to 1 in each row (apply softmax to logits first)",
+        ),
+    ):
+        if not fits.all():
+            row = int(np.argmin(fits))
+            raise ValueError(f"{expected}, got {values[row]} at row {row}.")
     return labels, probabilities
 
 
-def wilson_interval(successes: int, trials: int) -> list[float] | None:
-    """The 95 % score interval of a proportion (Wilson 1927) as `[low, high]`, or None without trials.
-
-    Example:
-        >>> [round(bound, 3) for bound in wilson_interval(10, 10)]
-        [0.722, 1.0]
-    """
-    if trials == 0:
-        return None
-    interval = binomtest(int(successes), int(trials)).proportion_ci(0.95, method="wilson")
-    return [float(interval.low), float(interval.high)]
-
-
-def calibration_bins(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Photos sorted into 15 equal-width bins `(low, high]` of their top probability (Guo et al. 2017).
-
-    Returns:
-        Mean top probability, accuracy and number of photos of each bin that holds photos, each `(bins,)`.
-    """
-    top = probabilities.max(axis=1)
-    correct = probabilities.argmax(axis=1) == labels
-    inner_edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
-    bins = np.searchsorted(inner_edges, top, side="left")
-    photos = np.bincount(bins, minlength=CALIBRATION_BINS)
-    used = photos > 0
-    photos = photos[used]
-    mean_probability = np.bincount(bins, weights=top, minlength=CALIBRATION_BINS)[used] / photos
-    accuracy = np.bincount(bins, weights=correct, minlength=CALIBRATION_BINS)[used] / photos
-    return mean_probability, accuracy, photos
-
-
-def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean distance of top probability and accuracy over `calibration_bins`, weighted by photos (Guo et al. 2017)."""
-    mean_probability, accuracy, photos = calibration_bins(labels, probabilities)
-    return float(np.average(np.abs(accuracy - mean_probability), weights=photos))
-
-
 def check_folds(folds: np.ndarray | None, photos: int) -> np.ndarray | None:
-    """Fold numbers as an array, once they are known to be one whole number per photo.
-
-    Raises:
-        ValueError: they are not.
-    """
+    """Fold numbers as an array, or None; raises ValueError unless there is one whole number per photo."""
     if folds is None:
         return None
     folds = np.asarray(folds)
@@ -183,22 +145,50 @@ def check_folds(folds: np.ndarray | None, photos: int) -> np.ndarray | None:
     return folds
 
 
-def proportion(name: str, count: int, total: int) -> dict:
-    """`count / total` under a name, and its Wilson interval under `name_interval`; None without any."""
-    return {name: float(count / total) if total else None, f"{name}_interval": wilson_interval(count, total)}
-
-
 def _mean_defined(values) -> float | None:
     defined = [value for value in values if value is not None]
     return float(np.mean(defined)) if defined else None
 
 
-def _auc(positive: np.ndarray, score: np.ndarray) -> float | None:
-    return float(roc_auc_score(positive, score)) if positive.any() and not positive.all() else None
+def auc(positive: np.ndarray, score: np.ndarray) -> float | None:
+    """Area under the ROC curve: how often a positive scores more than a negative, where equal scores count half.
+
+    Args:
+        positive: bool, `(photos,)`.
+        score: `(photos,)`.
+
+    Returns:
+        0 to 1, or None unless there are both positives and negatives.
+
+    Example:
+        >>> auc(np.array([True, True, False]), np.array([0.9, 0.4, 0.6]))
+        0.5
+    """
+    positives, negatives = int(positive.sum()), int((~positive).sum())
+    if not positives or not negatives:
+        return None
+    _, place, photos = np.unique(score, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(photos) - (photos - 1) / 2)[place]
+    return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def mpox_score(probabilities: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """How much a photo looks like mpox rather than another rash, 0 to 1: mpox's share of the rash probabilities.
+
+    Args:
+        probabilities: `(photos, classes)`.
+        classes: class names, `mpox` among them.
+
+    Example:
+        >>> mpox_score(np.array([[0.2, 0.2, 0.6]]), ["mpox", "measles", "normal"])
+        array([0.5])
+    """
+    rashes = [index for index, name in enumerate(classes) if name != NORMAL]
+    mpox, total = probabilities[:, list(classes).index(MPOX)], probabilities[:, rashes].sum(axis=1)
+    return np.divide(mpox, total, out=np.full(len(mpox), 1 / len(rashes)), where=total > 0)
 
 
 def _per_class(labels: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> dict:
-    f1 = f1_score(labels, predicted, labels=range(len(classes)), average=None, zero_division=np.nan)
     figures = {}
     for index, name in enumerate(classes):
         actual, answered = labels == index, predicted == index
@@ -206,41 +196,41 @@ def _per_class(labels: np.ndarray, predicted: np.ndarray, probabilities: np.ndar
             **proportion("precision", (actual & answered).sum(), answered.sum()),
             **proportion("recall", (actual & answered).sum(), actual.sum()),
             **proportion("specificity", (~actual & ~answered).sum(), (~actual).sum()),
-            "f1": float(f1[index]) if actual.any() else None,
-            "auc": _auc(actual, probabilities[:, index]),
+            "f1": _f1(actual, answered),
+            "auc": auc(actual, probabilities[:, index]),
             "support": int(actual.sum()),
         }
     return figures
 
 
+def _f1(actual: np.ndarray, answered: np.ndarray) -> float | None:
+    return float(2 * (actual & answered).sum() / (actual.sum() + answered.sum())) if actual.any() else None
+
+
 def _rash_figures(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> dict:
-    if "normal" not in classes or len(classes) < 3:
+    if NORMAL not in classes or len(classes) < 3:
         return {}
-    normal = list(classes).index("normal")
-    names = [name for name in classes if name != "normal"]
-    rash_photos = labels != normal
-    labels = labels[rash_photos] - (labels[rash_photos] > normal)
-    probabilities = np.delete(probabilities[rash_photos], normal, axis=1)
-    total = probabilities.sum(axis=1, keepdims=True)
-    predicted = probabilities.argmax(axis=1)
+    rashes = [index for index, name in enumerate(classes) if name != NORMAL]
+    of_rash = np.isin(labels, rashes)
+    labels, probabilities = labels[of_rash], probabilities[of_rash]
+    predicted = np.array(rashes)[probabilities[:, rashes].argmax(axis=1)]
     # A photo whose whole probability lies on normal favours no rash; argmax would call it the first class, mpox.
-    predicted[total[:, 0] == 0] = -1
-    renormalised = np.divide(probabilities, total, out=np.full_like(probabilities, 1 / len(names)), where=total > 0)
-    present = np.unique(labels)
+    predicted[probabilities[:, rashes].sum(axis=1) == 0] = -1
     figures = {
         "rash_classes_only": {
             "definition": _RASH_CLASSES_ONLY,
             "photos": len(labels),
             **proportion("accuracy", (predicted == labels).sum(), len(labels)),
-            "macro_f1": float(f1_score(labels, predicted, labels=present, average="macro")) if len(present) else None,
+            "macro_f1": _mean_defined(_f1(labels == index, predicted == index) for index in rashes),
         }
     }
-    if "mpox" in names:
-        mpox, answered = labels == names.index("mpox"), predicted == names.index("mpox")
+    if MPOX in classes:
+        index = list(classes).index(MPOX)
+        mpox, answered = labels == index, predicted == index
         figures["mpox_against_other_rashes"] = {
             "definition": _MPOX_AGAINST_OTHER_RASHES,
             "photos": len(labels),
-            "auc": _auc(mpox, renormalised[:, names.index("mpox")]),
+            "auc": auc(mpox, mpox_score(probabilities, classes)),
             **proportion("recall", (mpox & answered).sum(), mpox.sum()),
             **proportion("specificity", (~mpox & ~answered).sum(), (~mpox).sum()),
         }

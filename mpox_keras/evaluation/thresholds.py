@@ -1,7 +1,7 @@
-"""FoldPredictions that know their limits: temperature, operating point for mpox, abstention.
+"""Thresholds for suspecting mpox and for giving no answer, chosen on out-of-fold predictions.
 
-Everything here is chosen on out-of-fold predictions. A figure that evaluates a choice is cross-fitted: for each fold the choice
-is made anew on the other folds, so that no photo evaluates a number that it helped to choose.
+The figures beside a threshold are cross-fitted: for each fold the threshold is chosen anew on the other folds, so that no photo
+evaluates a number that it helped to choose.
 """
 
 from __future__ import annotations
@@ -9,45 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
-from mpox_keras.evaluation.metrics import (
-    check_folds,
-    check_predictions,
-    expected_calibration_error,
-    proportion,
-)
+from mpox_keras.evaluation.calibration import expected_calibration_error, fit_temperature, scale
+from mpox_keras.evaluation.intervals import proportion
+from mpox_keras.evaluation.metrics import check_folds, check_predictions
+from mpox_keras.utils.classes import MPOX, NORMAL
 
 COVERAGES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
-
-_SMALLEST = 1e-12
-
-
-def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities as they would be had their logits been divided by a temperature (Guo et al. 2017, arXiv 1706.04599).
-
-    Args:
-        probabilities: `(photos, classes)`, of temperature 1.
-        temperature: over 1 makes the answer less sure, under 1 surer.
-
-    Example:
-        >>> scale(np.array([[0.8, 0.2]]), 2.0).round(3)
-        array([[0.667, 0.333]])
-    """
-    logits = np.log(np.maximum(probabilities, _SMALLEST)) / temperature
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
-
-
-def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """The temperature with the smallest cross-entropy, from 0.05 to 20 (Guo et al. 2017)."""
-
-    def cross_entropy(log_temperature):
-        scaled = scale(probabilities, np.exp(log_temperature))
-        return -np.log(np.maximum(scaled[np.arange(len(labels)), labels], _SMALLEST)).mean()
-
-    bounds = np.log([0.05, 20])
-    return float(np.exp(minimize_scalar(cross_entropy, bounds=bounds, method="bounded", options={"xatol": 1e-4}).x))
 
 
 def recall_threshold(positive: np.ndarray, score: np.ndarray, recall: float) -> float:
@@ -80,39 +48,39 @@ def choose_thresholds(
     ood_score: np.ndarray,
     recall: float = 0.96,
     coverage: float = 0.9,
-    familiar: float = 0.9,
+    in_distribution: float = 0.9,
     min_ood_threshold: float = 0.05,
 ) -> dict:
-    """Temperature, and thresholds for suspecting mpox and for giving no answer, each with its price.
+    """Choose the temperature and the thresholds, and measure what each costs.
 
     Args:
         labels: true class indices, int, `(photos,)`.
         probabilities: out-of-fold, of temperature 1, `(photos, classes)`.
         classes: class names; `mpox` must be one of them.
         folds: number of the fold in which each photo was held out, int, `(photos,)`, at least two different ones.
-        ood_score: out-of-fold, of `add_ood_score`, `(photos,)`.
-        recall: of mpox, which the operating point must reach; a little over the 0.95 that is wanted of new photos.
-        coverage: share of photos that are answered, as far as the largest probability goes.
-        familiar: share of photos that are answered, as far as the ood_score goes.
-        min_ood_threshold: up to which every picture is answered, though these be more.
+        ood_score: out-of-distribution score, out-of-fold, 0 to 1, `(photos,)`.
+        recall: of mpox at the operating point; a little over the 0.95 that is wanted on new photos.
+        coverage: share of the photos whose largest probability is enough for an answer.
+        in_distribution: share of the photos whose out-of-distribution score is small enough for an answer.
+        min_ood_threshold: the threshold of the out-of-distribution score is never smaller.
 
     Returns:
         Plain values for `json.dumps`. `temperature` and each `threshold` are chosen on all photos, and are what ships:
-        `operating_point` has one on the calibrated p(mpox), `abstention` on the largest calibrated probability,
-        `refusal` on the ood_score. The figures beside them (calibration error before and after; recall, specificity,
-        coverage and accuracy with their Wilson intervals) are cross-fitted. `coverage_curve` ranks the photos by their
-        largest calibrated probability.
+        `operating_point` has one for the calibrated p(mpox), `abstention` for the largest calibrated probability,
+        `out_of_distribution` for the out-of-distribution score. The figures beside them (calibration error before and after;
+        recall, specificity, coverage, accuracy and refused share with their Wilson intervals) are cross-fitted.
+        `coverage_curve` ranks the photos by their largest calibrated probability.
 
     Raises:
         ValueError: an array does not fit, `mpox` is no class, or there is one fold only.
     """
     labels, probabilities = check_predictions(labels, probabilities, classes)
     folds = check_folds(folds, len(labels))
-    if "mpox" not in classes:
+    if MPOX not in classes:
         raise ValueError(f"there is no class mpox among {', '.join(classes)}, so there is no operating point for it.")
     if folds is None or len(np.unique(folds)) < 2:
-        raise ValueError("limits are chosen on out-of-fold predictions of at least two folds.")
-    mpox = list(classes).index("mpox")
+        raise ValueError("thresholds are chosen on out-of-fold predictions of two folds or more; give the fold of each photo.")
+    mpox = list(classes).index(MPOX)
 
     temperature = fit_temperature(labels, probabilities)
     shipped = scale(probabilities, temperature)
@@ -122,7 +90,9 @@ def choose_thresholds(
 
     actual, correct, top = labels == mpox, calibrated.argmax(axis=1) == labels, calibrated.max(axis=1)
     alarm = _cross_fitted(folds, calibrated[:, mpox], lambda score, rows: recall_threshold(actual[rows], score, recall))
-    kept = _cross_fitted(folds, -ood_score, lambda score, _: min(coverage_threshold(score, familiar), -min_ood_threshold))
+    kept = _cross_fitted(
+        folds, -ood_score, lambda score, _: min(coverage_threshold(score, in_distribution), -min_ood_threshold)
+    )
     answered = _cross_fitted(folds, top, lambda score, _: coverage_threshold(score, coverage))
     return {
         "temperature": temperature,
@@ -143,10 +113,10 @@ def choose_thresholds(
         },
         "out_of_distribution": {
             "definition": (
-                f"a picture is refused above this ood_score; chosen to keep {familiar} of the photos, and never below "
-                f"{min_ood_threshold}."
+                f"no answer is given above this out-of-distribution score; chosen to answer {in_distribution} of the photos, "
+                f"and never under {min_ood_threshold}."
             ),
-            "threshold": max(-coverage_threshold(-ood_score, familiar), min_ood_threshold),
+            "threshold": max(-coverage_threshold(-ood_score, in_distribution), min_ood_threshold),
             **proportion("refused", (~kept).sum(), len(labels)),
         },
         "coverage_curve": coverage_curve(correct, top),
@@ -172,9 +142,9 @@ def coverage_curve(correct: np.ndarray, score: np.ndarray) -> list[dict]:
 
 
 def _rash_specificity(labels, alarm, classes):
-    if "normal" not in classes:
+    if NORMAL not in classes:
         return {}
-    other_rashes = (labels != list(classes).index("normal")) & (labels != list(classes).index("mpox"))
+    other_rashes = (labels != list(classes).index(NORMAL)) & (labels != list(classes).index(MPOX))
     return proportion("specificity_other_rashes", (other_rashes & ~alarm).sum(), other_rashes.sum())
 
 

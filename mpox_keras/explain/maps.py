@@ -3,68 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from mpox_keras.explain import gradients, perturbation
-from mpox_keras.inference.prediction import Predictor
+from mpox_keras.explain import gradients, keras_vis, perturbation
 from mpox_keras.utils.errors import MpoxKerasError
+
+if TYPE_CHECKING:
+    from mpox_keras.inference.classifier import Classifier
 
 
 class ExplanationError(MpoxKerasError, ValueError):
-    """An explanation that was asked for can't be had; the message says what can."""
+    """There is no such explanation; the message says which there are."""
 
 
-def _class_activation_map(predictor, photo, index):
-    return predictor.predict_pixels(photo[None])["class_activation_map"][0, ..., index]
+def _class_activation_map(classifier, photo, index):
+    return classifier.predict_pixels(photo[None])["class_activation_map"][0, ..., index]
 
 
 METHODS: dict[str, Callable] = {
     "class_activation_map": _class_activation_map,
-    "grad_cam": gradients.grad_cam,
-    "grad_cam_plus_plus": gradients.grad_cam_plus_plus,
-    "score_cam": gradients.score_cam,
+    "grad_cam_plus_plus": keras_vis.grad_cam_plus_plus,
+    "score_cam": keras_vis.score_cam,
     "smooth_grad": gradients.smooth_grad,
     "integrated_gradients": gradients.integrated_gradients,
     "occlusion": perturbation.occlusion,
     "lime": perturbation.lime,
     "shap": perturbation.shap,
 }
-"""Name -> function of a predictor, a photo and a class's index to a map of any size, signed or not."""
+"""Name -> function of a classifier, a photo and a class's index to a map of any size, signed or not."""
 
-NEED_GRADIENTS = frozenset({"grad_cam", "grad_cam_plus_plus", "score_cam", "smooth_grad", "integrated_gradients"})
-"""The methods that a bundle can't be explained by."""
+NEED_GRADIENTS = frozenset({"grad_cam_plus_plus", "score_cam", "smooth_grad", "integrated_gradients"})
+"""The methods that need the Keras model in its training form, which an exported network has not."""
+
+_OF_PIXELS = frozenset({"smooth_grad", "integrated_gradients"})
+_TOP_PERCENTILE = 99
 
 
-def check_method(predictor: Predictor, method: str) -> None:
-    """Say whether a predictor can be explained by a method.
+def check_method(classifier: Classifier, method: str) -> None:
+    """Check that a classifier can be explained by a method.
 
     Raises:
-        ExplanationError: the method is unknown, or needs gradients and the predictor has none.
+        ExplanationError: the method is unknown, or needs gradients and the classifier has none.
     """
     if method not in METHODS:
-        raise ExplanationError(f"there is no method {method!r}. To be had are {', '.join(METHODS)}.")
-    if method in NEED_GRADIENTS and not hasattr(predictor, "trained"):
-        usable = ", ".join(name for name in METHODS if name not in NEED_GRADIENTS)
-        raise ExplanationError(f"{method} needs gradients, which a bundle has not. To be had for it are {usable}.")
+        raise ExplanationError(f"there is no method {method!r}. Choose among {', '.join(METHODS)}.")
+    if method not in methods_for(classifier):
+        raise ExplanationError(
+            f"{method} needs gradients, which an exported network does not have. Choose among "
+            f"{', '.join(methods_for(classifier))}, or give a preset or the folder of a finished fit."
+        )
 
 
-def methods_for(predictor: Predictor) -> list[str]:
-    """Names of all methods that a predictor can be explained by."""
-    return [name for name in METHODS if name not in NEED_GRADIENTS or hasattr(predictor, "trained")]
+def methods_for(classifier: Classifier) -> list[str]:
+    """Names of the methods that a classifier can be explained by."""
+    return [name for name in METHODS if name not in NEED_GRADIENTS or classifier.trained is not None]
 
 
 def explain(
-    predictor: Predictor, photo: np.ndarray, method: str = "class_activation_map", label: str | None = None
+    classifier: Classifier, photo: np.ndarray, method: str = "class_activation_map", label: str | None = None
 ) -> np.ndarray:
     """A heat map of what in a photo speaks for a class.
 
     Gradients and class activation maps explain the class's logit, before temperature and softmax; the methods that change
-    the photo explain its calibrated probability. What speaks against the class is left out.
+    the photo explain its calibrated probability. What speaks against the class is left out. Of the methods that explain
+    single pixels (SmoothGrad, integrated gradients) the top 1 % are all 1: a few far larger ones would leave the rest black.
 
     Args:
-        predictor: a `Classifier`; a `Bundle` too for `class_activation_map`, `occlusion`, `lime` and `shap`.
+        classifier: of any form for `class_activation_map`, `occlusion`, `lime` and `shap`; a trained one for the others.
         photo: uint8 `(image_size, image_size, 3)`, as `resize_photo` gives it.
         method: a name in `METHODS`.
         label: the class; by default the likeliest.
@@ -73,20 +81,21 @@ def explain(
         float32 `(image_size, image_size)`, 0 to 1; 1 where the most speaks for the class, all zeros where nothing does.
 
     Raises:
-        ExplanationError: the method or the class is unknown, or the method needs gradients and the predictor has none.
+        ExplanationError: the method or the class is unknown, or the method needs gradients and the classifier has none.
         MissingExtraError: the method needs a package of the extra `explain`.
 
     Example:
-        >>> heat = explain(load_classifier(), photo, "grad_cam", "mpox")
+        >>> heat = explain(load_classifier(), photo, "occlusion", "mpox")
     """
-    check_method(predictor, method)
-    if label is not None and label not in predictor.classes:
-        raise ExplanationError(f"there is no class {label!r}. The network knows {', '.join(predictor.classes)}.")
+    check_method(classifier, method)
+    if label is not None and label not in classifier.classes:
+        raise ExplanationError(f"there is no class {label!r}. The network knows {', '.join(classifier.classes)}.")
     if label is None:
-        index = int(np.argmax(predictor.predict_pixels(photo[None])["probabilities"][0]))
+        index = int(np.argmax(classifier.predict_pixels(photo[None])["probabilities"][0]))
     else:
-        index = predictor.classes.index(label)
-    found = np.maximum(np.asarray(METHODS[method](predictor, photo, index), "float32"), 0)
+        index = classifier.classes.index(label)
+    found = np.maximum(np.asarray(METHODS[method](classifier, photo, index), "float32"), 0)
     if found.shape != photo.shape[:2]:
         found = np.array(Image.fromarray(found).resize(photo.shape[1::-1], Image.Resampling.BILINEAR))
-    return found / found.max() if found.max() > 0 else found
+    top = (np.percentile(found, _TOP_PERCENTILE) if method in _OF_PIXELS else 0) or found.max()
+    return np.minimum(found / np.float32(top), 1) if top > 0 else found

@@ -16,7 +16,7 @@ _LOSSY = (".jpg", ".jpeg", ".webp")
 
 
 class MaskError(MpoxKerasError, ValueError):
-    """A lesion mask that can't be used; the message names the file and says why."""
+    """A lesion mask is of no use; the message names the file and says why."""
 
 
 def find_mask(folder: str | os.PathLike, file: str) -> Path | None:
@@ -51,9 +51,9 @@ def find_mask(folder: str | os.PathLike, file: str) -> Path | None:
 def read_mask(path: str | os.PathLike, shape: tuple[int, int], size: int) -> np.ndarray:
     """Decode a lesion mask and bring it to the size in which the network sees the photo.
 
-    What is not black is lesion; in JPEG and WebP, which smear edges, what is brighter than half. The mask must lie over the
-    photo as it is shown, that is with its EXIF turn applied; it may be smaller or larger. A pixel of the result is lesion
-    where at least half of it is, or, where the lesions are too small for that, where any of it is.
+    What is not black is lesion; in JPEG and WebP, which smear edges, what is brighter than half. The mask must fit the photo
+    as viewers show it, with its EXIF turn applied; it may be smaller or larger. A pixel of the result is lesion where at
+    least half of it is, or, if the lesions are too small for that, where any of it is.
 
     Args:
         path: of the mask, in any format that photos may have.
@@ -90,8 +90,7 @@ def read_mask(path: str | os.PathLike, shape: tuple[int, int], size: int) -> np.
 def pointing_game(heat: np.ndarray, mask: np.ndarray) -> float:
     """Whether the hottest place of a heat map lies on a lesion (Zhang et al. 2016, arXiv 1608.00507, section 4.1).
 
-    Without the margin of 15 pixels around the lesion that is often granted. Maps of superpixels are hottest in many places at
-    once; the result is then the share of these on lesions.
+    There is no margin around the lesion. Where many places are equally hot, the result is the share of these on lesions.
 
     Args:
         heat: `(height, width)`, 0 or more.

@@ -1,28 +1,28 @@
-"""Every check of the explanations over many photos: what a report, a table or a paper needs."""
+"""Every measure of explanations, over many photos: what a report, a table or a paper needs."""
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mpox_keras.data.decode import PhotoError, decode_photo, resize_photo
 from mpox_keras.data.folder import Photo
 from mpox_keras.explain.faithfulness import deletion_and_insertion, with_shuffled_weights
-from mpox_keras.explain.maps import NEED_GRADIENTS, check_method, explain
+from mpox_keras.explain.maps import check_method, explain
 from mpox_keras.explain.masks import MaskError, energy_in_lesion, find_mask, pointing_game, read_mask
-from mpox_keras.explain.occlusion_tests import hide, hottest_region, middle_half, occlusion_test_figures
-from mpox_keras.inference.prediction import Predictor
+from mpox_keras.explain.occlusion_tests import hide, middle_half, occlusion_test_figures
+
+if TYPE_CHECKING:
+    from mpox_keras.inference.classifier import Classifier
 
 RANDOM = "random"
 """Stands for a map of noise, which every method should beat."""
-
-_MEANS = ("deletion", "insertion", "pointing_game", "energy_in_lesion")
 
 
 @dataclasses.dataclass
@@ -35,7 +35,6 @@ class Explained:
         answer: the likeliest class, which the maps are for.
         probability: of that class.
         heats: method -> `(image_size, image_size)`, 0 to 1.
-        seconds: method -> how long its map took.
         mask: bool `(image_size, image_size)`, true on lesions; None without a mask.
     """
 
@@ -44,17 +43,15 @@ class Explained:
     answer: str
     probability: float
     heats: dict[str, np.ndarray]
-    seconds: dict[str, float]
     mask: np.ndarray | None
 
 
 def measure_explanations(
-    predictor: Predictor,
+    classifier: Classifier,
     photos: Sequence[Photo],
     methods: Sequence[str],
     *,
     masks: str | os.PathLike | None = None,
-    exported: Predictor | None = None,
     shuffled: int = 20,
     examples: int = 0,
     progress: Callable[[str, int, int], None] = lambda step, done, total: None,
@@ -62,12 +59,11 @@ def measure_explanations(
     """Measure the maps of several methods for the likeliest class of each photo.
 
     Args:
-        predictor: a `Classifier`, or a `Bundle` with methods that need no gradients.
+        classifier: of any form; an exported one with methods that need no gradients.
         photos: labelled photos.
         methods: names in `METHODS`.
         masks: folder of lesion masks at the same relative paths as the photos.
-        exported: the same network as the predictor, exported: faster, and used wherever no gradients are needed.
-        shuffled: how many photos are also explained with shuffled weights; a bundle's weights can't be shuffled.
+        shuffled: how many photos are also explained with shuffled weights; those of an exported network can't be shuffled.
         examples: how many of the first photos are returned with their maps.
         progress: called with the step, and how many photos of how many are done.
 
@@ -80,39 +76,36 @@ def measure_explanations(
         - `methods`: name, and "random" for a map of noise -> means over photos with their standard error (`_error`) of
           `deletion`, `insertion`, and, for the true class of photos with a mask, `pointing_game` and `energy_in_lesion`; median
           `seconds` of a map; mean `correlation_with_shuffled_weights` over `shuffled_photos`.
-        - `agreement`: two methods' names -> mean correlation of their maps.
-        - `occlusion_tests`: region hidden -> `photos` and `views`, see `occlusion_test_figures`. The regions are `lesion` (photos with a
-          mask), `hottest` (of the class activation map) and `middle` (of the photo).
+        - `occlusion_tests`: `lesion` (photos with a mask) and `middle` (the middle half of every photo) -> `photos` and
+          `views`, see `occlusion_test_figures`.
 
     Raises:
-        ExplanationError: a method is unknown, or needs gradients and the predictor has none.
+        ExplanationError: a method is unknown, or needs gradients and the classifier has none.
         MaskError: the folder of masks is missing, has a mask for none of the photos, or several for one.
         PhotoError: no photo can be read.
 
     Example:
-        >>> results, _ = measure_explanations(classifier, read_photos("photos", classifier.classes), ["grad_cam"])
+        >>> results, _ = measure_explanations(classifier, read_photos("photos", classifier.classes), ["occlusion"])
     """
     for name in methods:
-        check_method(predictor, name)
+        check_method(classifier, name)
     places = {photo.file: find_mask(masks, photo.file) for photo in photos} if masks is not None else {}
     if places and not any(places.values()):
         raise MaskError(
             f"{masks} has a mask for none of the {len(photos)} photos. Expected {Path(masks) / photos[0].file}, with any "
             "suffix, and so on."
         )
-    network = _Network(
-        predictor, exported or predictor, with_shuffled_weights(predictor) if hasattr(predictor, "trained") else None
-    )
+    other = with_shuffled_weights(classifier) if classifier.trained is not None else None
     random = np.random.default_rng(0)
     measured, shown, errors, mask_errors = [], [], {}, {}
     for number, photo in enumerate(photos):
         try:
-            explained = _explain(network, photo, methods, places.get(photo.file), mask_errors)
+            explained, seconds = _explain(classifier, photo, methods, places.get(photo.file), mask_errors)
         except PhotoError as error:
             errors[photo.file] = str(error)
         else:
             explained.heats[RANDOM] = random.random(explained.pixels.shape[:2], "float32")
-            measured.append(_measure(network, explained, len(measured) < shuffled))
+            measured.append(_measure(classifier, explained, seconds, other if len(measured) < shuffled else None))
             if len(shown) < examples:
                 shown.append(explained)
         progress("measuring explanations", number + 1, len(photos))
@@ -122,13 +115,9 @@ def measure_explanations(
         "photos": len(measured),
         "class": "the likeliest of each photo",
         "errors": errors,
-        "shuffled_photos": min(shuffled, len(measured)) if network.shuffled else 0,
+        "shuffled_photos": min(shuffled, len(measured)) if other else 0,
         "lesions": None,
         "methods": {name: _summary([of_photo["methods"][name] for of_photo in measured]) for name in (*methods, RANDOM)},
-        "agreement": {
-            f"{first} {second}": float(np.mean([of_photo["agreement"][first, second] for of_photo in measured]))
-            for first, second in itertools.combinations(methods, 2)
-        },
         "occlusion_tests": _occlusion_tests(measured),
     }
     if masks is not None:
@@ -149,84 +138,68 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
-@dataclasses.dataclass
-class _Network:
-    """One network in up to three forms: with gradients if it has any, fast, and with shuffled weights."""
-
-    predictor: Predictor
-    fast: Predictor
-    shuffled: Predictor | None
-
-    def explain(self, name, pixels, label):
-        return explain(self.predictor if name in NEED_GRADIENTS else self.fast, pixels, name, label)
-
-
-def _explain(network, photo, methods, mask_path, mask_errors):
-    decoded = decode_photo(photo.source, photo.file)
-    pixels = resize_photo(decoded, network.fast.image_size)
+def _explain(classifier, photo, methods, mask_path, mask_errors):
+    """A photo with its maps, and the seconds that each map took."""
+    decoded = decode_photo(photo.encoded, photo.file)
+    pixels = resize_photo(decoded, classifier.image_size)
     mask = None
     if mask_path:
         try:
-            mask = read_mask(mask_path, decoded.shape[:2], network.fast.image_size)
+            mask = read_mask(mask_path, decoded.shape[:2], classifier.image_size)
         except (MaskError, PhotoError) as error:
             mask_errors[photo.file] = str(error)
-    probabilities = network.fast.predict_pixels(pixels[None])["probabilities"][0]
-    answer = network.fast.classes[int(probabilities.argmax())]
+    probabilities = classifier.predict_pixels(pixels[None])["probabilities"][0]
+    answer = classifier.classes[int(probabilities.argmax())]
     heats, seconds = {}, {}
     for name in methods:
         started = time.perf_counter()
-        heats[name] = network.explain(name, pixels, answer)
+        heats[name] = explain(classifier, pixels, name, answer)
         seconds[name] = time.perf_counter() - started
-    return Explained(photo, pixels, answer, float(probabilities.max()), heats, seconds, mask)
+    return Explained(photo, pixels, answer, float(probabilities.max()), heats, mask), seconds
 
 
-def _measure(network, explained, with_shuffled):
-    """Figures of one photo."""
+def _measure(classifier, explained, seconds, shuffled):
+    """Figures of one photo; `shuffled` is the network with shuffled weights, or None."""
     pixels, mask, answer, label = explained.pixels, explained.mask, explained.answer, explained.photo.label
-    figures = {}
+    methods = {}
     for name, heat in explained.heats.items():
-        deletion, insertion = deletion_and_insertion(network.fast, pixels, heat, answer)
-        figures[name] = {"deletion": deletion, "insertion": insertion}
-        if name != RANDOM:
-            figures[name]["seconds"] = explained.seconds[name]
-            if network.shuffled and with_shuffled:
-                other = explain(network.shuffled, pixels, name, answer)
-                figures[name]["correlation_with_shuffled_weights"] = correlation(heat, other)
+        deletion, insertion = deletion_and_insertion(classifier, pixels, heat, answer)
+        figures = methods[name] = {"deletion": deletion, "insertion": insertion}
+        if name in seconds:
+            figures["seconds"] = seconds[name]
+            if shuffled:
+                other = explain(shuffled, pixels, name, answer)
+                figures["correlation_with_shuffled_weights"] = correlation(heat, other)
         if mask is not None:
             # A lesion speaks for the true class; a map for a wrong answer need not lie on it.
             if answer != label and name != RANDOM:
-                heat = network.explain(name, pixels, label)
-            figures[name] |= {"pointing_game": pointing_game(heat, mask), "energy_in_lesion": energy_in_lesion(heat, mask)}
-    hottest = hottest_region(network.explain("class_activation_map", pixels, answer))
-    regions = {"lesion": mask, "hottest": hottest, "middle": middle_half(len(pixels))}
+                heat = explain(classifier, pixels, name, label)
+            figures |= {"pointing_game": pointing_game(heat, mask), "energy_in_lesion": energy_in_lesion(heat, mask)}
+    regions = {"lesion": mask, "middle": middle_half(len(pixels))}
     return {
-        "label": network.fast.classes.index(label),
-        "methods": figures,
-        "agreement": {
-            pair: correlation(explained.heats[pair[0]], explained.heats[pair[1]])
-            for pair in itertools.combinations(explained.heats, 2)
-        },
+        "label": classifier.classes.index(label),
+        "methods": methods,
         "lesion_share": None if mask is None else float(mask.mean()),
-        "hidden": {name: hide(network.fast, pixels, region) for name, region in regions.items() if region is not None},
+        "hidden": {name: hide(classifier, pixels, region) for name, region in regions.items() if region is not None},
     }
 
 
-def _summary(values):
+def _summary(of_photos):
     """Means over photos, most with their standard error; of the time the median."""
     made = {}
-    for kind in _MEANS:
-        if found := [of_photo[kind] for of_photo in values if kind in of_photo]:
-            made[kind] = float(np.mean(found))
+    for kind in ("deletion", "insertion", "pointing_game", "energy_in_lesion", "seconds", "correlation_with_shuffled_weights"):
+        found = [figures[kind] for figures in of_photos if kind in figures]
+        if not found:
+            continue
+        made[kind] = float(np.median(found) if kind == "seconds" else np.mean(found))
+        if kind not in ("seconds", "correlation_with_shuffled_weights"):
             made[f"{kind}_error"] = float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else None
-    for kind, middle in (("seconds", np.median), ("correlation_with_shuffled_weights", np.mean)):
-        if found := [of_photo[kind] for of_photo in values if kind in of_photo]:
-            made[kind] = float(middle(found))
     return made
 
 
 def _occlusion_tests(measured):
     made = {}
-    for region in ("lesion", "hottest", "middle"):
+    for region in ("lesion", "middle"):
         hidden = [(of_photo["hidden"][region], of_photo["label"]) for of_photo in measured if region in of_photo["hidden"]]
         if hidden:
             probabilities, labels = zip(*hidden, strict=True)

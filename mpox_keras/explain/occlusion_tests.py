@@ -1,20 +1,20 @@
-"""Whether the answers come from the lesions: what becomes of them when a part of each photo is hidden."""
+"""Occlusion tests: whether the answers come from the lesions, by hiding a part of each photo."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mpox_keras.evaluation.metrics import proportion
-from mpox_keras.explain.perturbation import blurred, mean_colour
-from mpox_keras.inference.prediction import Predictor
+from mpox_keras.evaluation.intervals import proportion
+from mpox_keras.explain.perturbation import mean_colour
 
-HOTTEST_SHARE = 0.25
-"""How much of a photo its hottest region is."""
+if TYPE_CHECKING:
+    from mpox_keras.inference.classifier import Classifier
 
-VIEWS = ("whole", "covered", "blurred", "only", "only_with_rest_blurred")
-"""The photo as it is; with the region in the photo's mean colour, or blurred; with all but the region so."""
+VIEWS = ("whole", "covered", "only")
+"""The photo as it is; without a region, which is covered with the photo's mean colour; and with that region only."""
 
 
 def middle_half(size: int) -> np.ndarray:
@@ -25,28 +25,16 @@ def middle_half(size: int) -> np.ndarray:
     return middle
 
 
-def hottest_region(heat: np.ndarray) -> np.ndarray:
-    """The hottest quarter of a heat map: bool `(height, width)`."""
-    region = np.zeros(heat.size, bool)
-    region[np.argsort(-heat, axis=None, kind="stable")[: round(HOTTEST_SHARE * heat.size)]] = True
-    return region.reshape(heat.shape)
-
-
 def paint_over(photo: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """A photo with a part in the photo's mean colour.
-
-    Args:
-        photo: uint8 `(height, width, 3)`.
-        hidden: bool `(height, width)`, true where the paint goes.
-    """
+    """A photo, uint8 `(height, width, 3)`, in its mean colour where `hidden`, bool `(height, width)`, is true."""
     return np.where(hidden[..., None], mean_colour(photo), photo)
 
 
-def hide(predictor: Predictor, photo: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """FoldPredictions to a photo in each of `VIEWS`.
+def hide(classifier: Classifier, photo: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Predict a photo in each of `VIEWS`.
 
     Args:
-        predictor: any.
+        classifier: of any form.
         photo: uint8 `(image_size, image_size, 3)`.
         region: bool `(image_size, image_size)`, such as a lesion mask.
 
@@ -56,29 +44,20 @@ def hide(predictor: Predictor, photo: np.ndarray, region: np.ndarray) -> np.ndar
     Example:
         >>> hide(classifier, photo, mask)[VIEWS.index("covered")]
     """
-    soft = blurred(photo)
-    inside = region[..., None]
-    views = [
-        photo,
-        paint_over(photo, region),
-        np.where(inside, soft, photo),
-        paint_over(photo, ~region),
-        np.where(inside, photo, soft),
-    ]
-    return predictor.predict_pixels(np.stack(views))["probabilities"]
+    views = np.stack([photo, paint_over(photo, region), paint_over(photo, ~region)])
+    return classifier.predict_pixels(views)["probabilities"]
 
 
 def occlusion_test_figures(probabilities: np.ndarray, labels: Sequence[int]) -> dict:
-    """What hiding did to the answers of many photos.
+    """What hiding did to the answers for many photos.
 
     Args:
         probabilities: of `hide`, `(photos, views, classes)`.
         labels: true class indices, `(photos,)`.
 
     Returns:
-        View -> `accuracy` with `accuracy_interval` (Wilson), mean `probability_of_true_class`, mean
-        `probability_of_first_answer` (of the class that the whole photo was answered with), and `changed`, the share of
-        answers that are another class than for the whole photo, with `changed_interval`.
+        View -> `accuracy`, and `changed`, the share of answers that are another class than for the whole photo, each with its
+        Wilson interval (`_interval`).
 
     Raises:
         ValueError: the arrays do not fit together.
@@ -87,16 +66,12 @@ def occlusion_test_figures(probabilities: np.ndarray, labels: Sequence[int]) -> 
         >>> occlusion_test_figures(np.stack([hide(classifier, photo, mask)]), [0])["covered"]["changed"]
         1.0
     """
-    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
-    if probabilities.ndim != 3 or probabilities.shape[:2] != (len(labels), len(VIEWS)):
-        raise ValueError(f"{probabilities.shape} probabilities do not fit {len(labels)} labels and {len(VIEWS)} views.")
-    answers = probabilities.argmax(axis=-1)
-    photos = np.arange(len(labels))
+    answers, labels = np.asarray(probabilities).argmax(axis=-1), np.asarray(labels)
+    if answers.shape != (len(labels), len(VIEWS)):
+        raise ValueError(f"{answers.shape} answers do not fit {len(labels)} labels and {len(VIEWS)} views; give one each.")
     return {
         view: {
             **proportion("accuracy", (answers[:, index] == labels).sum(), len(labels)),
-            "probability_of_true_class": float(probabilities[photos, index, labels].mean()),
-            "probability_of_first_answer": float(probabilities[photos, index, answers[:, 0]].mean()),
             **proportion("changed", (answers[:, index] != answers[:, 0]).sum(), len(labels)),
         }
         for index, view in enumerate(VIEWS)

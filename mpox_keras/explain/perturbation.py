@@ -1,16 +1,17 @@
-"""Maps from the outside: how a class's probability changes where parts of the photo are covered. Any runtime will do."""
+"""Maps by covering parts of the photo, which need nothing but the network's probabilities."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-from mpox_keras.inference.prediction import Predictor
-from mpox_keras.utils.errors import require
+if TYPE_CHECKING:
+    from mpox_keras.inference.classifier import Classifier
 
 OCCLUSION_SIDE = 7
 """A patch covers this share of a side: one in so many."""
@@ -28,7 +29,7 @@ _BATCH = 32
 _BLUR = 12
 
 
-def occlusion(predictor: Predictor, photo: np.ndarray, index: int) -> np.ndarray:
+def occlusion(classifier: Classifier, photo: np.ndarray, index: int) -> np.ndarray:
     """Occlusion (Zeiler and Fergus 2014, arXiv 1311.2901, section 4.2): what covering a patch takes from the probability.
 
     Each place of the map is the mean over the patches that cover it; a patch has the photo's mean colour.
@@ -45,8 +46,8 @@ def occlusion(predictor: Predictor, photo: np.ndarray, index: int) -> np.ndarray
         changed[top : top + side, left : left + side] = colour
         return changed
 
-    whole = class_probabilities(predictor, [photo], index)[0]
-    losses = whole - class_probabilities(predictor, map(covered, corners), index)
+    whole = class_probabilities(classifier, [photo], index)[0]
+    losses = whole - class_probabilities(classifier, map(covered, corners), index)
     total, count = np.zeros((size, size)), np.zeros((size, size))
     for (top, left), loss in zip(corners, losses, strict=True):
         total[top : top + side, left : left + side] += loss
@@ -54,24 +55,26 @@ def occlusion(predictor: Predictor, photo: np.ndarray, index: int) -> np.ndarray
     return total / count
 
 
-def lime(predictor: Predictor, photo: np.ndarray, index: int) -> np.ndarray:
+def lime(classifier: Classifier, photo: np.ndarray, index: int) -> np.ndarray:
     """LIME (Ribeiro et al. 2016, arXiv 1602.04938, section 3.4): a linear model of which superpixels are shown.
 
     Samples show each superpixel or cover it with its mean colour, and count by their likeness to the whole photo.
     """
-    linear_model = require("sklearn.linear_model", "explain", "lime")
+    from sklearn.linear_model import Ridge
+
     segments = superpixels(photo)
     count = segments.max() + 1
     shown = np.random.default_rng(0).random((LIME_SAMPLES, count)) < 0.5
     shown[0] = True
-    probabilities = class_probabilities(predictor, _coalitions(photo, segments, shown), index)
+    probabilities = class_probabilities(classifier, _coalitions(photo, segments, shown), index)
     cosine = np.sqrt(shown.mean(axis=1))
     weights = np.exp(-((1 - cosine) ** 2) / LIME_WIDTH**2)
-    model = linear_model.Ridge(alpha=1.0).fit(shown.astype(float), probabilities, sample_weight=weights)
+    losses = probabilities - probabilities[0]
+    model = Ridge(alpha=1.0).fit(shown.astype(float), losses, sample_weight=weights)
     return model.coef_[segments]
 
 
-def shap(predictor: Predictor, photo: np.ndarray, index: int) -> np.ndarray:
+def shap(classifier: Classifier, photo: np.ndarray, index: int) -> np.ndarray:
     """Kernel SHAP (Lundberg and Lee 2017, arXiv 1705.07874, section 4.1): Shapley values of superpixels, estimated.
 
     Coalitions are drawn in complementary pairs with the sizes' share of the Shapley kernel; the least squares are solved
@@ -88,7 +91,7 @@ def shap(predictor: Predictor, photo: np.ndarray, index: int) -> np.ndarray:
         shown[2 * row, random.permutation(count)[:size]] = True
         shown[2 * row + 1] = ~shown[2 * row]
     ends = np.stack([np.zeros(count, bool), np.ones(count, bool)])
-    probabilities = class_probabilities(predictor, _coalitions(photo, segments, np.concatenate([ends, shown])), index)
+    probabilities = class_probabilities(classifier, _coalitions(photo, segments, np.concatenate([ends, shown])), index)
     (nothing, whole), found = probabilities[:2], probabilities[2:]
     # The last value is what the others leave of the sum.
     design = shown[:, :-1].astype(float) - shown[:, -1:]
@@ -114,12 +117,13 @@ def _coalitions(photo, segments, shown):
         yield np.where(row[segments][..., None], photo, covered)
 
 
-def class_probabilities(predictor: Predictor, photos: Iterable[np.ndarray], index: int) -> np.ndarray:
+def class_probabilities(classifier: Classifier, photos: Iterable[np.ndarray], index: int) -> np.ndarray:
     """Calibrated probability of one class for each photo, `(photos,)`, in constant memory."""
     photos, found = iter(photos), []
     while batch := list(itertools.islice(photos, _BATCH)):
-        found.append(predictor.predict_pixels(np.stack(batch))["probabilities"][:, index])
-    return np.concatenate(found).astype(float)
+        found.append(classifier.predict_pixels(np.stack(batch))["probabilities"][:, index])
+    # What is left of equal probabilities in batches of other sizes is no difference, and must not become a map.
+    return np.concatenate(found).astype(float).round(6)
 
 
 def mean_colour(photo: np.ndarray) -> np.ndarray:

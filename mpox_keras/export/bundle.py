@@ -1,11 +1,11 @@
-"""Bundles are made here; `mpox_keras.inference.bundle` reads them."""
+"""Bundles: folders with all that another runtime needs to answer as the trained network does. `load_classifier` reads them."""
 
 from __future__ import annotations
 
 import importlib.resources
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -17,9 +17,8 @@ from mpox_keras.data.loading import load_photos
 from mpox_keras.export import tfjs, tflite
 from mpox_keras.export.card import model_card
 from mpox_keras.export.folding import exportable
-from mpox_keras.inference.bundle import CARD_FILE, LABELS_FILE, RUNTIMES
-from mpox_keras.inference.classifier import MODEL_FILE, load_classifier
-from mpox_keras.inference.metadata import METADATA_FILE, write_metadata
+from mpox_keras.inference.classifier import Classifier, load_classifier
+from mpox_keras.inference.metadata import METADATA_FILE, MODEL_FILE, MODEL_PLACES, write_metadata
 from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.files import replacing_folder
 from mpox_keras.utils.stderr import silenced_stderr
@@ -28,15 +27,11 @@ PRECISIONS = {"tflite": tflite.PRECISIONS, "tfjs": tfjs.PRECISIONS, "keras": ("f
 """Format -> the precisions it is to be had in."""
 
 CALIBRATION_PHOTOS = 300
-"""How many photos show the activations to expect, for integers."""
+"""At most so many photos show an int8 export which activations to expect."""
 
-_EXAMPLES = {
-    "tflite": "example_tflite.py",
-    "tfjs": "example.html",
-    "keras": "example_keras.py",
-    "saved_model": "example_saved_model.py",
-}
-_OF_TRAINING_ONLY = {"config", "environment", "validation", "sha256"}
+_LABELS_FILE = "labels.txt"
+_CARD_FILE = "MODEL_CARD.md"
+_OF_TRAINING_ONLY = {"config", "environment", "validation"}
 
 
 class ExportError(MpoxKerasError, ValueError):
@@ -44,27 +39,30 @@ class ExportError(MpoxKerasError, ValueError):
 
 
 def export_bundle(
-    source: str | os.PathLike,
+    source: str | os.PathLike | Classifier,
     folder: str | os.PathLike,
     format: str = "tflite",
     precision: str = "float32",
     calibration: Sequence[Photo] = (),
+    classes: Sequence[str] | None = None,
 ) -> dict:
-    """Export a preset or a trained network as a bundle.
+    """Export a trained network as a bundle: the model, `labels.txt`, metadata, checksums, a model card and an example.
 
     Args:
-        source: as `load_classifier` takes it.
+        source: a classifier, or what `load_classifier` takes.
         folder: of the bundle; a bundle that is there already is replaced once the new one is whole.
         format: `tflite`, `tfjs`, `keras` or `saved_model`.
         precision: `float32`; for `tflite` also `float16`, `dynamic` and `int8`; for `tfjs` also `float16`, `uint16` and
             `uint8`. See `convert_to_tflite` and `write_tfjs`.
-        calibration: photos that show which activations to expect, for `int8`; at most 300 are used, evenly of every class.
+        calibration: for `int8`, photos that show which activations to expect; a stratified sample of 300 is used.
+        classes: as `load_classifier` takes them.
 
     Returns:
         The bundle's metadata.
 
     Raises:
-        ExportError: there is no such format or precision, `int8` has no photos, or the folder holds something else.
+        ExportError: there is no such format or precision, `int8` has no photos, the folder holds something else, or the
+            source is exported already.
         ClassifierError: the source can't be loaded.
 
     Example:
@@ -79,36 +77,40 @@ def export_bundle(
         raise ExportError("int8 needs photos that show which activations to expect: give a folder with some hundred.")
     if folder.exists() and not _may_be_replaced(folder):
         raise ExportError(f"{folder} exists and is no bundle. Give a new folder.")
-    classifier = load_classifier(source)
-    chosen = (
-        load_photos(stratified_sample(calibration, CALIBRATION_PHOTOS), classifier.image_size) if precision == "int8" else None
-    )
+    classifier = source if isinstance(source, Classifier) else load_classifier(source, classes)
+    if classifier.trained is None:
+        raise ExportError(
+            f"{classifier.source} is exported already, as {classifier.metadata['format']}. Give the trained network that it "
+            "was made from."
+        )
+    sample = stratified_sample(calibration, CALIBRATION_PHOTOS) if precision == "int8" else []
     metadata = {key: value for key, value in classifier.metadata.items() if key not in _OF_TRAINING_ONLY}
-    metadata.setdefault("name", Path(source).name)
+    metadata.setdefault("name", Path(classifier.source).name)
     metadata |= {
         "format": format,
         "precision": precision,
         "input": {"name": "image", "dtype": "uint8" if precision == "int8" else "float32", "range": [0, 255]},
-        "calibration_photos": 0 if chosen is None else len(chosen),
-        "made_from": {"source": str(source), "sha256": classifier.metadata["sha256"][MODEL_FILE]},
+        "calibration_photos": len(sample),
+        "made_from": {"source": classifier.source, "sha256": classifier.checksums.get(MODEL_FILE, "")},
         "made_by": f"mpox-keras {__version__}",
     }
+    example = "example.html" if format == "tfjs" else "example.py"
     with replacing_folder(folder) as temporary:
-        _WRITERS[format](temporary / RUNTIMES[format][0], classifier.trained, metadata["temperature"], precision, chosen)
-        (temporary / LABELS_FILE).write_text("\n".join(classifier.classes) + "\n", encoding="utf-8")
-        (temporary / CARD_FILE).write_text(model_card(metadata), encoding="utf-8")
-        examples = importlib.resources.files("mpox_keras.export") / "examples"
-        example = _EXAMPLES[format]
-        (temporary / f"example{Path(example).suffix}").write_bytes((examples / example).read_bytes())
-        files = sorted(path.relative_to(temporary).as_posix() for path in temporary.rglob("*") if path.is_file())
-        write_metadata(temporary, metadata, files)
+        pixels = load_photos(sample, classifier.image_size) if sample else None
+        path = temporary / MODEL_PLACES[format]
+        _write_model(path, format, classifier.trained, metadata["temperature"], precision, pixels)
+        (temporary / _LABELS_FILE).write_text("\n".join(classifier.classes) + "\n", encoding="utf-8")
+        (temporary / _CARD_FILE).write_text(model_card(metadata), encoding="utf-8")
+        content = (importlib.resources.files("mpox_keras.export") / "examples" / example).read_bytes()
+        (temporary / example).write_bytes(content)
+        write_metadata(temporary, metadata)
     return metadata
 
 
 def _may_be_replaced(folder):
     """Whether a folder is empty or a bundle; the folder of a fit has metadata too, but no labels."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else {"a file"}
-    return not names or {METADATA_FILE, LABELS_FILE, CARD_FILE} <= names
+    return not names or {METADATA_FILE, _LABELS_FILE, _CARD_FILE} <= names
 
 
 def stratified_sample(photos: Sequence[Photo], count: int) -> list[Photo]:
@@ -121,30 +123,17 @@ def stratified_sample(photos: Sequence[Photo], count: int) -> list[Photo]:
     return [photo for _, _, photo in sorted(turns, key=lambda entry: entry[:2])[:count]]
 
 
-def _write_tflite(path, model, temperature, precision, photos):
-    path.write_bytes(tflite.convert_to_tflite(model, temperature, precision, photos))
-
-
-def _write_tfjs(path, model, temperature, precision, photos):
-    tfjs.write_tfjs(path, model, temperature, precision)
-
-
-def _write_keras(path, model, temperature, precision, photos):
-    exportable(model, temperature).save(path)
-
-
-def _write_saved_model(path, model, temperature, precision, photos):
-    signature = keras.InputSpec(shape=(None, *model.inputs[0].shape[1:]), dtype="float32", name="image")
-    with silenced_stderr():
-        exportable(model, temperature).export(path, format="tf_saved_model", input_signature=[signature], verbose=False)
-    # Says only when it was made, by which the hashes of two equal exports would differ.
-    (path / "fingerprint.pb").unlink(missing_ok=True)
-    shutil.rmtree(path / "assets", ignore_errors=True)
-
-
-_WRITERS: dict[str, Callable] = {
-    "tflite": _write_tflite,
-    "tfjs": _write_tfjs,
-    "keras": _write_keras,
-    "saved_model": _write_saved_model,
-}
+def _write_model(path, format, model, temperature, precision, pixels):
+    if format == "tflite":
+        path.write_bytes(tflite.convert_to_tflite(model, temperature, precision, pixels))
+    elif format == "tfjs":
+        tfjs.write_tfjs(path, model, temperature, precision)
+    elif format == "keras":
+        exportable(model, temperature).save(path)
+    else:
+        signature = keras.InputSpec(shape=(None, *model.inputs[0].shape[1:]), dtype="float32", name="image")
+        with silenced_stderr():
+            exportable(model, temperature).export(path, format="tf_saved_model", input_signature=[signature], verbose=False)
+        # Says only when it was made, by which the hashes of two equal exports would differ.
+        (path / "fingerprint.pb").unlink(missing_ok=True)
+        shutil.rmtree(path / "assets", ignore_errors=True)

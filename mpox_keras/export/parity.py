@@ -9,56 +9,54 @@ import numpy as np
 
 from mpox_keras.data.folder import Photo
 from mpox_keras.data.loading import load_photos
-from mpox_keras.inference.bundle import load_bundle
-from mpox_keras.inference.classifier import MODEL_FILE, load_classifier
-from mpox_keras.inference.metadata import ClassifierError
-from mpox_keras.inference.prediction import Predictor
+from mpox_keras.inference.classifier import Classifier, load_classifier
+from mpox_keras.inference.metadata import MODEL_FILE, ClassifierError
 
 _PHOTOS_A_STEP = 64
 
 
-def verify_bundle(folder: str | os.PathLike, photos: Sequence[Photo], source: str | os.PathLike | None = None) -> dict:
+def verify_bundle(bundle: Classifier, photos: Sequence[Photo], source: str | os.PathLike | None = None) -> dict:
     """Compare a bundle with the trained network that it was made from, over labelled photos.
 
     Args:
-        folder: of the bundle.
+        bundle: loaded from its folder.
         photos: labelled with classes of the network.
-        source: of the trained network; by default what the bundle says it was made from.
+        source: of the trained network, as `load_classifier` takes it; by default what the bundle says it was made from.
 
     Returns:
         Figures of `compare`.
 
     Raises:
-        ClassifierError: one of the two can't be loaded, or the bundle was made from another network.
+        ClassifierError: the trained network can't be loaded, or the bundle was made from another one.
 
     Example:
-        >>> verify_bundle("mpox-tflite", read_photos("photos", CLASSES))["top_class_agreement"]
+        >>> verify_bundle(load_classifier("mpox-tflite"), read_photos("photos", CLASSES))["top_class_agreement"]
         1.0
     """
-    bundle = load_bundle(folder)
+    if "made_from" not in bundle.metadata:
+        raise ClassifierError(f"{bundle.source} is no bundle of `mpox-keras export`. Make one, and give its folder.")
     made_from = bundle.metadata["made_from"]
-    classifier = load_classifier(source or made_from["source"])
-    if classifier.metadata["sha256"][MODEL_FILE] != made_from["sha256"]:
+    trained = load_classifier(source or made_from["source"], bundle.classes)
+    if trained.checksums.get(MODEL_FILE) != made_from["sha256"]:
         raise ClassifierError(
-            f"{folder} was made from another network than {source or made_from['source']}: the SHA-256 differs. "
-            "Give the right one with --model, or export anew."
+            f"{bundle.source} was made from another network than {trained.source}: the SHA-256 differs. "
+            "Give the right one with --model, or export again."
         )
     answers = [[], []]
     for start in range(0, len(photos), _PHOTOS_A_STEP):
-        pixels = load_photos(photos[start : start + _PHOTOS_A_STEP], classifier.image_size)
-        for outputs, predictor in zip(answers, (classifier, bundle), strict=True):
-            outputs.append(predictor.predict_pixels(pixels))
-    trained, exported = ({key: np.concatenate([part[key] for part in parts]) for key in parts[0]} for parts in answers)
-    labels = np.array([classifier.classes.index(photo.label) for photo in photos])
-    return compare(classifier, trained, exported, labels)
+        pixels = load_photos(photos[start : start + _PHOTOS_A_STEP], trained.image_size)
+        for outputs, classifier in zip(answers, (trained, bundle), strict=True):
+            outputs.append(classifier.predict_pixels(pixels))
+    outputs = [{key: np.concatenate([part[key] for part in parts]) for key in parts[0]} for parts in answers]
+    return compare(trained, *outputs, np.array([trained.classes.index(photo.label) for photo in photos]))
 
 
-def compare(predictor: Predictor, trained: dict, exported: dict, labels: np.ndarray) -> dict:
+def compare(classifier: Classifier, trained: dict, exported: dict, labels: np.ndarray) -> dict:
     """How far two networks' outputs for the same photos differ.
 
     Args:
-        predictor: decides what an output means.
-        trained, exported: outputs of `Predictor.predict_pixels`.
+        classifier: decides what an output means.
+        trained, exported: outputs of `Classifier.predict_pixels`.
         labels: `(photos,)`, class numbers.
 
     Returns:
@@ -68,31 +66,19 @@ def compare(predictor: Predictor, trained: dict, exported: dict, labels: np.ndar
     """
     difference = np.abs(trained["probabilities"] - exported["probabilities"])
     top = [outputs["probabilities"].argmax(axis=1) for outputs in (trained, exported)]
-    decided = [
-        [
-            predictor.decide("", row, None if unlike is None else float(unlike))
-            for row, unlike in zip(outputs["probabilities"], _ood_scores(outputs), strict=True)
-        ]
-        for outputs in (trained, exported)
-    ]
+    decided = (classifier.decide_batch(outputs, [""] * len(labels)) for outputs in (trained, exported))
     pairs = list(zip(*decided, strict=True))
-    evaluated = predictor.metadata["thresholds"] is not None
+    alarm = float(np.mean([a.mpox_suspected == b.mpox_suspected for a, b in pairs]))
     return {
         "photos": len(labels),
         "largest_difference": float(difference.max()),
         "mean_difference": float(difference.mean()),
         "top_class_agreement": float(np.mean(top[0] == top[1])),
         "answer_agreement": float(np.mean([a.answer == b.answer for a, b in pairs])),
-        "alarm_agreement": float(np.mean([a.mpox_suspected == b.mpox_suspected for a, b in pairs])) if evaluated else None,
+        "alarm_agreement": alarm if classifier.metadata["thresholds"] is not None else None,
         "trained_accuracy": float(np.mean(top[0] == labels)),
         "exported_accuracy": float(np.mean(top[1] == labels)),
     }
-
-
-def _ood_scores(outputs):
-    if "ood_score" not in outputs:
-        return [None] * len(outputs["probabilities"])
-    return outputs["ood_score"][:, 0]
 
 
 def format_parity(figures: dict) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.json_format import MessageToDict
 from tensorflow.core.framework import graph_pb2, tensor_pb2
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config_pb2
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
@@ -23,7 +23,7 @@ from tensorflow.python.grappler import tf_optimizer
 
 from mpox_keras._version import __version__
 from mpox_keras.export.folding import exportable
-from mpox_keras.inference.metadata import file_inside
+from mpox_keras.inference.runtimes import DEPTHWISE_NAMES
 from mpox_keras.utils.stderr import silenced_stderr
 
 PRECISIONS = ("float32", "float16", "uint16", "uint8")
@@ -33,21 +33,9 @@ _SHARD_BYTES = 4 * 2**20
 _PASSES = ("arithmetic", "remap", "constfold", "dependency")
 # Attributes that TF.js does not read, and for which TensorFlow has a default.
 _UNREAD = {
-    "_input_shapes",
-    "epsilon",
-    "explicit_paddings",
-    "filter_format",
-    "grad_a",
-    "grad_b",
-    "grad_x",
-    "grad_y",
-    "host_args",
-    "leakyrelu_alpha",
-    "num_host_args",
-    "use_cudnn_on_gpu",
+    *("_input_shapes", "epsilon", "explicit_paddings", "filter_format", "grad_a", "grad_b", "grad_x", "grad_y", "host_args"),
+    *("leakyrelu_alpha", "num_host_args", "use_cudnn_on_gpu"),
 }
-# TF.js's name of a fused operator -> TensorFlow's.
-_FUSED_DEPTHWISE = ("FusedDepthwiseConv2dNative", "_FusedDepthwiseConv2dNative")
 
 
 def write_tfjs(
@@ -102,30 +90,6 @@ def write_tfjs(
     return ["model.json", *names]
 
 
-def read_tfjs(folder: str | os.PathLike):
-    """A TF.js graph model of `write_tfjs` as a TensorFlow function, to check what was written.
-
-    Returns:
-        A function from `(batch, height, width, 3)` float32 to a dict of tensors.
-    """
-    folder = Path(folder)
-    topology = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    graph = ParseDict(topology["modelTopology"], graph_pb2.GraphDef())
-    constants = {}
-    for group in topology["weightsManifest"]:
-        content = b"".join(file_inside(folder, path).read_bytes() for path in group["paths"])
-        for entry in group["weights"]:
-            constants[entry["name"]], content = _decoded(entry, content)
-    for node in graph.node:
-        if node.op == "Const":
-            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(constants[node.name]))
-        if node.op == _FUSED_DEPTHWISE[0]:
-            node.op = _FUSED_DEPTHWISE[1]
-    outputs = {name: info["name"] for name, info in topology["signature"]["outputs"].items()}
-    wrapped = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
-    return wrapped.prune("image:0", outputs)
-
-
 def _frozen_graph(model):
     """GraphDef with constants inlined and operators fused, and the outputs' shapes by name."""
     with silenced_stderr():
@@ -134,23 +98,11 @@ def _frozen_graph(model):
         names = sorted(concrete.structured_outputs)
         frozen = convert_variables_to_constants_v2(concrete)
         graph = frozen.graph.as_graph_def()
+        # A function ends in operators of its own, one per output, that no other reads.
+        for name, tensor in zip(names, frozen.outputs, strict=True):
+            next(node for node in graph.node if node.name == tensor.op.name).name = name
         shapes = {name: [-1, *tensor.shape[1:]] for name, tensor in zip(names, frozen.outputs, strict=True)}
-        graph = _named_outputs(graph, dict(zip(names, (tensor.op.name for tensor in frozen.outputs), strict=True)))
         return _optimized(graph, names), shapes
-
-
-def _named_outputs(graph, outputs):
-    """The graph with its output nodes called what the signature calls them."""
-    taken = {node.name for node in graph.node}
-    for name, output in outputs.items():
-        if name in taken:
-            next(node for node in graph.node if node.name == name).name = f"{name}_inside"
-            for node in graph.node:
-                node.input[:] = [f"{name}_inside" if entry.split(":")[0] == name else entry for entry in node.input]
-        graph.node.add(op="Identity", name=name, input=[f"{name}_inside" if output == name else output]).attr[
-            "T"
-        ].type = tf.float32.as_datatype_enum
-    return graph
 
 
 def _optimized(graph, outputs):
@@ -190,7 +142,7 @@ def _slim(graph, kept):
         if name in written:
             continue
         written.add(name)
-        new = slim.node.add(op=_FUSED_DEPTHWISE[0] if node.op == _FUSED_DEPTHWISE[1] else node.op, name=name)
+        new = slim.node.add(op=DEPTHWISE_NAMES[0] if node.op == DEPTHWISE_NAMES[1] else node.op, name=name)
         new.input.extend(names[entry] for entry in node.input)
         for key in sorted(set(node.attr) - _UNREAD):
             new.attr[key].CopyFrom(node.attr[key])
@@ -218,16 +170,6 @@ def _encoded(name, values, precision):
         low = round(low / scale) * scale
     entry["quantization"] = {"dtype": precision, "original_dtype": "float32", "scale": scale, "min": low}
     return entry, np.clip(np.round((values - low) / scale), 0, steps).astype(precision).tobytes()
-
-
-def _decoded(entry, content):
-    quantization = entry.get("quantization", {})
-    stored = np.dtype(quantization.get("dtype", entry["dtype"]))
-    count = int(np.prod(entry["shape"], dtype=int))
-    values = np.frombuffer(content, stored, count).reshape(entry["shape"])
-    if "scale" in quantization:
-        values = values * quantization["scale"] + quantization["min"]
-    return values.astype(entry["dtype"]), content[count * stored.itemsize :]
 
 
 def _tensor_info(name, shape):

@@ -98,7 +98,7 @@ def to_tflite(model: keras.Model, precision: str, photos: np.ndarray | None = No
 
 
 def _plain_pictures(size):
-    """White, black and a gradient: pictures of no skin, so that the integers reach to an ood_score over the threshold."""
+    """White, black and a gradient, so that the integers reach to out-of-distribution scores over the threshold."""
     gradient = np.broadcast_to(np.linspace(0, 255, size)[:, None, None], (size, size, 3))
     return np.stack([np.full((size, size, 3), 255), np.zeros((size, size, 3)), gradient]).astype("uint8")
 
@@ -114,14 +114,6 @@ def is_integer(content: bytes) -> bool:
     return True
 
 
-def operator_names(content: bytes) -> list[str]:
-    """The builtin operators of a TFLite file, in the order they run; `CUSTOM` for one that is no builtin."""
-    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
-    codes = [names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
-    return [codes[op.opcodeIndex] for graph in model.subgraphs for op in graph.operators]
-
-
 def compact(content: bytes) -> bytes:
     """The same TFLite file without the names inside, without empty buffers, and with equal vectors stored once.
 
@@ -134,57 +126,39 @@ def compact(content: bytes) -> bytes:
     model.buffers = [model.buffers[0], *(model.buffers[number] for number in filled)]
     for entry in model.metadata or ():
         entry.buffer = places[entry.buffer]
-    vectors = {}
     for graph in model.subgraphs:
         for number, tensor in enumerate(graph.tensors):
             tensor.name = str(number)
             tensor.buffer = places.get(tensor.buffer, 0)
             tensor.shapeSignature = None
-            tensor.__class__ = _Tensor
-            tensor.vectors = vectors
             if tensor.quantization is not None:
-                tensor.quantization.__class__ = _Quantization
-                tensor.quantization.vectors = vectors
-    builder = flatbuffers.Builder(len(content))
+                tensor.quantization.min = tensor.quantization.max = None
+    builder = _SharingBuilder(len(content))
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
 
 
-def _shared(vectors, builder, kind, values, prepend):
-    key = (kind, tuple(values))
-    if key not in vectors:
-        size = 8 if kind == "zero_point" else 4
-        builder.StartVector(size, len(values), size)
-        for value in reversed(key[1]):
-            prepend(value)
-        vectors[key] = builder.EndVector()
-    return vectors[key]
+class _SharingBuilder(flatbuffers.Builder):
+    """Stores equal vectors of numbers once."""
 
+    def __init__(self, size):
+        super().__init__(size)
+        self.vectors = {}
 
-class _Quantization(schema.QuantizationParametersT):
-    def Pack(self, builder):
-        vectors = {}
-        if self.scale is not None:
-            vectors["Scale"] = _shared(self.vectors, builder, "scale", self.scale, builder.PrependFloat32)
-            vectors["ZeroPoint"] = _shared(self.vectors, builder, "zero_point", self.zeroPoint, builder.PrependInt64)
-        schema.QuantizationParametersStart(builder)
-        for name, place in vectors.items():
-            getattr(schema, f"QuantizationParametersAdd{name}")(builder, place)
-        schema.QuantizationParametersAddQuantizedDimension(builder, self.quantizedDimension)
-        return schema.QuantizationParametersEnd(builder)
+    def StartVector(self, size, count, alignment):
+        self.start, self.kind = self.Offset(), (size, count, alignment)
+        return super().StartVector(size, count, alignment)
 
+    def PrependUOffsetTRelative(self, offset):
+        self.kind = None  # A vector of offsets means something else in every place.
+        super().PrependUOffsetTRelative(offset)
 
-class _Tensor(schema.TensorT):
-    def Pack(self, builder):
-        shape = _shared(self.vectors, builder, "shape", self.shape, builder.PrependInt32)
-        name = builder.CreateString(self.name)
-        quantization = self.quantization.Pack(builder) if self.quantization is not None else None
-        schema.TensorStart(builder)
-        schema.TensorAddShape(builder, shape)
-        schema.TensorAddType(builder, self.type)
-        schema.TensorAddBuffer(builder, self.buffer)
-        schema.TensorAddName(builder, name)
-        if quantization is not None:
-            schema.TensorAddQuantization(builder, quantization)
-        schema.TensorAddHasRank(builder, self.hasRank)
-        return schema.TensorEnd(builder)
+    def EndVector(self):
+        end = super().EndVector()
+        if self.kind is None:
+            return end
+        size, count, _ = self.kind
+        first = self.vectors.setdefault((self.kind, bytes(self.Bytes[self.Head() : self.Head() + 4 + size * count])), end)
+        if first != end:
+            self.head = len(self.Bytes) - self.start
+        return first

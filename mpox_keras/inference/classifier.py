@@ -1,28 +1,48 @@
-"""A trained Keras network with what is needed to use it."""
+"""A trained network that answers for photos, and the one way to load it, whatever its form."""
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
-from mpox_keras.inference.metadata import METADATA_FILE, ClassifierError, cannot_be_used, read_metadata
-from mpox_keras.inference.prediction import Predictor
-from mpox_keras.models.fast_mpoxnet import deploy
+from mpox_keras.data.decode import PhotoError, decode_photo, resize_photo
+from mpox_keras.data.loading import map_in_order
+from mpox_keras.inference.metadata import (
+    METADATA_FILE,
+    MODEL_FILE,
+    MODEL_PLACES,
+    ClassifierError,
+    file_sha256,
+    read_checksums,
+    read_metadata,
+)
+from mpox_keras.inference.prediction import Prediction, decide
+from mpox_keras.inference.runtimes import RUNTIMES
+from mpox_keras.utils.errors import MpoxKerasError
+from mpox_keras.utils.stderr import silenced_stderr
+
+if TYPE_CHECKING:
+    import keras
 
 PRESETS_FOLDER = Path(__file__).parent.parent / "models" / "presets"
 DEFAULT_PRESET = "fast_mpoxnet_msid"
-MODEL_FILE = "model.keras"
 
 
-class Classifier(Predictor):
-    """A trained network, its classes and its metadata.
+class Classifier:
+    """A trained network with its metadata: photos in, predictions out.
 
     Args:
-        model: in the training form, as saved by `mpox-keras fit`.
-        metadata: as `Predictor` takes it.
+        metadata: what `metadata.json` holds: `classes`, `image_size`, `temperature`, `thresholds` (of `mpox`, `confidence`
+            and `ood_score`; None for a network that answers for every photo), and where the network comes from.
+        run: from photos `(photos, image_size, image_size, 3)`, 0 to 255, to the outputs that `predict_pixels` describes.
+        trained: the Keras model in its training form; None for an exported network.
+        source: what the network was loaded from.
+        checksums: SHA-256 of its files by name.
 
     Example:
         >>> classifier = load_classifier()
@@ -30,13 +50,79 @@ class Classifier(Predictor):
         ...     print(prediction.file, prediction.answer, prediction.probabilities)
     """
 
-    def __init__(self, model: keras.Model, metadata: dict):
-        super().__init__(metadata)
-        self.trained = model
-        self.model = deploy(model, class_activation_map=True, temperature=metadata["temperature"])
+    def __init__(
+        self,
+        metadata: Mapping,
+        run: Callable[[np.ndarray], dict[str, np.ndarray]],
+        trained: keras.Model | None = None,
+        *,
+        source: str = "",
+        checksums: Mapping[str, str] | None = None,
+    ):
+        self.metadata = metadata
+        self.classes = tuple(metadata["classes"])
+        self.image_size = metadata["image_size"]
+        self.trained = trained
+        self.source = source
+        self.checksums = dict(checksums or {})
+        self._run = run
 
     def predict_pixels(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        return self.model.predict_on_batch(pixels)
+        """Outputs for a batch of decoded photos.
+
+        Args:
+            pixels: `(photos, image_size, image_size, 3)`, 0 to 255.
+
+        Returns:
+            `probabilities`, `(photos, classes)`, calibrated; `class_activation_map`, `(photos, height, width, classes)`; and,
+            if the network has it, `ood_score`, `(photos, 1)`; all float32. See `mpox_keras.deploy`.
+        """
+        return self._run(pixels)
+
+    def decide_batch(self, outputs: Mapping[str, np.ndarray], files: Sequence[str]) -> list[Prediction]:
+        """Predictions that go with the outputs of `predict_pixels` for as many photos, called `files`."""
+        scores = outputs["ood_score"][:, 0].tolist() if "ood_score" in outputs else [None] * len(files)
+        rows = zip(files, outputs["probabilities"], scores, strict=True)
+        return [decide(self.metadata, file, probabilities, score) for file, probabilities, score in rows]
+
+    def predict(self, photos: Iterable[str | os.PathLike | bytes], batch_size: int = 32) -> Iterator[Prediction]:
+        """Predict photos, in order and in constant memory however many there are.
+
+        A photo that can't be read gives a prediction with its `error`, and the others go on.
+
+        Args:
+            photos: paths, or encoded photos as bytes.
+            batch_size: photos per step.
+
+        Returns:
+            One prediction per photo.
+        """
+        return (prediction for prediction, _ in self.predict_and_show(photos, batch_size))
+
+    def predict_and_show(
+        self, photos: Iterable[str | os.PathLike | bytes], batch_size: int = 32
+    ) -> Iterator[tuple[Prediction, np.ndarray | None]]:
+        """Like `predict`, and shows what the network saw of each photo.
+
+        Returns:
+            One prediction per photo, with uint8 `(image_size, image_size, 3)`, or None if the photo could not be read.
+        """
+        loaded = map_in_order(self._load, photos)
+        while batch := list(itertools.islice(loaded, batch_size)):
+            read = [(file, pixels) for file, pixels, _ in batch if pixels is not None]
+            predictions = iter(())
+            if read:
+                outputs = self.predict_pixels(np.stack([pixels for _, pixels in read]))
+                predictions = iter(self.decide_batch(outputs, [file for file, _ in read]))
+            for file, pixels, error in batch:
+                yield (Prediction(file, None, {}, error=error) if pixels is None else next(predictions)), pixels
+
+    def _load(self, photo):
+        file = "photo" if isinstance(photo, bytes) else os.fspath(photo)
+        try:
+            return file, resize_photo(decode_photo(photo), self.image_size), None
+        except PhotoError as error:
+            return file, None, str(error)
 
 
 def preset_names() -> list[str]:
@@ -44,33 +130,86 @@ def preset_names() -> list[str]:
     return sorted(path.parent.name for path in PRESETS_FOLDER.glob(f"*/{METADATA_FILE}"))
 
 
-def load_classifier(source: str | os.PathLike = DEFAULT_PRESET) -> Classifier:
-    """Load a preset that comes with the package, or the network of a run folder.
+def load_classifier(source: str | os.PathLike = DEFAULT_PRESET, classes: Sequence[str] | None = None) -> Classifier:
+    """Load a trained network. Imports the runtime that its format needs, and no other.
 
     Args:
-        source: a preset's name, or a folder with `model.keras` and `metadata.json`, as `mpox-keras fit` makes it.
+        source: a preset's name; the folder of a finished `mpox-keras fit`; a bundle that `mpox-keras export` made; or a
+            `.keras` file. A `.keras` file that is not `model.keras` of such a folder has no metadata: its probabilities are
+            not calibrated, and there is an answer for every photo.
+        classes: names of the classes, in order, for a `.keras` file without metadata; others must have the same ones.
 
     Raises:
-        ClassifierError: there is no such preset or folder, or a file in it is missing, damaged or another one than
-            `metadata.json` names, or the network would run Python code or has other classes.
+        ClassifierError: there is no such network; a file of it is missing, damaged or another one than when it was made; it
+            would run Python code; it has other classes; or it has thresholds but no out-of-distribution score.
+        MissingExtraError: the runtime of a bundle is not installed.
 
     Example:
         >>> load_classifier("fast_mpoxnet_msid").classes
         ('mpox', 'chickenpox', 'measles', 'normal')
     """
-    folder = PRESETS_FOLDER / source if str(source) in preset_names() else Path(source)
-    if not (folder / METADATA_FILE).is_file() or not (folder / MODEL_FILE).is_file():
+    path = PRESETS_FOLDER / source if str(source) in preset_names() else Path(source)
+    if path.name == MODEL_FILE and path.is_file() and (path.parent / METADATA_FILE).is_file():
+        path = path.parent
+    if path.suffix == ".keras" and path.is_file():
+        if not classes:
+            raise ClassifierError(f"{path} has no {METADATA_FILE} beside it. Name its classes, in order (--classes a,b,c).")
+        metadata = {"format": "keras", "classes": list(classes), "image_size": None, "temperature": 1.0, "thresholds": None}
+        return _load(path, metadata, source, {MODEL_FILE: file_sha256(path)})
+    if not (path / METADATA_FILE).is_file():
         raise ClassifierError(
-            f"{str(source)!r} is neither a preset ({', '.join(preset_names()) or 'none installed'}) nor a folder with "
-            f"{MODEL_FILE} and {METADATA_FILE}. Give one that `mpox-keras fit` has finished."
+            f"{str(source)!r} is neither a preset ({', '.join(preset_names()) or 'none installed'}), nor the folder of a "
+            f"finished `mpox-keras fit` or of a bundle, with {METADATA_FILE}, nor a .keras file. Check the name."
         )
-    metadata = read_metadata(folder, [MODEL_FILE])
+    metadata = read_metadata(path)
+    if classes and list(classes) != metadata["classes"]:
+        raise ClassifierError(f"{source} has the classes {', '.join(metadata['classes'])}, not {', '.join(classes)}.")
+    return _load(path / MODEL_PLACES[metadata["format"]], metadata, source, read_checksums(path))
+
+
+def _load(path, metadata, source, checksums):
+    trained = None
     try:
-        classifier = Classifier(keras.models.load_model(folder / MODEL_FILE, compile=False), metadata)
-        shapes = classifier.model.inputs[0].shape[1:], classifier.model.output["probabilities"].shape[1:]
-    except Exception as error:  # Keras and HDF5 answer a damaged or hostile file with exceptions of any kind.
-        raise cannot_be_used(folder / MODEL_FILE, error) from None
-    size, classes = classifier.image_size, classifier.classes
-    if shapes != ((size, size, 3), (len(classes),)):
-        raise ClassifierError(f"{folder / MODEL_FILE} is no network for {len(classes)} classes and photos of {size} pixels.")
-    return classifier
+        with silenced_stderr():
+            if metadata["format"] == "keras":
+                trained, deployed = _load_keras(path, metadata["temperature"])
+                metadata["image_size"] = metadata["image_size"] or deployed.inputs[0].shape[1] or 0
+                size, run, outputs = deployed.inputs[0].shape[1:], deployed.predict_on_batch, deployed.output
+            else:
+                run = RUNTIMES[metadata["format"]](path)
+                size = (metadata["image_size"], metadata["image_size"], 3)
+                outputs = run(np.zeros((1, *size), np.uint8))
+            found = size, outputs["probabilities"].shape[1:]
+    except (MpoxKerasError, ImportError):
+        raise
+    except Exception as error:  # Each runtime answers a damaged or hostile file with exceptions of its own.
+        reason = str(error).strip().split("\n")[0].split(". ")[0] or type(error).__name__
+        raise ClassifierError(f"{path} cannot be used ({reason}). Copy or make the folder again.") from None
+    side, classes = metadata["image_size"], len(metadata["classes"])
+    if found != ((side, side, 3), (classes,)):
+        raise ClassifierError(
+            f"{path} is no network for {classes} classes and photos of {side} pixels: it takes {found[0]} and gives "
+            f"{found[1]}. Name other classes, or copy or make it again."
+        )
+    if metadata["thresholds"] is not None and "ood_score" not in outputs:
+        raise ClassifierError(
+            f"{path} has no output ood_score, but {METADATA_FILE} has a threshold for it, so no photo would be refused. Make "
+            "the network again with `mpox-keras fit`, or set thresholds to null."
+        )
+    return Classifier(metadata, run, trained, source=str(source), checksums=checksums)
+
+
+def _load_keras(path, temperature):
+    """A Keras model in its training form, or None, and in its deployed form."""
+    import keras
+
+    model = keras.models.load_model(path, compile=False)
+    # A nested model's name would hide those of its outputs in `output_names`.
+    names = list(model.output) if isinstance(model.output, dict) else model.output_names
+    if "probabilities" in names:
+        return None, model
+    if "diagnosis" not in names:
+        raise ValueError(f"it has the outputs {', '.join(names)}; expected diagnosis or probabilities")
+    from mpox_keras.models.fast_mpoxnet import deploy
+
+    return model, deploy(model, class_activation_map=True, temperature=temperature)

@@ -1,76 +1,121 @@
-"""`metadata.json`: what a trained network's folder says of itself, with the hash of every file it speaks for."""
+"""What the folder of a trained network says of itself: `metadata.json`, and `SHA256SUMS` over every other file."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from mpox_keras.utils.errors import MpoxKerasError
-from mpox_keras.utils.files import replacing
+from mpox_keras.utils.files import replacing, write_json
 
+FORMAT_VERSION = 2
 METADATA_FILE = "metadata.json"
+CHECKSUMS_FILE = "SHA256SUMS"
+MODEL_FILE = "model.keras"
 
-_REQUIRED = {"classes", "image_size", "temperature", "thresholds", "sha256"}
+MODEL_PLACES = {"keras": MODEL_FILE, "tflite": "model.tflite", "tfjs": "tfjs", "saved_model": "saved_model"}
+"""Format -> the file or folder that holds the network."""
+
 _MAX_BYTES = 10_000_000
+_AGAIN = "Copy or make the folder again."
 
 
 class ClassifierError(MpoxKerasError, ValueError):
     """A trained network's files are missing or not what they should be; the message names them."""
 
 
-def cannot_be_used(path: str | os.PathLike, error: Exception) -> ClassifierError:
-    """The error of a model that its runtime refuses; of the runtime's message the first sentence."""
-    reason = str(error).strip().split("\n")[0].split(". ")[0] or type(error).__name__
-    return ClassifierError(f"{path} cannot be used ({reason}). Copy or make the folder again.")
-
-
-def read_metadata(folder: str | os.PathLike, files: Sequence[str] = (), keys: Sequence[str] = ()) -> dict:
-    """Read `metadata.json` and check every file that it names.
-
-    Args:
-        folder: of a trained network.
-        files: names that must be among those that the metadata speaks for.
-        keys: what the metadata must hold beside what every network needs.
+def read_metadata(folder: str | os.PathLike) -> dict:
+    """Read `metadata.json` of a trained network, and check every file that `SHA256SUMS` lists.
 
     Raises:
-        ClassifierError: the metadata is damaged or lacks something, or a file is missing, damaged or another one.
+        ClassifierError: the folder was made by another release; something in it is missing, damaged or another one than when
+            it was made; or the metadata is not what it should be.
+
+    Example:
+        >>> read_metadata("mpox-tflite")["format"]
+        'tflite'
     """
+    folder = Path(folder)
     path = file_inside(folder, METADATA_FILE)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ValueError(f"more than {_MAX_BYTES} bytes")
-        metadata = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
-        missing = sorted(_REQUIRED.union(keys).difference(metadata))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise ClassifierError(f"{path} is damaged ({error!r}). Copy or make the folder again.") from None
-    if not isinstance(metadata, dict):
-        raise ClassifierError(f"{path} is damaged (no JSON object). Copy or make the folder again.")
-    wrong = [] if missing else [key for key, (_, fits) in _KINDS.items() if key in metadata and not fits(metadata[key])]
-    for key in wrong:
-        raise ClassifierError(f"{path} has {str(metadata[key])[:80]!r} for {key}; expected {_KINDS[key][0]}.")
-    missing = missing or [f"the SHA-256 of {name}" for name in files if name not in metadata["sha256"]]
-    if missing:
-        raise ClassifierError(f"{path} lacks {', '.join(missing)}. Copy or make the folder again.")
+        metadata = json.loads(_read_text(path), parse_constant=_refuse_constant)
+        if not isinstance(metadata, dict):
+            raise ValueError("no JSON object")
+    except (OSError, ValueError, RecursionError) as error:
+        raise ClassifierError(f"{path} is damaged ({error!r}). {_AGAIN}") from None
+    if (version := metadata.get("format_version")) != FORMAT_VERSION:
+        raise ClassifierError(
+            f"{path} has the format_version {str(version)[:80]!r}; this release of mpox-keras reads {FORMAT_VERSION}. Make the "
+            "folder again with this release (`mpox-keras fit`, `mpox-keras export`), or install the release that made it."
+        )
+    checksums = read_checksums(folder)
+    for name, expected in checksums.items():
+        if file_sha256(file := file_inside(folder, name)) != expected:
+            raise ClassifierError(f"{file} is not the file that {CHECKSUMS_FILE} lists: its SHA-256 differs. {_AGAIN}")
+    for key, (expected, fits) in _KINDS.items():
+        if key not in metadata and key not in _OPTIONAL:
+            raise ClassifierError(f"{path} lacks {key}. {_AGAIN}")
+        if key in metadata and not fits(metadata[key]):
+            raise ClassifierError(f"{path} has {str(metadata[key])[:80]!r} for {key}; expected {expected}.")
     if metadata["thresholds"] is not None and "mpox" not in metadata["classes"]:
-        raise ClassifierError(f"{path} has a threshold for mpox, but no class of this name. Copy or make the folder again.")
-    for name, expected in metadata["sha256"].items():
-        file = file_inside(folder, name)
-        if file_sha256(file) != expected:
-            raise ClassifierError(
-                f"{file} is not the file that {path} describes: its SHA-256 differs. Copy or make the folder again."
-            )
+        raise ClassifierError(f"{path} has a threshold for mpox, but no class of this name. {_AGAIN}")
+    place = folder / MODEL_PLACES[metadata["format"]]
+    # A runtime reads what it finds, so everything that it may find must have been checked.
+    for part in (place, *place.rglob("*")):
+        if (part.is_symlink() or not part.is_dir()) and part.relative_to(folder).as_posix() not in checksums:
+            raise ClassifierError(f"{part} is not listed in {CHECKSUMS_FILE}. {_AGAIN}")
     return metadata
 
 
-def write_metadata(folder: str | os.PathLike, metadata: dict, files: Sequence[str]) -> None:
-    """Write `metadata.json`, with the hash of each of the files, which lie in the folder already."""
+def write_metadata(folder: str | os.PathLike, metadata: Mapping) -> None:
+    """Write `metadata.json`, and `SHA256SUMS` over every file that lies in the folder by then.
+
+    Args:
+        folder: of a trained network, with all of its other files.
+        metadata: what `Classifier` takes; `format_version` is added, and `format`, "keras" unless given.
+
+    Example:
+        >>> write_metadata("run", {"classes": ["a", "b"], "image_size": 224, "temperature": 1.0, "thresholds": None})
+    """
+    metadata = {"format_version": FORMAT_VERSION, "format": "keras", **metadata}
+    write_json(Path(folder) / METADATA_FILE, metadata)
+    write_checksums(folder)
+
+
+def read_checksums(folder: str | os.PathLike) -> dict[str, str]:
+    """What `SHA256SUMS` lists, file -> hash, without a look at the files.
+
+    Raises:
+        ClassifierError: there is no such list, it is damaged, or it leaves `metadata.json` out.
+    """
+    path = file_inside(folder, CHECKSUMS_FILE)
+    try:
+        lines = [re.fullmatch(r"([0-9a-f]{64})  (.+)", line) for line in _read_text(path).splitlines()]
+        checksums = {line[2]: line[1] for line in lines}
+    except (OSError, ValueError, TypeError) as error:
+        raise ClassifierError(f"{path} is damaged ({error!r}). {_AGAIN}") from None
+    if METADATA_FILE not in checksums:
+        raise ClassifierError(f"{path} does not list {METADATA_FILE}. {_AGAIN}")
+    return checksums
+
+
+def write_checksums(folder: str | os.PathLike) -> None:
+    """Write `SHA256SUMS` over every file of a folder but itself and those whose name begins with a dot."""
     folder = Path(folder)
-    metadata = {**metadata, "sha256": {name: file_sha256(folder / name) for name in files}}
-    with replacing(folder / METADATA_FILE) as temporary:
-        temporary.write_text(json.dumps(metadata, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    names = (file.as_posix() for file in files if not any(part.startswith(".") for part in file.parts))
+    checksums = {name: file_sha256(folder / name) for name in names if name != CHECKSUMS_FILE}
+    with replacing(folder / CHECKSUMS_FILE) as temporary:
+        temporary.write_text(format_checksums(checksums), encoding="utf-8", newline="\n")
+
+
+def format_checksums(checksums: Mapping[str, str]) -> str:
+    """File -> hash in the form of `sha256sum`, which checks it by `sha256sum --check SHA256SUMS`."""
+    return "".join(f"{checksum}  {name}\n" for name, checksum in sorted(checksums.items()))
 
 
 def file_inside(folder: str | os.PathLike, name: str) -> Path:
@@ -89,7 +134,7 @@ def file_inside(folder: str | os.PathLike, name: str) -> Path:
     if not is_inside:
         raise ClassifierError(f"{folder} names {name!r}, which is not in the folder. Do not use it.")
     if not is_there:
-        raise ClassifierError(f"{str(path)!r} is missing. Copy or make the folder again.")
+        raise ClassifierError(f"{str(path)!r} is missing. {_AGAIN}")
     return path
 
 
@@ -99,8 +144,14 @@ def file_sha256(path: str | os.PathLike) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _read_text(path):
+    if path.stat().st_size > _MAX_BYTES:
+        raise ValueError(f"more than {_MAX_BYTES} bytes")
+    return path.read_text(encoding="utf-8")
+
+
 def _refuse_constant(name):
-    # Of a threshold that is not a number every comparison is false, so that nothing would ever be doubted.
+    # Every comparison with a threshold that is not a number is false, so no photo would ever be refused.
     raise ValueError(f"{name} is no number")
 
 
@@ -108,13 +159,13 @@ def _is_number(value):
     return isinstance(value, int | float) and not isinstance(value, bool) and -1e9 < value < 1e9
 
 
-def _are_names(value):
-    return isinstance(value, list) and all(isinstance(name, str) and name for name in value) and len(set(value)) == len(value)
+def _are_classes(value):
+    are_names = isinstance(value, list) and all(isinstance(name, str) and name for name in value)
+    return are_names and len(set(value)) == len(value) > 1
 
 
-def _are_thresholds(value):
-    names = ("mpox", "confidence", "ood_score")
-    return value is None or (isinstance(value, dict) and all(_is_number(value.get(name)) for name in names))
+def _has(value, fits, *names):
+    return isinstance(value, dict) and all(fits(value.get(name)) for name in names)
 
 
 def _is_text(value):
@@ -122,16 +173,17 @@ def _is_text(value):
 
 
 _KINDS = {
-    "classes": ("a list of two or more different names", lambda value: _are_names(value) and len(value) > 1),
+    "format": (f"one of {', '.join(MODEL_PLACES)}", lambda value: _is_text(value) and value in MODEL_PLACES),
+    "classes": ("a list of two or more different names", _are_classes),
     "image_size": ("pixels, 1 to 4096", lambda value: type(value) is int and 1 <= value <= 4096),
     "temperature": ("a number above 0", lambda value: _is_number(value) and value > 0),
-    "thresholds": ("null, or numbers for mpox, confidence and ood_score", _are_thresholds),
-    "sha256": ("an object of names and hashes", lambda value: isinstance(value, dict) and all(map(_is_text, value.values()))),
-    "format": ("text", _is_text),
-    "precision": ("text", _is_text),
-    "made_from": (
-        "an object with source and sha256",
-        lambda value: isinstance(value, dict) and _is_text(value.get("source")) and _is_text(value.get("sha256")),
+    "thresholds": (
+        "null, or numbers for mpox, confidence and ood_score",
+        lambda value: value is None or _has(value, _is_number, "mpox", "confidence", "ood_score"),
     ),
+    "precision": ("text", _is_text),
+    "made_from": ("an object with source and sha256", lambda value: _has(value, _is_text, "source", "sha256")),
 }
 """Key of the metadata -> what it must be, in words and as a check."""
+
+_OPTIONAL = {"precision", "made_from"}

@@ -1,20 +1,26 @@
 """Exported models as functions from pixels to named outputs, each in its own runtime.
 
-Each class takes a model and is called with photos, `(photos, height, width, 3)`, 0 to 255; it returns float32 arrays by
-output name. What a runtime needs is imported where it is used: the one of TFLite needs no TensorFlow.
+Each class takes a path and is called with photos, `(photos, height, width, 3)`, 0 to 255; it returns float32 arrays by output
+name. What a runtime needs is imported where it is used: TFLite needs no TensorFlow.
 """
 
 from __future__ import annotations
 
+import json
 import os
+from pathlib import Path
 
 import numpy as np
 
+from mpox_keras.inference.metadata import file_inside
 from mpox_keras.utils.errors import require
 from mpox_keras.utils.stderr import silenced_stderr
 
 TENSOR_BYTES = 1_000_000_000
 """A TFLite file whose tensors take more is refused: a few changed bytes can ask for all memory there is."""
+
+DEPTHWISE_NAMES = ("FusedDepthwiseConv2dNative", "_FusedDepthwiseConv2dNative")
+"""TF.js's name of the depthwise convolution with bias and activation, and TensorFlow's."""
 
 
 class LiteRT:
@@ -53,18 +59,6 @@ class LiteRT:
         return (values.astype("float32") - zero_point) * scale if scale else values
 
 
-class KerasFile:
-    """A `.keras` file, run by Keras."""
-
-    def __init__(self, path: str | os.PathLike):
-        import keras
-
-        self._model = keras.models.load_model(path, compile=False)
-
-    def __call__(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        return self._model.predict_on_batch(pixels)
-
-
 class SavedModel:
     """A folder in TensorFlow's SavedModel format, run by TensorFlow."""
 
@@ -83,11 +77,41 @@ class GraphModel:
     """A folder with a TF.js graph model, run by TensorFlow: what the files say, not how a browser computes it."""
 
     def __init__(self, folder: str | os.PathLike):
-        from mpox_keras.export.tfjs import read_tfjs
+        import tensorflow as tf
+        from google.protobuf.json_format import ParseDict
+        from tensorflow.core.framework import graph_pb2
 
-        self._function = read_tfjs(folder)
+        topology = json.loads((Path(folder) / "model.json").read_text(encoding="utf-8"))
+        graph = ParseDict(topology["modelTopology"], graph_pb2.GraphDef())
+        constants = {}
+        for group in topology["weightsManifest"]:
+            content = b"".join(file_inside(folder, path).read_bytes() for path in group["paths"])
+            for entry in group["weights"]:
+                constants[entry["name"]], content = _decoded(entry, content)
+        for node in graph.node:
+            if node.op == "Const":
+                node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(constants[node.name]))
+            if node.op == DEPTHWISE_NAMES[0]:
+                node.op = DEPTHWISE_NAMES[1]
+        outputs = {name: info["name"] for name, info in topology["signature"]["outputs"].items()}
+        wrapped = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
+        self._function = wrapped.prune("image:0", outputs)
 
     def __call__(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         import tensorflow as tf
 
         return {name: values.numpy() for name, values in self._function(tf.constant(pixels, tf.float32)).items()}
+
+
+def _decoded(entry, content):
+    quantization = entry.get("quantization", {})
+    stored = np.dtype(quantization.get("dtype", entry["dtype"]))
+    count = int(np.prod(entry["shape"], dtype=int))
+    values = np.frombuffer(content, stored, count).reshape(entry["shape"])
+    if "scale" in quantization:
+        values = values * quantization["scale"] + quantization["min"]
+    return values.astype(entry["dtype"]), content[count * stored.itemsize :]
+
+
+RUNTIMES = {"tflite": LiteRT, "saved_model": SavedModel, "tfjs": GraphModel}
+"""Format of an exported network -> what runs it."""

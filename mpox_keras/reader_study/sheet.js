@@ -4,12 +4,12 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const element = (id) => document.getElementById(id);
 const KEY = `mpox-keras-review-${data.sheet}`;
 const NAME = data.method.replaceAll("_", " ");
-const DOUBTS = {
+const REASONS = {
   out_of_distribution: "The photo is unlike those the network was trained on.",
   uncertain: "No class is likely enough.",
 };
 
-const empty = () => ({ reviewer: "", place: 0, verdicts: {} });
+const empty = () => ({ reviewer: "", place: 0, ratings: {} });
 let state = empty();
 let stored = true;
 let unsaved = false;
@@ -37,12 +37,12 @@ function keep() {
 
 function tellStorage() {
   element("storage").textContent = stored
-    ? "Verdicts are kept in this browser until you clear them. Save them as CSV when you are done."
-    : "This browser keeps nothing of this page: save the verdicts before you close it.";
+    ? "Your ratings are kept in this browser until you clear them. Save them as CSV when you are done."
+    : "This browser keeps nothing of this page: save your ratings before you close it.";
 }
 
 const photo = () => data.photos[state.place];
-const verdict = () => (state.verdicts[photo().sha256] ??= { diagnosis: "", map: "", comment: "", seconds: 0 });
+const rating = () => (state.ratings[photo().sha256] ??= { diagnosis: "", map: "", comment: "", seconds: 0 });
 
 function addChoices(fieldset, name, values, chosen) {
   const place = element(fieldset).querySelector(".choices");
@@ -61,7 +61,7 @@ function choose(name, value) {
 
 function showProgress() {
   const total = data.photos.length;
-  const finished = data.photos.filter(({ sha256 }) => state.verdicts[sha256]?.map).length;
+  const finished = data.photos.filter(({ sha256 }) => state.ratings[sha256]?.map).length;
   element("finished").max = total;
   element("finished").value = finished;
   element("count").textContent = `${finished} of ${total} finished`;
@@ -76,9 +76,9 @@ function show() {
   element("stage").style.setProperty("--ratio", size[0] / size[1]);
   element("photo").src = image;
   element("photo").alt = element("place").textContent;
-  element("comment").value = verdict().comment;
-  choose("diagnosis", verdict().diagnosis);
-  choose("map", verdict().map);
+  element("comment").value = rating().comment;
+  choose("diagnosis", rating().diagnosis);
+  choose("map", rating().map);
   showAnswer();
   showProgress();
   shownAt = performance.now();
@@ -86,7 +86,7 @@ function show() {
 
 function showAnswer() {
   const { answer, label, abstention_reason, probabilities, explained, heat, heat_size, contours } = photo();
-  const given = Boolean(verdict().diagnosis);
+  const given = Boolean(rating().diagnosis);
   for (const input of document.getElementsByName("diagnosis")) {
     input.disabled = given;
     input.parentElement.hidden = given && !input.checked;
@@ -102,7 +102,7 @@ function showAnswer() {
   element("contours").setAttribute("viewBox", `0 0 ${heat_size} ${heat_size}`);
   element("contours").replaceChildren(...contours.flatMap((path) => ["shadow", ""].map((kind) => drawn(path, kind))));
   element("answered").textContent = `The network's answer: ${answer}`;
-  element("abstention_reason").textContent = abstention_reason ? `${DOUBTS[abstention_reason]} The likeliest class is ${label}.` : "";
+  element("abstention_reason").textContent = abstention_reason ? `${REASONS[abstention_reason]} The likeliest class is ${label}.` : "";
   element("probabilities").replaceChildren(
     ...Object.entries(probabilities).flatMap(([name, value]) => [written("dt", name), written("dd", `${(100 * value).toFixed(0)} %`)]),
   );
@@ -121,7 +121,7 @@ function written(tag, text) {
 
 /** The seconds before the diagnosis, all visits to the photo together. */
 function countTime() {
-  if (!verdict().diagnosis) verdict().seconds += (performance.now() - shownAt) / 1000;
+  if (!rating().diagnosis) rating().seconds += (performance.now() - shownAt) / 1000;
   shownAt = performance.now();
 }
 
@@ -141,9 +141,9 @@ function cell(value) {
 
 function asTable() {
   const rows = data.photos
-    .filter(({ sha256 }) => state.verdicts[sha256]?.diagnosis)
+    .filter(({ sha256 }) => state.ratings[sha256]?.diagnosis)
     .map((of) => {
-      const given = state.verdicts[of.sha256];
+      const given = state.ratings[of.sha256];
       const row = { ...of, ...given, reviewer: state.reviewer.trim(), seconds: given.seconds.toFixed(1), method: data.method };
       return data.columns.map((name) => cell(row[name])).join(",");
     });
@@ -159,12 +159,12 @@ function tell(text) {
 function save() {
   const name = state.reviewer.trim();
   if (!name) {
-    tell("Give your name or initials first: they tell your verdicts from those of others.");
+    tell("Give your name or initials first: they tell your ratings from those of others.");
     element("reviewer").focus();
     return;
   }
-  if (!Object.values(state.verdicts).some(({ diagnosis }) => diagnosis)) {
-    tell("There is no verdict to save yet.");
+  if (!Object.values(state.ratings).some(({ diagnosis }) => diagnosis)) {
+    tell("There is no rating to save yet.");
     return;
   }
   tell("");
@@ -180,20 +180,20 @@ load();
 addChoices("diagnosis", "diagnosis", data.diagnoses, () => {
   element("give").disabled = false;
 });
-addChoices("map", "map", data.map_verdicts, (value) => {
-  verdict().map = value;
+addChoices("map", "map", data.map_ratings, (value) => {
+  rating().map = value;
   keep();
   showProgress();
 });
 element("give").addEventListener("click", () => {
   countTime();
-  verdict().diagnosis = document.querySelector("[name=diagnosis]:checked").value;
+  rating().diagnosis = document.querySelector("[name=diagnosis]:checked").value;
   keep();
   showAnswer();
   element("answered").focus();
 });
 element("comment").addEventListener("input", () => {
-  verdict().comment = element("comment").value;
+  rating().comment = element("comment").value;
   keep();
 });
 element("reviewer").addEventListener("input", () => {
@@ -201,7 +201,7 @@ element("reviewer").addEventListener("input", () => {
   keep();
 });
 element("clear").addEventListener("click", () => {
-  if (!confirm("All verdicts given on this sheet in this browser will be gone. Save them first. Clear?")) return;
+  if (!confirm("All ratings given on this sheet in this browser will be gone. Save them first. Clear?")) return;
   state = empty();
   keep();
   unsaved = false;
@@ -219,6 +219,6 @@ addEventListener("beforeunload", (event) => {
   if (unsaved && !stored) event.preventDefault();
 });
 element("reviewer").value = state.reviewer;
-element("help").open = Object.keys(state.verdicts).length === 0;
+element("help").open = Object.keys(state.ratings).length === 0;
 tellStorage();
 show();

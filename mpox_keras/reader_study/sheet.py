@@ -1,30 +1,27 @@
-"""A sheet on which clinicians give their own diagnosis of photos, and then evaluate the network's heat maps."""
+"""A sheet on which clinicians diagnose photos themselves, and then rate the network's heat maps."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import importlib.resources
-import json
 import os
-from collections.abc import Iterable
-from html import escape
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
+from markupsafe import Markup
 
 from mpox_keras.data.decode import PhotoError, decode_photo, resize_photo
-from mpox_keras.explain.maps import explain
-from mpox_keras.explain.picture import coloured, contour_paths
-from mpox_keras.inference.prediction import DISCLAIMER, Predictor
-from mpox_keras.reports.page import data_uri, fill_page
+from mpox_keras.reader_study.reviews import COLUMNS, MAP_RATINGS
+from mpox_keras.reports.heat_maps import coloured, contour_paths
+from mpox_keras.reports.page import data_uri, render
 from mpox_keras.utils.files import replacing
 
-COLUMNS = ("reviewer", "photo", "sha256", "diagnosis", "map", "comment", "seconds", "answer", "method", "explained")
-"""Of the table that a sheet saves."""
+if TYPE_CHECKING:
+    from mpox_keras.inference.classifier import Classifier
 
-MAP_VERDICTS = ("on the lesion", "partly", "off the lesion", "cannot tell")
 OTHER_DIAGNOSES = ("another condition", "cannot tell")
 """What a reviewer may answer besides the network's classes."""
 
@@ -34,8 +31,9 @@ _QUALITY = 85
 
 def write_review_sheet(
     path: str | os.PathLike,
-    predictor: Predictor,
+    classifier: Classifier,
     files: Iterable[str | os.PathLike],
+    explain: Callable[[Classifier, np.ndarray, str, str], np.ndarray],
     method: str = "class_activation_map",
     label: str | None = None,
 ) -> list[str]:
@@ -43,24 +41,26 @@ def write_review_sheet(
 
     For each photo the reviewer first gives a diagnosis from the photo alone; only then the sheet shows the network's answer and
     the map, and asks where the map lies. Names of files, which may tell the class, are not shown, and the photos come in an
-    order that tells nothing either. Verdicts are saved as a CSV table with the columns `COLUMNS`.
+    order that tells nothing either. Ratings are saved as a CSV table with the columns `COLUMNS`.
 
     Args:
         path: of the sheet.
-        predictor: whose answers and maps are shown.
+        classifier: whose answers and maps are shown.
         files: photos; the same photo again is left out. They are stored without metadata, at most 1024 pixels a side.
-        method: a name in `METHODS`.
+        explain: `mpox_keras.explain.maps.explain`, or another function of a classifier, a photo, a method and a class to a
+            heat map.
+        method: which heat map, a name in `mpox_keras.explain.maps.METHODS`.
         label: the class that the maps are for; by default the likeliest of each photo.
 
     Returns:
         Why photos were left out, as messages.
 
     Raises:
-        ExplanationError: the method or class can't be had.
+        ExplanationError: of `explain`; there is no such method or class.
         PhotoError: no photo can be read.
 
     Example:
-        >>> write_review_sheet("sheet.html", load_classifier(), ["arm.jpg", "hand.jpg"])
+        >>> write_review_sheet("sheet.html", load_classifier(), ["arm.jpg", "hand.jpg"], explain)
         []
     """
     files = [Path(file) for file in files]
@@ -70,7 +70,7 @@ def write_review_sheet(
     for file in files:
         name = file.absolute().relative_to(common).as_posix()
         try:
-            entry = _entry(predictor, file, name, method, label)
+            entry = _entry(classifier, file, name, explain, method, label)
         except PhotoError as error:
             problems.append(str(error))
             continue
@@ -85,44 +85,39 @@ def write_review_sheet(
         "sheet": hashlib.sha256("".join([*order, method, label or ""]).encode()).hexdigest()[:16],
         "columns": COLUMNS,
         "method": method,
-        "diagnoses": [*predictor.classes, *OTHER_DIAGNOSES],
-        "map_verdicts": MAP_VERDICTS,
+        "diagnoses": [*classifier.classes, *OTHER_DIAGNOSES],
+        "map_ratings": MAP_RATINGS,
         "photos": [entries[digest] for digest in order],
     }
     package = importlib.resources.files(__package__)
     script = (package / "sheet.js").read_text(encoding="utf-8")
-    page = fill_page(
-        package / "sheet.html",
-        disclaimer=escape(DISCLAIMER),
-        sheet_style=(package / "sheet.css").read_text(encoding="utf-8"),
+    page = render(
+        "reader_study/sheet.html",
+        sheet_style=Markup((package / "sheet.css").read_text(encoding="utf-8")),
         # The browser runs this script and no other, whatever a file may be called.
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        script=script,
-        data=json.dumps(data).replace("<", "\\u003c"),
+        script=Markup(script),
+        data=data,
     )
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return problems
 
 
-def _entry(predictor, file, name, method, label):
+def _entry(classifier, file, name, explain, method, label):
     decoded = decode_photo(file)
-    pixels = resize_photo(decoded, predictor.image_size)
-    outputs = predictor.predict_pixels(pixels[None])
-    ood_score = float(outputs["ood_score"][0, 0]) if "ood_score" in outputs else None
-    prediction = predictor.decide(name, outputs["probabilities"][0], ood_score)
+    pixels = resize_photo(decoded, classifier.image_size)
+    (prediction,) = classifier.decide_batch(classifier.predict_pixels(pixels[None]), [name])
     explained = label or prediction.label
-    heat = explain(predictor, pixels, method, explained)
-    shown = Image.fromarray(decoded)
-    shown.thumbnail((_SIDE, _SIDE))
+    heat = explain(classifier, pixels, method, explained)
     # Cold places let the photo through.
     cover = np.concatenate([coloured(heat), (heat * 255).round().astype("uint8")[..., None]], axis=-1)
     return {
         "photo": name,
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        "image": data_uri(shown, "JPEG", quality=_QUALITY),
-        "size": shown.size,
-        "heat": data_uri(Image.fromarray(cover), "PNG"),
+        "image": data_uri(decoded, "JPEG", _SIDE, quality=_QUALITY),
+        "size": decoded.shape[1::-1],
+        "heat": data_uri(cover, "PNG", _SIDE),
         "heat_size": len(heat),
         "contours": contour_paths(heat),
         "explained": explained,

@@ -1,4 +1,4 @@
-"""A classifier evaluated on labelled photos."""
+"""Evaluate a classifier on labelled photos."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from mpox_keras.data.folder import DataError, Photo, metadata_columns
 from mpox_keras.evaluation.external import evaluate_mpox_against_other_rashes
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.inference.classifier import Classifier
+from mpox_keras.utils.classes import MPOX, NORMAL
 
 
 def evaluate_classifier(classifier: Classifier, photos: Sequence[Photo]) -> tuple[dict, np.ndarray, np.ndarray]:
-    """Predict labelled photos and compare.
+    """Predict labelled photos, and evaluate the predictions.
 
     Args:
         classifier: the trained network.
         photos: labelled photos, none of which the network should have been trained on.
 
     Returns:
-        What `evaluate_predictions` says, labels `(photos,)`, and probabilities `(photos, classes)`.
+        What `evaluate_predictions` returns, labels `(photos,)`, and probabilities `(photos, classes)`.
 
     Raises:
         DataError: a photo's label is no class of the classifier.
@@ -39,23 +40,23 @@ def evaluate_classifier(classifier: Classifier, photos: Sequence[Photo]) -> tupl
 
 
 def evaluate_external(classifier: Classifier, photos: Sequence[Photo]) -> dict:
-    """Predict photos of mpox and of other rashes, whichever these are, and compare; normal photos are left out.
+    """Predict photos of mpox and of other rashes, whichever these are, and evaluate; normal photos are left out.
 
     Returns:
-        What `evaluate_mpox_against_other_rashes` says.
+        What `evaluate_mpox_against_other_rashes` returns.
 
     Raises:
         PhotoError: a photo can't be read.
     """
-    rashes = [photo for photo in photos if photo.label != "normal"]
+    rashes = [photo for photo in photos if photo.label != NORMAL]
     patients = [photo.metadata.get("patient", "") for photo in rashes]
-    mpox = [photo.label == "mpox" for photo in rashes]
+    mpox = [photo.label == MPOX for photo in rashes]
     return evaluate_mpox_against_other_rashes(mpox, _predict(classifier, rashes), classifier.classes, patients)
 
 
 def _predict(classifier, photos):
     probabilities = np.zeros((len(photos), len(classifier.classes)))
-    for index, prediction in enumerate(classifier.predict(photo.source for photo in photos)):
+    for index, prediction in enumerate(classifier.predict(photo.encoded for photo in photos)):
         if prediction.error:
             raise PhotoError(
                 f"{photos[index].file}: {prediction.error} Or leave it out: write a reason in the column `drop` of "

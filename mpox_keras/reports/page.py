@@ -1,75 +1,96 @@
-"""Parts of the report pages: each page is one file that needs no other and no network."""
+"""Report pages: each is one file that needs no other and no network."""
 
 from __future__ import annotations
 
 import base64
+import functools
 import importlib.resources
 import io
-from collections.abc import Iterable, Sequence
-from html import escape
-from importlib.resources.abc import Traversable
-from string import Template
+import json
+import os
+from pathlib import Path
 
+import jinja2
 import numpy as np
+from markupsafe import Markup
 from PIL import Image
 
-from mpox_keras.reports.plots import inline_svg
+from mpox_keras.inference.prediction import DISCLAIMER
+from mpox_keras.reports.summary import decimal, interval, percent, photo_count
+from mpox_keras.utils.files import replacing
 
 _PICTURE_SIZE = 224
 
 
-def fill_page(template: Traversable, **parts: str) -> str:
-    """A page from a template with `$name` for each part, and `$style` for the style that all reports share.
+def write_page(directory: str | os.PathLike, template: str, results: dict, *, title: str, protocol: str, **values) -> Path:
+    """Write `report.html`, and beside it `results.json` with the results, the title and the protocol.
 
     Args:
-        template: the HTML file.
-        parts: name -> ready HTML.
+        directory: where the two files go; made if missing.
+        template: as `render` takes it.
+        results: plain values, which the template gets as `results`.
+        title: heading of the page.
+        protocol: how the results came about.
+        values: what else the template names.
+
+    Returns:
+        The path of `report.html`.
     """
-    style = (importlib.resources.files(__package__) / "page.css").read_text(encoding="utf-8")
-    return Template(template.read_text(encoding="utf-8")).substitute(style=style, **parts)
+    page = render(template, results=results, title=title, protocol=protocol, **values)
+    text = json.dumps({**results, "title": title, "protocol": protocol}, indent=2, allow_nan=False)
+    path = Path(directory) / "report.html"
+    with replacing(path) as temporary, replacing(path.with_name("results.json")) as temporary_results:
+        temporary.write_text(page, encoding="utf-8")
+        temporary_results.write_text(text + "\n", encoding="utf-8")
+    return path
 
 
-def html_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of ready HTML cells; each cell carries its heading, which narrow screens show beside it."""
-    head = "".join(f'<th scope="col">{name}</th>' for name in header)
-    body = "".join(
-        f'<tr><th scope="row">{first}</th>'
-        + "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in zip(header[1:], cells, strict=True))
-        + "</tr>"
-        for first, *cells in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def html_cards(cards: Iterable[tuple[str, str, str]]) -> str:
-    """The figures that matter most: name, value and note of each."""
-    html = "".join(f"<div><h3>{name}</h3><b>{value}</b><small>{note}</small></div>" for name, value, note in cards)
-    return html.replace(" %", "&nbsp;%")
-
-
-def html_plots(plots: Iterable[tuple]) -> str:
-    """Figures of `mpox_keras.reports.plots`, each with its caption."""
-    return "".join(
-        f"<figure>{inline_svg(figure, caption)}<figcaption>{caption}</figcaption></figure>" for figure, caption in plots
-    )
-
-
-def html_picture(photo: np.ndarray, caption: str, format: str = "PNG") -> str:
-    """A picture inside the page, at most 224 pixels wide or high, with its caption.
+def render(template: str, **values) -> str:
+    """Fill a Jinja template of this package; all text is escaped. Every template gets `style` and `disclaimer`.
 
     Args:
-        photo: uint8 `(height, width, 3)`.
-        caption: plain text.
+        template: path of the template inside the package, such as `reports/report.html`.
+        values: what the template names.
+    """
+    return _environment().get_template(template).render(values)
+
+
+@functools.cache
+def _environment():
+    # A value that is missing is a fault, and no empty place on a page.
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("mpox_keras", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # The order of classes means something.
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
+    environment.filters |= {
+        "percent": lambda value: percent(value).replace(" ", "\N{NO-BREAK SPACE}"),
+        "decimal": decimal,
+        "interval": interval,
+        "photos": photo_count,
+        "words": lambda name: name.replace("_", " "),
+        "picture": data_uri,
+    }
+    style = (importlib.resources.files(__package__) / "page.css").read_text(encoding="utf-8")
+    environment.globals |= {"style": Markup(style), "disclaimer": DISCLAIMER}
+    return environment
+
+
+def data_uri(photo: np.ndarray, format: str = "PNG", size: int = _PICTURE_SIZE, **options) -> str:
+    """A picture as an address that holds it, and nothing else of its file.
+
+    Args:
+        photo: uint8 `(height, width, 3)`, or with opacity `(height, width, 4)`.
         format: PNG, or JPEG where the page would else grow large.
+        size: the picture is at most so many pixels wide and high.
+        options: of Pillow's writer.
     """
     image = Image.fromarray(photo)
-    image.thumbnail((_PICTURE_SIZE, _PICTURE_SIZE))
-    caption = escape(caption)
-    return f'<figure><img src="{data_uri(image, format)}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
-
-
-def data_uri(image: Image.Image, format: str, **options) -> str:
-    """An image as an address that holds it, and nothing else of its file; `options` go to Pillow."""
+    image.thumbnail((size, size))
     stream = io.BytesIO()
     image.save(stream, format=format, optimize=True, **options)
     return f"data:image/{format.lower()};base64,{base64.b64encode(stream.getvalue()).decode()}"

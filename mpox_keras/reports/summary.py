@@ -1,6 +1,8 @@
-"""Figures in words, for the terminal and the report."""
+"""Figures in words, for the terminal and for report pages."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from mpox_keras.inference.prediction import DISCLAIMER
 
@@ -26,12 +28,7 @@ def format_summary(results: dict) -> str:
     for name, figures in results["per_class"].items():
         proportions = (proportion(figures, column) for column in columns)
         rows.append((name, *proportions, decimal(figures["auc"]), str(figures["support"])))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines.append("")
-    for name, *cells in rows:
-        cells = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
-        lines.append("  ".join([name.ljust(widths[0]), *cells]))
-    lines += ["", f"In brackets: Wilson 95 % intervals. {DISCLAIMER}"]
+    lines += ["", *aligned(rows), "", f"In brackets: Wilson 95 % intervals. {DISCLAIMER}"]
     return "\n".join(lines)
 
 
@@ -55,6 +52,20 @@ def format_external(figures: dict) -> str:
     )
 
 
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of a table as lines of equal length, the first column to the left and the others to the right.
+
+    Example:
+        >>> aligned([("class", "recall"), ("mpox", "96.0 %")])
+        ['class  recall', 'mpox   96.0 %']
+    """
+    first, *others = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([name.ljust(first), *(cell.rjust(width) for cell, width in zip(cells, others, strict=True))])
+        for name, *cells in rows
+    ]
+
+
 def percent(value: float | None) -> str:
     """0.8845 -> 88.5 %, None -> -."""
     return "-" if value is None else f"{100 * value:.1f} %"
@@ -71,13 +82,13 @@ def photo_count(count: int) -> str:
 
 
 def interval(figures: dict, name: str) -> str:
-    """The 95 % interval that goes with a proportion, without the sign."""
+    """The 95 % interval of a proportion, in per cent without the sign: 92.3 to 95.5."""
     low, high = figures[f"{name}_interval"]
     return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 def proportion(figures: dict, name: str) -> str:
-    """A proportion with its 95 % interval."""
+    """A proportion with its 95 % interval: 94.1 % (92.3 to 95.5)."""
     if figures[name] is None:
         return "-"
     return f"{percent(figures[name])} ({interval(figures, name)})"

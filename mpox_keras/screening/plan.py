@@ -14,7 +14,7 @@ PLAN_FILE = "plan.jsonl"
 SHARDS_FOLDER = "shards"
 
 SHARD_SIZE = 256
-"""Photos per shard: some seconds of work; a multiple of the batches of `Predictor.predict`, which shards must not change."""
+"""Photos per shard: some seconds of work; a multiple of the batches of `Classifier.predict`, which shards must not change."""
 
 
 class ScreeningError(MpoxKerasError, RuntimeError):

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from mpox_keras.config import Config
-from mpox_keras.data.augmentation import training_batches
+from mpox_keras.config import AugmentationConfig, Config, ModelConfig
+from mpox_keras.data.augmentation import augmentation_layers, training_batches
 from mpox_keras.data.folder import Photo
-from mpox_keras.data.loading import load_photos
+from mpox_keras.data.loading import PhotoArrays, load_arrays
 from mpox_keras.data.splits import split_off_validation
 from mpox_keras.evaluation.metrics import evaluate_predictions
-from mpox_keras.inference.classifier import MODEL_FILE
-from mpox_keras.inference.metadata import write_metadata
-from mpox_keras.models.fast_mpoxnet import FastMpoxNet, deploy
+from mpox_keras.inference.metadata import MODEL_FILE, write_metadata
+from mpox_keras.models.build import build_model
+from mpox_keras.models.fast_mpoxnet import deploy
 from mpox_keras.models.stages import backbone_stages
-from mpox_keras.models.transfer import TransferModel
 from mpox_keras.training.callbacks import Checkpoint, EpochLog, Unfreezing, resume
 from mpox_keras.training.distribution import make_strategy, synchronize
-from mpox_keras.training.optimizer import LayerwiseAdamW
 from mpox_keras.training.out_of_distribution import add_ood_score
 from mpox_keras.training.runs import RunError, environment, open_run
 from mpox_keras.utils.errors import require
 from mpox_keras.utils.files import locked, replacing
 
+Augment = Callable[[AugmentationConfig, int], Sequence[keras.Layer]]
+"""Like `augmentation_layers`: the layers that change training photos, for photos of a size."""
+
+Build = Callable[[ModelConfig, int, int | None], keras.Model]
+"""Like `build_model`: the untrained network of a config, for a number of classes and photos of a size."""
+
 
 def train(
     config: Config,
-    photos: np.ndarray,
-    labels: np.ndarray,
+    photos: PhotoArrays,
     folder: str | Path,
-    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    validation: PhotoArrays | None = None,
+    augment: Augment = augmentation_layers,
+    build: Build = build_model,
 ) -> keras.Model:
     """Train a network as the config says; goes on where an earlier call in the same folder was cut off.
 
@@ -42,13 +47,14 @@ def train(
 
     Args:
         config: the experiment.
-        photos: `(photos, size, size, 3)`, uint8.
-        labels: `(photos,)`, class numbers.
+        photos: to train on.
         folder: gets `checkpoint.npz` while training, `log.csv`, and at last `model.keras`.
-        validation: photos and labels that are measured after every epoch and change nothing.
+        validation: photos that are measured after every epoch and change nothing.
+        augment: makes the layers that change training photos.
+        build: makes the network.
 
     Returns:
-        The trained network in its training form, with the moving average of its weights.
+        The trained network in its training form, with the moving average of its weights and the output `ood_score`.
 
     Raises:
         ConfigError: several devices can't share a batch evenly.
@@ -56,19 +62,19 @@ def train(
         RunError: the checkpoint or the trained network in the folder is damaged.
 
     Example:
-        >>> config = load_config("configs/fast_mpoxnet.yaml")
-        >>> model = train(config, photos, labels, "runs/first")
+        >>> config = load_config("fast_mpoxnet")
+        >>> model = train(config, PhotoArrays(pixels, labels), "runs/first")
     """
-    folder = Path(folder)
+    folder, classes = Path(folder), len(config.data.classes)
     if (folder / MODEL_FILE).is_file():
         return _load_trained(folder / MODEL_FILE)
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_dtype_policy(config.training.precision)
-    batch_size = min(config.training.batch_size, len(photos))
-    steps_per_epoch = len(photos) // batch_size
+    batch_size = min(config.training.batch_size, len(photos.labels))
+    steps_per_epoch = len(photos.labels) // batch_size
     with make_strategy(config.training.distribution, batch_size).scope():
         try:
-            model = build_model(config, config.training.image_size)
+            model = build(config.model, classes, config.training.image_size)
         finally:
             keras.mixed_precision.set_dtype_policy("float32")
         if config.training.distribution != "none":
@@ -78,22 +84,25 @@ def train(
     checkpoint = folder / "checkpoint.npz"
     first_epoch = resume(model, checkpoint, steps_per_epoch)
     batches = training_batches(
-        photos,
-        np.eye(len(config.data.classes), dtype="float32")[labels],
-        config.augmentation,
+        photos.pixels if photos.larger is None else photos.larger,
+        np.eye(classes, dtype="float32")[photos.labels],
+        augment(config.augmentation, config.training.image_size or config.model.image_size),
         batch_size,
         config.seed,
         first_epoch * steps_per_epoch,
-        config.training.image_size,
     )
-    log = EpochLog(folder / "log.csv", config.training.epochs)
-    callbacks = [keras.callbacks.SwapEMAWeights(), log, Checkpoint(checkpoint, config.seed)]
+    callbacks = [
+        keras.callbacks.SwapEMAWeights(),
+        EpochLog(folder / "log.csv", config.training.epochs),
+        Checkpoint(checkpoint, config.seed),
+    ]
     if config.training.unfreezing:
         callbacks.append(Unfreezing(backbone_stages(model), config.training.unfreezing))
     if config.training.tensorboard:
-        callbacks.append(_tensorboard(folder))
+        require("tensorboard", "logs", "training.tensorboard")
+        callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
     model.fit(
-        for_every_output(batches, model, class_weights(labels, config)),
+        for_every_output(batches, model, balanced_weights(photos.labels, classes)),
         steps_per_epoch=steps_per_epoch,
         initial_epoch=first_epoch,
         epochs=config.training.epochs,
@@ -103,9 +112,10 @@ def train(
         verbose=0,
     )
     # A fresh network, because Keras saves the optimizer's state, thrice the size of the network, with whatever was
-    # compiled, and because a network trained in mixed precision answers in full precision.
-    trained = build_model(config)
+    # compiled, and because a network trained in mixed precision or at another size answers in full precision at its own.
+    trained = build(config.model, classes, None)
     trained.set_weights(model.get_weights())
+    trained = add_ood_score(trained, photos.pixels, seed=config.seed)
     with replacing(folder / MODEL_FILE) as temporary:
         trained.save(temporary)
     checkpoint.unlink()
@@ -137,29 +147,16 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
         FolderInUseError: another run works in the folder.
     """
     training, validation = split_off_validation(photos, config.data.validation_fraction, config.seed)
-    folder = Path(folder)
     classes = config.data.classes
     with locked(folder):
         open_run(folder, config, photos)
-        arrays = [
-            (load_photos(part, config.model.image_size), np.array([classes.index(photo.label) for photo in part]))
-            for part in (training, validation)
-            if part
-        ]
-        pixels, labels = arrays[0]
-        model = train(config, pixels, labels, folder, validation=arrays[1] if validation else None)
-        if "ood_score" not in model.output_names:
-            model = add_ood_score(model, pixels, seed=config.seed)
-            with replacing(folder / MODEL_FILE) as temporary:
-                model.save(temporary)
-    results = None
-    if validation:
-        pixels, labels = arrays[1]
-        probabilities = deploy(model).predict(pixels, verbose=0)["probabilities"]
-        results = evaluate_predictions(labels, probabilities, classes)
-    write_metadata(
-        folder,
-        {
+        left_out = load_arrays(validation, config) if validation else None
+        model = train(config, load_arrays(training, config), folder, left_out)
+        results = None
+        if left_out:
+            probabilities = deploy(model).predict(left_out.pixels, verbose=0)["probabilities"]
+            results = evaluate_predictions(left_out.labels, probabilities, classes)
+        metadata = {
             "classes": classes,
             "image_size": config.model.image_size,
             "value_range": [0, 255],
@@ -168,31 +165,9 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
             "training_photos": {name: sum(photo.label == name for photo in training) for name in classes},
             "validation": results,
             "environment": environment(),
-        },
-        [MODEL_FILE],
-    )
+        }
+        write_metadata(folder, metadata)
     return results
-
-
-def build_model(config: Config, image_size: int | None = None) -> keras.Model:
-    """The untrained network of a config, for photos of the size given there or here; the weights fit every size."""
-    size = image_size or config.model.image_size
-    shared = {
-        "classes": len(config.data.classes),
-        "weights": config.model.weights,
-        "input_shape": (size, size, 3),
-        "dropout": config.model.dropout,
-    }
-    if config.model.network != "FastMpoxNet":
-        return TransferModel(config.model.network, config.model.width, **shared)
-    return FastMpoxNet(
-        fusion=config.model.fusion,
-        fusion_start=config.model.fusion_start,
-        fusion_reduction=config.model.fusion_reduction,
-        auxiliary_heads=config.model.auxiliary_heads,
-        head_filters=config.model.head_filters,
-        **shared,
-    )
 
 
 def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> None:
@@ -213,9 +188,8 @@ def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> N
     )
     if not warmup:
         schedule = keras.optimizers.schedules.CosineDecay(training.learning_rate, steps)
-    optimizer = LayerwiseAdamW(
-        schedule, training.weight_decay, _factors(model, training), use_ema=True, ema_momentum=training.average_momentum
-    )
+    optimizer = keras.optimizers.AdamW(schedule, training.weight_decay, use_ema=True, ema_momentum=training.average_momentum)
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     # Built here, because `resume` loads its state, and because TensorFlow would trace the training step twice otherwise.
     optimizer.build(model.trainable_variables)
     loss_weights = {"diagnosis": 1.0}
@@ -234,19 +208,8 @@ def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> N
     )
 
 
-def _factors(model, training):
-    if training.stage_decay == 1:
-        return {}
-    stages = enumerate(reversed(backbone_stages(model)), 1)
-    variables = ((number, v) for number, stage in stages for layer in stage for v in layer.trainable_variables)
-    return {variable.path: training.stage_decay**number for number, variable in variables}
-
-
-def class_weights(labels: np.ndarray, config: Config) -> np.ndarray:
-    """Weight of each class in the loss, `(classes,)`: 1, or inverse to the class's share of the photos ("balanced")."""
-    classes = len(config.data.classes)
-    if config.training.class_weights == "none":
-        return np.ones(classes, "float32")
+def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Weight of each class in the loss, `(classes,)`: inverse to the class's share of the photos."""
     counts = np.bincount(labels, minlength=classes)
     return (len(labels) / (classes * np.maximum(counts, 1))).astype("float32")
 
@@ -263,13 +226,7 @@ def for_every_output(batches: tf.data.Dataset, model: keras.Model, weights: np.n
 
 
 def _validation_batches(config, validation, model):
-    photos, labels = validation
-    targets = np.eye(len(config.data.classes), dtype="float32")[labels]
+    pixels, targets = validation.pixels, np.eye(len(config.data.classes), dtype="float32")[validation.labels]
     if config.training.image_size:
-        photos = tf.image.resize(photos, [config.training.image_size] * 2, antialias=True)
-    return tf.data.Dataset.from_tensor_slices((photos, dict.fromkeys(model.output_names, targets))).batch(32)
-
-
-def _tensorboard(folder):
-    require("tensorboard", "logs", "training.tensorboard")
-    return keras.callbacks.TensorBoard(folder / "tensorboard")
+        pixels = tf.image.resize(pixels, [config.training.image_size] * 2, antialias=True)
+    return tf.data.Dataset.from_tensor_slices((pixels, dict.fromkeys(model.output_names, targets))).batch(32)

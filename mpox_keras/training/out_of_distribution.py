@@ -8,14 +8,13 @@ import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
 from mpox_keras.config import AugmentationConfig
-from mpox_keras.data.augmentation import augment
+from mpox_keras.data.augmentation import augment, augmentation_layers
 from mpox_keras.data.non_skin import non_skin_pictures
 from mpox_keras.models.fast_mpoxnet import STAGE_ENDS
 
 _CHANGES = AugmentationConfig(mixup=0.0)
 # Things may be seen from near or far, and may have any colour.
 _FROM_NEAR = AugmentationConfig(crop_area=[0.1, 1.0], mixup=0.0)
-_IN_ANY_COLOUR = AugmentationConfig(crop_area=[0.1, 1.0], hue=1.0, mixup=0.0)
 _PENALTY = 30
 _BATCH = 64
 
@@ -43,9 +42,12 @@ def add_ood_score(model: keras.Model, photos: np.ndarray, non_skin: np.ndarray |
     features = _mean_features(model)
     non_skin = non_skin_pictures() if non_skin is None else non_skin
     size, count = photos.shape[1], len(photos)
-    shown = _pictures(photos, count, None, size, seed)
-    for part, (pictures, changes) in enumerate([(photos, _CHANGES), (non_skin, _FROM_NEAR), (non_skin, _IN_ANY_COLOUR)]):
-        shown = shown.concatenate(_pictures(pictures, count, changes, size, seed + part))
+    shown = _pictures(photos, count, [], seed)
+    from_near = augmentation_layers(_FROM_NEAR, size)
+    in_any_colour = [*augmentation_layers(_FROM_NEAR, size), keras.layers.RandomHue(1.0)]
+    kinds = [(photos, augmentation_layers(_CHANGES, size)), (non_skin, from_near), (non_skin, in_any_colour)]
+    for part, (pictures, layers) in enumerate(kinds):
+        shown = shown.concatenate(_pictures(pictures, count, layers, seed + part))
     values = list(keras.Model(model.inputs, dict(enumerate(features))).predict(shown, verbose=0).values())
 
     # One scale for all channels of a map: with one for each, hardly used channels would count, of which 8 bits keep little.
@@ -67,14 +69,12 @@ def _mean_features(model):
     return [pool(model.get_layer(name).output) for pool, name in zip(pooling, STAGE_ENDS, strict=True)]
 
 
-def _pictures(pictures, count, changes, size, seed):
+def _pictures(pictures, count, layers, seed):
     """Batches of `count` changed pictures, each picture about as often as any other."""
     pictures, chosen = tf.constant(pictures), tf.constant(np.resize(np.arange(len(pictures)), count))
 
     def batch(start):
         part = tf.gather(pictures, chosen[start : start + _BATCH])
-        if changes is None:
-            return tf.cast(part, tf.float32)
-        return augment(part, tf.zeros((tf.shape(part)[0], 1)), changes, tf.stack([seed, start]), size)[0]
+        return augment(layers, part, tf.zeros((tf.shape(part)[0], 1)), seed, start)[0]
 
     return tf.data.Dataset.range(0, count, _BATCH).map(batch).prefetch(1)

@@ -110,7 +110,7 @@ def _processor():
 def _data_table(photos):
     rows = [["file", "label", "group", "fold", "sha256"]]
     for photo in photos:
-        content = photo.source if isinstance(photo.source, bytes) else photo.source.read_bytes()
+        content = photo.encoded if isinstance(photo.encoded, bytes) else photo.encoded.read_bytes()
         fold = "" if photo.fold is None else photo.fold
         rows.append([photo.file, photo.label, photo.group, fold, hashlib.sha256(content).hexdigest()])
     stream = io.StringIO()

@@ -12,16 +12,16 @@ import numpy as np
 
 from mpox_keras.config import Config, dump_config
 from mpox_keras.data.folder import DataError, Photo, metadata_columns
-from mpox_keras.data.loading import load_photos
+from mpox_keras.data.loading import load_arrays
 from mpox_keras.data.splits import assign_folds
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.export.speed import measure_speed
+from mpox_keras.models.build import build_model
 from mpox_keras.models.complexity import measure_complexity
 from mpox_keras.models.fast_mpoxnet import deploy
-from mpox_keras.reports.plots import plot_selection
+from mpox_keras.reports.plots import plot_selection, save_plot
 from mpox_keras.reports.report import write_report
-from mpox_keras.training.fit import build_model
-from mpox_keras.training.folds import FoldPredictions, PhotoArrays, train_left_out
+from mpox_keras.training.folds import FoldPredictions, train_left_out
 from mpox_keras.training.runs import environment, open_run, training_seconds
 from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.files import locked, replacing
@@ -65,27 +65,30 @@ def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folde
     """
     data, seed = _shared(configs)
     folder = Path(folder)
-    costs = _costs(configs)
-    folds = assign_folds(photos, data.folds, seed)
-    numbers = sorted(set(folds.tolist()))
-    if len(numbers) < 3:
-        raise DataError(f"nested cross-validation needs three folds or more; there are {len(numbers)}.")
-    left_out = [(fold,) for fold in numbers] + list(itertools.combinations(numbers, 2))
-    labels = np.array([data.classes.index(photo.label) for photo in photos])
-    answers: dict[str, dict[tuple[int, ...], FoldPredictions]] = {}
-    for name, config in configs.items():
-        click.echo(f"{name}: {len(left_out)} networks", err=True)
-        pixels = load_photos(photos, config.model.image_size)
-        arrays = PhotoArrays(pixels, labels, folds)
-        with locked(folder / name):
+    with locked(folder):
+        costs = _costs(configs)
+        folds = assign_folds(photos, data.folds, seed)
+        numbers = sorted(set(folds.tolist()))
+        if len(numbers) < 3:
+            raise DataError(f"nested cross-validation needs three folds or more; there are {len(numbers)}.")
+        left_out = [(fold,) for fold in numbers] + list(itertools.combinations(numbers, 2))
+        answers: dict[str, dict[tuple[int, ...], FoldPredictions]] = {}
+        for name, config in configs.items():
+            click.echo(f"{name}: {len(left_out)} networks", err=True)
             open_run(folder / name, config, photos)
-            answers[name] = train_left_out(config, arrays, left_out, folder / name, workers)
+            arrays = load_arrays(photos, config)
+            answers[name] = train_left_out(config, arrays, folds, left_out, folder / name, workers=workers)
+        return _choose(configs, photos, folds, arrays.labels, answers, costs, folder)
+
+
+def _choose(configs, photos, folds, labels, answers, costs, folder):
+    classes, numbers = next(iter(configs.values())).data.classes, sorted(set(folds.tolist()))
 
     def best(accuracies):
         return max(accuracies, key=lambda name: (accuracies[name], -costs[name]["trainable_parameters"]))
 
     def out_of_fold(names):
-        probabilities = np.zeros((len(photos), len(data.classes)))
+        probabilities = np.zeros((len(photos), len(classes)))
         for fold, name in names.items():
             probabilities[folds == fold] = answers[name][fold,].probabilities
         return probabilities
@@ -96,7 +99,7 @@ def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folde
         chosen[fold] = {"network": best(inner), "inner_accuracy": inner}
     candidates = {
         name: {
-            **evaluate_predictions(labels, out_of_fold(dict.fromkeys(numbers, name)), data.classes, folds=folds),
+            **evaluate_predictions(labels, out_of_fold(dict.fromkeys(numbers, name)), classes, folds=folds),
             **costs[name],
             "training_seconds": sum(training_seconds(path.parent) for path in (folder / name).glob("*/log.csv")),
             "config": config.model_dump(),
@@ -106,7 +109,7 @@ def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folde
     winner = best({name: candidate["accuracy"] for name, candidate in candidates.items()})
     probabilities = out_of_fold({fold: choice["network"] for fold, choice in chosen.items()})
     results = {
-        **evaluate_predictions(labels, probabilities, data.classes, folds=folds, metadata=metadata_columns(photos)),
+        **evaluate_predictions(labels, probabilities, classes, folds=folds, metadata=metadata_columns(photos)),
         "chosen": chosen,
         "candidates": candidates,
         "winner": winner,
@@ -114,15 +117,16 @@ def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folde
     }
     with replacing(folder / "winner.yaml") as temporary:
         temporary.write_text(dump_config(configs[winner]), encoding="utf-8")
-    plot_selection(candidates, winner, folder / "selection.svg")
+    save_plot(plot_selection(candidates, winner), folder / "selection.svg")
     write_report(
         folder,
         results,
         labels,
         probabilities,
         title="Choice of a network",
-        protocol=f"Nested cross-validation over {len(numbers)} folds, groups kept together: each fold is evaluated by a network "
-        f"that was chosen among {len(configs)} without it, {len(photos)} photos in {len({p.group for p in photos})} groups",
+        protocol=f"Nested cross-validation over {len(numbers)} folds, groups kept together: each fold is evaluated by a "
+        f"network that was chosen among {len(configs)} without it, {len(photos)} photos in "
+        f"{len({photo.group for photo in photos})} groups",
         description="Chosen: " + ", ".join(f"{choice['network']} for fold {fold}" for fold, choice in chosen.items()) + ".",
         files=[photo.file for photo in photos],
     )
@@ -151,8 +155,6 @@ def _shared(configs):
         for key in ("seed", "data"):
             if getattr(other, key) != getattr(config, key):
                 raise SelectionError(f"{name} and {first} differ in {key}; networks can only be compared on the same folds.")
-    if config.data.split != "grouped":
-        raise SelectionError(f"data.split is {config.data.split!r}; a choice needs 'grouped', or it goes by what leaks.")
     return config.data, config.seed
 
 
@@ -161,7 +163,7 @@ def _costs(configs):
     models = {}
     for name, config in configs.items():
         untrained = config.model.model_copy(update={"weights": None})
-        models[name] = build_model(config.model_copy(update={"model": untrained}))
+        models[name] = build_model(untrained, len(config.data.classes))
     speeds = measure_speed(models)
     costs = {}
     for name, model in models.items():

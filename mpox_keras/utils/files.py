@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import tempfile
@@ -36,6 +37,20 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | os.PathLike, value: object) -> None:
+    """Write a value as indented JSON, whole or not at all.
+
+    Raises:
+        ValueError: it holds a number that JSON does not have, such as NaN.
+
+    Example:
+        >>> write_json("runs/evaluate/results.json", {"accuracy": 0.9})
+    """
+    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
-"""Work spread over processes of this machine."""
+"""Work spread over processes of this machine, or over a Dask cluster."""
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -11,37 +12,66 @@ from collections.abc import Iterable, Iterator
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from mpox_keras.utils.errors import MpoxKerasError
+from mpox_keras.utils.errors import MpoxKerasError, require
 from mpox_keras.utils.stderr import silence_stderr
+
+_WAIT_SECONDS = 30
+_GOES_ON = "What is done is kept; the same command goes on."
 
 
 class WorkerError(MpoxKerasError, RuntimeError):
-    """A process that worked for this one has died."""
+    """A worker was killed, or the cluster can't work."""
 
 
-def run_parallel(tasks: Iterable, workers: int) -> Iterator:
+def run_parallel(tasks: Iterable, workers: int = 1, cluster: str | None = None) -> Iterator:
     """Do tasks side by side, and give their results as they come, in no order.
 
-    joblib shares large arrays between its processes as files, so that they are in memory once.
+    On this machine joblib shares large arrays between its processes as files, so that they are in memory once.
 
     Args:
-        tasks: made by `joblib.delayed`.
-        workers: processes; one is this process itself.
+        tasks: made by `joblib.delayed`. For a cluster they are small, and their functions are importable there.
+        workers: processes of this machine; one is this process itself.
+        cluster: address of a Dask scheduler, such as `tcp://host:8786`, whose workers do the tasks instead. A task whose worker
+            is killed goes to another one.
 
     Raises:
-        WorkerError: a worker was killed.
+        WorkerError: a worker was killed; or the cluster is out of reach, has no workers, or stopped.
+        MissingExtraError: Dask is not installed.
 
     Example:
         >>> sorted(run_parallel((joblib.delayed(abs)(number) for number in (-1, 2)), workers=2))
         [1, 2]
     """
+    return _on_cluster(tasks, cluster) if cluster else _on_machine(tasks, workers)
+
+
+def _on_machine(tasks, workers):
     options = {"n_jobs": 1} if workers == 1 else {"n_jobs": workers, "backend": "loky", "initializer": _start}
     try:
         yield from joblib.Parallel(return_as="generator_unordered", **options)(tasks)
     except TerminatedWorkerError:
-        raise WorkerError(
-            "a worker was killed; perhaps memory is short: give fewer workers. What is done is kept; the same command goes on."
-        ) from None
+        raise WorkerError(f"a worker was killed; perhaps memory is short: give fewer workers. {_GOES_ON}") from None
+
+
+def _on_cluster(tasks, address):
+    # Not by joblib's own backend for Dask, which waits for ever where a task has killed every worker that it was given to.
+    distributed = require("distributed", "cluster", "work on a cluster")
+    for name in ("distributed", "tornado"):  # which log the tracebacks of what is raised anyway
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        with distributed.Client(address, set_as_default=False) as client:
+            client.wait_for_workers(1, timeout=_WAIT_SECONDS)
+            futures = [client.submit(function, *given, **named, pure=False) for function, given, named in tasks]
+            for _, result in distributed.as_completed(futures, loop=client.loop, with_results=True):
+                yield result
+    except MpoxKerasError:
+        raise
+    except distributed.scheduler.KilledWorker as error:
+        killed = f"{error.allowed_failures + 1} workers were killed by the same work; perhaps memory is short"
+        raise WorkerError(f"{killed}. {_GOES_ON}") from None
+    except Exception as error:  # of the network, of Dask, and of whatever differs on the other machines
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        raise WorkerError(f"the cluster {address} can't do it: {reason}. {_GOES_ON}") from error
 
 
 def _start():

@@ -7,12 +7,15 @@ import hashlib
 import importlib.resources
 import json
 import os
+import tempfile
+from collections.abc import Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from mpox_keras.inference.metadata import METADATA_FILE, read_metadata
+from mpox_keras.inference.metadata import CHECKSUMS_FILE, METADATA_FILE, format_checksums, read_checksums, read_metadata
 from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.files import replacing_folder
+from mpox_keras.utils.stderr import silenced_stderr
 
 POLICY = {
     "default-src": "'none'",
@@ -44,14 +47,14 @@ HEADERS = {
 
 _MARK = "version.js"
 _COMPRESSED = {".html", ".css", ".js", ".json", ".webmanifest", ".svg", ".wasm", ".bin", ".md", ".txt"}
-_NOT_SERVED = {METADATA_FILE, "example.html"}
+_NOT_SERVED = {"example.html"}
 
 
 class SiteError(MpoxKerasError, ValueError):
     """A site that was asked for can't be written; the message says why."""
 
 
-def build_site(bundle: str | os.PathLike, out: str | os.PathLike) -> str:
+def build_site(source: str | os.PathLike, out: str | os.PathLike, classes: Sequence[str] | None = None) -> str:
     """Write the web app as a static site that any host can serve, over https, at any path.
 
     Every file that gains by it has a copy compressed by gzip beside it (`.gz`), for servers that send such copies. `_headers`
@@ -59,33 +62,29 @@ def build_site(bundle: str | os.PathLike, out: str | os.PathLike) -> str:
     no policy before the service worker has started.
 
     Args:
-        bundle: a bundle for TF.js.
+        source: a bundle for TF.js; any other trained network, as `load_classifier` takes it, is exported first.
         out: folder of the site; a site that is there already is replaced once the new one is whole.
+        classes: as `load_classifier` takes them.
 
     Returns:
         The site's version: a hash over all of its files, the bundle's among them.
 
     Raises:
-        ClassifierError: the bundle is missing or damaged.
-        SiteError: the bundle is not for TF.js, or `out` holds something else.
+        ClassifierError: the network is missing or damaged.
+        ExportError: the network is a bundle, and not one for TF.js.
+        SiteError: `out` holds something else.
 
     Example:
         >>> export_bundle("fast_mpoxnet_msid", "mpox-tfjs", "tfjs", "uint16")
         >>> build_site("mpox-tfjs", "site")
     """
-    bundle, out = Path(bundle), Path(out)
-    if not (bundle / METADATA_FILE).is_file() or not (bundle / "tfjs").is_dir():
-        raise SiteError(f"{bundle} is no bundle for TF.js. Make one with `mpox-keras export --format tfjs --out DIR`.")
-    metadata = read_metadata(bundle, ["tfjs/model.json", "MODEL_CARD.md"], ["format"])
+    out = Path(out)
     if out.exists() and any(out.iterdir() if out.is_dir() else [out]) and not (out / _MARK).is_file():
         raise SiteError(f"{out} exists and is no site. Give a new folder.")
     contents = {name: file.read_bytes() for name, file in _app_files(importlib.resources.files("mpox_keras.web") / "app")}
     policy = "; ".join(f"{name} {value}" for name, value in POLICY.items())
     contents["index.html"] = contents["index.html"].replace(b"{{POLICY}}", policy.encode())
-    kept = [name for name in metadata["sha256"] if name not in _NOT_SERVED]
-    contents |= {f"bundle/{name}": (bundle / name).read_bytes() for name in kept}
-    metadata = {**metadata, "sha256": {name: metadata["sha256"][name] for name in kept}}
-    contents[f"bundle/{METADATA_FILE}"] = (json.dumps(metadata, indent=2, allow_nan=False) + "\n").encode()
+    contents |= {f"bundle/{name}": content for name, content in _bundle_files(source, classes).items()}
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())}
     version = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
     # What the service worker does not keep: itself, and the list.
@@ -101,6 +100,22 @@ def build_site(bundle: str | os.PathLike, out: str | os.PathLike) -> str:
                 # Without the time, so that equal sites have equal bytes.
                 path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(content, 9, mtime=0))
     return version
+
+
+def _bundle_files(source, classes):
+    """Name -> content of the files of a bundle for TF.js that the page needs, with their own list of checksums."""
+    folder = Path(source)
+    with tempfile.TemporaryDirectory() as scratch:
+        if not (folder / METADATA_FILE).is_file() or read_metadata(folder)["format"] != "tfjs":
+            with silenced_stderr():
+                from mpox_keras.export.bundle import export_bundle
+            folder = Path(scratch) / "bundle"
+            export_bundle(source, folder, "tfjs", "uint16", classes=classes)
+        checksums = {name: value for name, value in read_checksums(folder).items() if name not in _NOT_SERVED}
+        return {
+            CHECKSUMS_FILE: format_checksums(checksums).encode(),
+            **{name: (folder / name).read_bytes() for name in checksums},
+        }
 
 
 def _app_files(folder: Traversable, prefix: str = ""):

@@ -1,10 +1,11 @@
+import gc
 import io
-import os
 import struct
 import warnings
 import zlib
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image, ImageCms, ImageFile
 
@@ -320,12 +321,20 @@ def test_size_limit_holds_without_pillow_s_own(monkeypatch):
 
 
 def test_no_file_stays_open(rgb, tmp_path):
-    path = tmp_path / "photo.png"
-    path.write_bytes(encode(Image.fromarray(rgb), "PNG"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ResourceWarning)
-        decode_photo(path)
-    os.remove(path)
+    """Neither while somebody still holds it, nor until Python clears it away, of which it warns."""
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    good.write_bytes(encode(Image.fromarray(rgb), "PNG"))
+    bad.write_bytes(good.read_bytes()[:60])
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", ResourceWarning)
+        decode_photo(good)
+        with pytest.raises(PhotoError) as kept:
+            decode_photo(bad)
+        still_open = [file.path for file in psutil.Process().open_files()]
+        del kept
+        gc.collect()
+    assert not [path for path in still_open if path.startswith(str(tmp_path))]
+    assert not [str(warning.message) for warning in said if str(tmp_path) in str(warning.message)]
 
 
 def test_resize_uses_every_pixel():

@@ -29,8 +29,21 @@ def test_labels_follow_the_folders(folder):
         ("Monkeypox/m2.jpg", "mpox", "Monkeypox/m2.jpg"),
         ("Normal/deeper/n1.png", "normal", "Normal/deeper/n1.png"),
     ]
-    assert photos[0].source.is_file()
-    assert class_of_folder("Monkey_Pox") == "mpox"
+    assert photos[0].encoded.is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("Monkey_Pox", "mpox"),
+        ("Healthy", "normal"),
+        *((name, "other_rash") for name in ("other_rash", "Other rash", "Others", "Non_Mpox", "non monkeypox")),
+        # A class of its own, of which networks know what it is.
+        ("Other", "other"),
+    ],
+)
+def test_what_folders_may_be_called(name, label):
+    assert class_of_folder(name) == label
 
 
 GROUPS = """file,group,fold,drop

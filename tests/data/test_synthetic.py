@@ -16,7 +16,7 @@ def test_folder_is_readable_grouped_and_repeatable(tmp_path):
     assert len({photo.group for photo in photos}) == 2 * len(CLASSES)
     assert {photo.metadata["source"] for photo in photos} == {"synthetic"}
     for photo in photos:
-        pixels = decode_photo(photo.source)
+        pixels = decode_photo(photo.encoded)
         assert pixels.shape == (224, 224, 3)
         assert pixels.std() > 3
         np.testing.assert_array_equal(pixels, decode_photo(tmp_path / "again" / photo.file))

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from mpox_keras.evaluation.external import evaluate_mpox_against_other_rashes, mpox_score
+from mpox_keras.evaluation.external import evaluate_mpox_against_other_rashes
+from mpox_keras.evaluation.metrics import mpox_score
 
 CLASSES = ["mpox", "chickenpox", "measles", "normal"]
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from mpox_keras.evaluation.metrics import NOT_RECORDED, calibration_bins, evaluate_predictions, wilson_interval
+from mpox_keras.evaluation.calibration import calibration_bins
+from mpox_keras.evaluation.intervals import wilson_interval
+from mpox_keras.evaluation.metrics import NOT_RECORDED, evaluate_predictions
 
 CLASSES = ["mpox", "chickenpox", "measles", "normal"]
 

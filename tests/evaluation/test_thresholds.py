@@ -4,14 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from mpox_keras.evaluation.thresholds import (
-    choose_thresholds,
-    coverage_curve,
-    coverage_threshold,
-    fit_temperature,
-    recall_threshold,
-    scale,
-)
+from mpox_keras.evaluation.calibration import fit_temperature, scale
+from mpox_keras.evaluation.thresholds import choose_thresholds, coverage_curve, coverage_threshold, recall_threshold
 
 CLASSES = ["mpox", "chickenpox", "measles", "normal"]
 
@@ -46,36 +40,36 @@ def test_thresholds_reach_what_they_are_chosen_for_and_no_more():
     assert (score >= coverage_threshold(score, 0.9)).mean() == pytest.approx(0.9)
 
 
-def test_limits_of_an_overconfident_network():
+def test_thresholds_of_an_overconfident_network():
     labels, probabilities = drawn(4000, 3.0)
     ood_score = np.random.default_rng(1).random(4000)
-    limits = choose_thresholds(labels, probabilities, CLASSES, np.arange(4000) % 5, ood_score)
-    assert (ood_score > limits["out_of_distribution"]["threshold"]).mean() == pytest.approx(0.1)
-    assert limits["out_of_distribution"]["refused"] == pytest.approx(0.1, abs=0.01)
-    assert limits["temperature"] == pytest.approx(3, rel=0.1)
-    assert limits["expected_calibration_error_after"] < 0.03 < limits["expected_calibration_error_before"]
-    calibrated = scale(probabilities, limits["temperature"])
-    assert (calibrated[labels == 0, 0] >= limits["operating_point"]["threshold"]).mean() >= 0.96
-    assert limits["operating_point"]["recall"] == pytest.approx(0.96, abs=0.02)
-    assert limits["abstention"]["coverage"] == pytest.approx(0.9, abs=0.02)
-    assert limits["abstention"]["accuracy"] > (calibrated.argmax(1) == labels).mean()
+    thresholds = choose_thresholds(labels, probabilities, CLASSES, np.arange(4000) % 5, ood_score)
+    assert (ood_score > thresholds["out_of_distribution"]["threshold"]).mean() == pytest.approx(0.1)
+    assert thresholds["out_of_distribution"]["refused"] == pytest.approx(0.1, abs=0.01)
+    assert thresholds["temperature"] == pytest.approx(3, rel=0.1)
+    assert thresholds["expected_calibration_error_after"] < 0.03 < thresholds["expected_calibration_error_before"]
+    calibrated = scale(probabilities, thresholds["temperature"])
+    assert (calibrated[labels == 0, 0] >= thresholds["operating_point"]["threshold"]).mean() >= 0.96
+    assert thresholds["operating_point"]["recall"] == pytest.approx(0.96, abs=0.02)
+    assert thresholds["abstention"]["coverage"] == pytest.approx(0.9, abs=0.02)
+    assert thresholds["abstention"]["accuracy"] > (calibrated.argmax(1) == labels).mean()
 
 
 def test_photos_that_are_surely_of_skin_are_never_refused():
     labels, probabilities = drawn(400, 3.0)
     ood_score = np.linspace(0, 0.04, 400)
-    limits = choose_thresholds(labels, probabilities, CLASSES, np.arange(400) % 5, ood_score)
-    assert limits["out_of_distribution"]["threshold"] == 0.05
-    assert limits["out_of_distribution"]["refused"] == 0
+    thresholds = choose_thresholds(labels, probabilities, CLASSES, np.arange(400) % 5, ood_score)
+    assert thresholds["out_of_distribution"]["threshold"] == 0.05
+    assert thresholds["out_of_distribution"]["refused"] == 0
 
 
-def test_a_fold_is_judged_by_what_the_other_folds_chose():
+def test_a_fold_is_measured_by_what_the_other_folds_chose():
     """Fold 1 scores its mpox lower than fold 0 does; a threshold chosen on all photos would reach the recall, ours must not."""
     labels = np.repeat([0, 1, 0, 1], 50)
     mpox = np.repeat([0.9, 0.1, 0.6, 0.1], 50)
     probabilities = np.stack([mpox, 1 - mpox], axis=1)
-    limits = choose_thresholds(labels, probabilities, CLASSES[:2], np.repeat([0, 1], 100), np.ones(200))
-    assert limits["operating_point"]["recall"] == 0.5
+    thresholds = choose_thresholds(labels, probabilities, CLASSES[:2], np.repeat([0, 1], 100), np.ones(200))
+    assert thresholds["operating_point"]["recall"] == 0.5
 
 
 def test_the_curve_rises_where_the_score_knows_what_is_wrong():

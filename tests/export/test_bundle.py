@@ -13,9 +13,8 @@ from mpox_keras.data.folder import read_folder
 from mpox_keras.export import bundle as exporter
 from mpox_keras.export.bundle import ExportError, export_bundle, stratified_sample
 from mpox_keras.export.parity import compare, verify_bundle
-from mpox_keras.inference.bundle import RUNTIMES, load_bundle
 from mpox_keras.inference.classifier import load_classifier
-from mpox_keras.inference.metadata import ClassifierError, file_sha256, write_metadata
+from mpox_keras.inference.metadata import MODEL_PLACES, ClassifierError, read_checksums, write_checksums, write_metadata
 from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 
 PRESET = "fast_mpoxnet_msid"
@@ -28,7 +27,7 @@ def call(*arguments):
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundles") / "tflite"
-    result = call("export", "--preset", PRESET, "--format", "tflite", "--out", folder)
+    result = call("export", "--model", PRESET, "--format", "tflite", "--out", folder)
     assert result.exit_code == 0, result.output
     return folder
 
@@ -40,19 +39,20 @@ def run(tmp_path):
     folder.mkdir()
     FastMpoxNet(input_shape=(32, 32, 3)).save(folder / "model.keras")
     metadata = {"classes": list("mcsn"), "image_size": 32, "temperature": 1.0, "thresholds": None, "environment": {"a": "b"}}
-    write_metadata(folder, metadata, ["model.keras"])
+    write_metadata(folder, metadata)
     return folder
 
 
 def test_a_bundle_says_all_that_is_needed(bundle, classifier):
     names = {path.name for path in bundle.iterdir()}
-    assert names == {"model.tflite", "labels.txt", "metadata.json", "MODEL_CARD.md", "example.py"}
+    assert names == {"model.tflite", "labels.txt", "metadata.json", "SHA256SUMS", "MODEL_CARD.md", "example.py"}
     assert tuple((bundle / "labels.txt").read_text().split()) == classifier.classes
     metadata = json.loads((bundle / "metadata.json").read_text())
     for key in ("temperature", "thresholds", "image_size", "value_range", "training_data", "out_of_fold", "licence"):
         assert metadata[key] == classifier.metadata[key]
-    assert metadata["made_from"]["sha256"] == classifier.metadata["sha256"]["model.keras"]
-    assert metadata["sha256"] == {name: file_sha256(bundle / name) for name in sorted(names - {"metadata.json"})}
+    assert metadata["made_from"]["sha256"] == classifier.checksums["model.keras"]
+    assert list(read_checksums(bundle)) == sorted(names - {"SHA256SUMS"})
+    assert (metadata["format_version"], metadata["format"]) == (2, "tflite")
     card = (bundle / "MODEL_CARD.md").read_text()
     assert "not a diagnosis" in card
     assert "Monkeypox Skin Images Dataset" in card
@@ -62,7 +62,7 @@ def test_a_bundle_says_all_that_is_needed(bundle, classifier):
 @pytest.mark.parametrize("format", ["keras", "saved_model"])
 def test_other_formats_answer_alike(tmp_path, folder_of_photos, classifier, format):
     export_bundle(PRESET, tmp_path / "bundle", format)
-    figures = verify_bundle(tmp_path / "bundle", read_folder(folder_of_photos, classifier.classes))
+    figures = verify_bundle(load_classifier(tmp_path / "bundle"), read_folder(folder_of_photos, classifier.classes))
     assert figures["largest_difference"] < 1e-5
     assert figures["top_class_agreement"] == figures["answer_agreement"] == figures["alarm_agreement"] == 1
     photo = next(folder_of_photos.rglob("*.png"))
@@ -82,7 +82,7 @@ def test_the_example_of_tflite_answers_alike(bundle, folder_of_photos, classifie
 
 
 def test_predict_with_a_bundle_prints_the_same_table(bundle, folder_of_photos):
-    with_bundle = call("predict", folder_of_photos / "mpox", "--bundle", bundle)
+    with_bundle = call("predict", folder_of_photos / "mpox", "--model", bundle)
     with_preset = call("predict", folder_of_photos / "mpox", "--model", PRESET)
     assert with_bundle.exit_code == 0, with_bundle.output
     assert with_bundle.stdout == with_preset.stdout
@@ -91,7 +91,7 @@ def test_predict_with_a_bundle_prints_the_same_table(bundle, folder_of_photos):
 def test_predict_with_a_tflite_bundle_imports_neither_tensorflow_nor_anything_else_heavy(bundle, folder_of_photos):
     script = (
         "import sys; from mpox_keras.cli import main; "
-        f"main(['predict', {str(folder_of_photos / 'mpox')!r}, '--bundle', {str(bundle)!r}], standalone_mode=False); "
+        f"main(['predict', {str(folder_of_photos / 'mpox')!r}, '--model', {str(bundle)!r}], standalone_mode=False); "
         "print(sorted({'tensorflow', 'keras', 'scipy', 'sklearn', 'matplotlib', 'pydantic', 'yaml'}.intersection(sys.modules)))"
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -103,7 +103,7 @@ def test_without_tensorflow_other_bundles_say_what_is_missing(run, tmp_path, fol
     export_bundle(run, tmp_path / "bundle", "keras")
     script = (
         "import sys; from mpox_keras.cli import main; sys.modules['keras'] = None; "
-        f"main(['predict', {str(folder_of_photos / 'mpox')!r}, '--bundle', {str(tmp_path / 'bundle')!r}])"
+        f"main(['predict', {str(folder_of_photos / 'mpox')!r}, '--model', {str(tmp_path / 'bundle')!r}])"
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert answer.returncode == 2
@@ -144,26 +144,28 @@ def damage_model(folder):
     (folder / "model.tflite").write_bytes(content)
 
 
-def change_metadata(**changes):
-    def change(folder):
-        metadata = json.loads((folder / "metadata.json").read_text())
-        (folder / "metadata.json").write_text(json.dumps(metadata | changes))
+def change_threshold(folder):
+    text = (folder / "metadata.json").read_text()
+    (folder / "metadata.json").write_text(text.replace('"mpox": 0.0', '"mpox": 0.9'))
 
-    return change
+
+def rename_model(folder):
+    (folder / "model.tflite").rename(folder / "other.tflite")
+    write_checksums(folder)
 
 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (damage_model, "model.tflite is not the file that .* describes: its SHA-256 differs"),
+        (damage_model, "model.tflite is not the file that SHA256SUMS lists: its SHA-256 differs"),
+        (change_threshold, r"metadata\.json is not the file that SHA256SUMS lists: its SHA-256 differs"),
         (lambda folder: (folder / "model.tflite").write_bytes(b"TFL3"), "SHA-256 differs"),
         (lambda folder: (folder / "labels.txt").write_text("measles\nmpox\n"), "labels.txt .* SHA-256 differs"),
         (lambda folder: (folder / "model.tflite").unlink(), "model.tflite' is missing"),
         (lambda folder: (folder / "metadata.json").write_text('{"classes": '), "damaged"),
-        (lambda folder: (folder / "metadata.json").unlink(), "is no bundle"),
-        (change_metadata(format="onnx"), "format 'onnx'; expected one of tflite"),
-        (change_metadata(sha256={}), "lacks the SHA-256 of labels.txt"),
-        (change_metadata(sha256={"../secret": "0", "labels.txt": "0"}), "'../secret', which is not in the folder"),
+        (lambda folder: (folder / "metadata.json").unlink(), "neither a preset"),
+        (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS' is missing"),
+        (rename_model, r"model\.tflite is not listed in SHA256SUMS"),
     ],
 )
 def test_damaged_tampered_and_foreign_bundles_are_refused(bundle, tmp_path, damage, message):
@@ -173,18 +175,39 @@ def test_damaged_tampered_and_foreign_bundles_are_refused(bundle, tmp_path, dama
     shutil.copytree(bundle, copy)
     damage(copy)
     with pytest.raises(ClassifierError, match=message):
-        load_bundle(copy)
-    result = call("predict", "photo.png", "--bundle", copy)
+        load_classifier(copy)
+    (tmp_path / "photo.png").write_bytes(b"")
+    result = call("predict", tmp_path / "photo.png", "--model", copy)
     assert result.exit_code == 2
-    assert "Traceback" not in result.output
+    assert result.output.startswith("error: ")
 
 
-def test_a_network_of_a_script_is_no_bundle(run):
-    with pytest.raises(ClassifierError, match=r"lacks .*format"):
-        load_bundle(run)
+def test_what_was_not_exported_is_not_verified(run, folder_of_photos):
+    photos = read_folder(folder_of_photos)
+    with pytest.raises(ClassifierError, match="is no bundle"):
+        verify_bundle(load_classifier(run), photos)
+
+
+def test_a_bundle_is_not_exported_again(bundle, tmp_path):
+    with pytest.raises(ExportError, match="is exported already, as tflite"):
+        export_bundle(bundle, tmp_path / "again", "keras")
+
+
+def test_a_network_that_is_loaded_is_exported_as_it_is(run, tmp_path):
+    classifier = load_classifier(run)
+    export_bundle(classifier, tmp_path / "bundle", "keras")
+    assert load_classifier(tmp_path / "bundle").metadata["made_from"] == {
+        "source": str(run),
+        "sha256": classifier.checksums["model.keras"],
+    }
 
 
 def test_a_bundle_of_another_network_is_not_verified(bundle, run, folder_of_photos):
+    result = call("verify", bundle, "--data", folder_of_photos, "--model", run)
+    assert result.exit_code == 2
+    assert "has the classes m, c, s, n, not mpox" in result.output
+    metadata = json.loads((run / "metadata.json").read_text()) | {"classes": ["mpox", "chickenpox", "measles", "normal"]}
+    write_metadata(run, metadata)
     result = call("verify", bundle, "--data", folder_of_photos, "--model", run)
     assert result.exit_code == 2
     assert "made from another network" in result.output
@@ -215,14 +238,14 @@ def test_an_export_that_fails_leaves_what_was_there(run, tmp_path, monkeypatch):
     def fail(*arguments):
         raise OSError(28, "No space left on device", "model.tflite")
 
-    monkeypatch.setitem(exporter._WRITERS, "tflite", fail)
+    monkeypatch.setattr(exporter, "_write_model", fail)
     with pytest.raises(OSError, match="No space"):
         export_bundle(run, folder, "tflite")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "network"]
     monkeypatch.undo()
     export_bundle(run, folder, "tflite")
-    assert load_bundle(folder).metadata["format"] == "tflite"
+    assert load_classifier(folder).metadata["format"] == "tflite"
     assert not (folder / "model.keras").exists()
 
 
@@ -231,7 +254,7 @@ def test_few_photos_for_calibration_are_remarked_upon(tmp_path, folder_of_photos
     result = call("export", *options)
     assert result.exit_code == 0, result.output
     assert "only 24 photos for calibration" in result.output
-    assert load_bundle(tmp_path / "bundle").metadata["calibration_photos"] == 24
+    assert load_classifier(tmp_path / "bundle").metadata["calibration_photos"] == 24
 
 
 def test_other_folders_are_not_overwritten(run, tmp_path):
@@ -247,10 +270,10 @@ def test_other_folders_are_not_overwritten(run, tmp_path):
     assert (run / "model.keras").read_bytes() == before
 
 
-def test_a_network_without_thresholds_or_unfamiliarity_always_answers(run, tmp_path):
-    for format in RUNTIMES:
+def test_a_network_without_thresholds_or_ood_score_always_answers(run, tmp_path):
+    for format in MODEL_PLACES:
         export_bundle(run, tmp_path / format, format)
-        bundle = load_bundle(tmp_path / format)
+        bundle = load_classifier(tmp_path / format)
         assert "environment" not in bundle.metadata
         pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype="uint8")
         found, expected = bundle.predict_pixels(pixels), load_classifier(run).predict_pixels(pixels)
@@ -259,7 +282,7 @@ def test_a_network_without_thresholds_or_unfamiliarity_always_answers(run, tmp_p
         assert "not recorded" in (tmp_path / format / "MODEL_CARD.md").read_text()
 
 
-def test_photos_for_calibration_are_drawn_evenly(folder_of_photos, classifier):
+def test_photos_for_calibration_are_a_stratified_sample(folder_of_photos, classifier):
     photos = read_folder(folder_of_photos, classifier.classes)
     photos = [photo for photo in photos if photo.label != "measles" or photo.file.endswith("000_0.png")]
     chosen = stratified_sample(photos, 9)

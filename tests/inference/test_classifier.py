@@ -2,6 +2,9 @@
 
 import io
 import json
+import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +21,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("classifier")
     FastMpoxNet(classes=3, input_shape=(32, 32, 3)).save(folder / "model.keras")
     metadata = {"classes": ["a", "b", "c"], "image_size": 32, "temperature": 2.0, "thresholds": None}
-    write_metadata(folder, metadata, ["model.keras"])
+    write_metadata(folder, metadata)
     return folder
 
 
@@ -78,15 +81,15 @@ def test_photos_are_read_only_a_few_ahead(folder, photos):
         ([0.9, 0.05, 0.05], 2.5, "not sure", "out_of_distribution", True),
     ],
 )
-def test_an_answer_is_given_within_the_limits_only(probabilities, ood_score, answer, abstention_reason, suspected):
+def test_an_answer_is_given_within_the_thresholds_only(probabilities, ood_score, answer, abstention_reason, suspected):
     metadata = {
         "classes": ["mpox", "measles", "normal"],
         "image_size": 32,
         "temperature": 1.0,
         "thresholds": {"mpox": 0.2, "confidence": 0.5, "ood_score": 2.0},
     }
-    classifier = Classifier(FastMpoxNet(classes=3, input_shape=(32, 32, 3)), metadata)
-    prediction = classifier.decide("arm.jpg", np.array(probabilities), ood_score)
+    outputs = {"probabilities": np.array([probabilities]), "ood_score": np.array([[ood_score]])}
+    (prediction,) = Classifier(metadata, lambda pixels: outputs).decide_batch(outputs, ["arm.jpg"])
     assert (prediction.answer, prediction.abstention_reason, prediction.mpox_suspected) == (
         answer,
         abstention_reason,
@@ -94,7 +97,7 @@ def test_an_answer_is_given_within_the_limits_only(probabilities, ood_score, ans
     )
 
 
-def test_without_limits_there_is_always_an_answer(folder, photos):
+def test_without_thresholds_there_is_always_an_answer(folder, photos):
     for prediction in load_classifier(folder).predict(photos):
         assert prediction.answer == prediction.label
         assert prediction.mpox_suspected is None
@@ -114,31 +117,104 @@ def test_the_preset_gives_no_answer_to_pictures_of_no_skin():
     assert predictions[2].abstention_reason == "out_of_distribution"
 
 
-def test_damaged_and_foreign_folders_are_refused(folder, tmp_path):
-    import shutil
+def change_metadata(**changes):
+    """Metadata as whoever made the folder could have written it, with the right checksums."""
 
+    def change(folder):
+        metadata = json.loads((folder / "metadata.json").read_text()) | changes
+        write_metadata(folder, {key: value for key, value in metadata.items() if value is not ...})
+
+    return change
+
+
+def append(name, text):
+    return lambda folder: (folder / name).write_text((folder / name).read_text() + text)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "model.keras").write_bytes(b"other"), r"model\.keras is not the file .* SHA-256 differs"),
+        (lambda folder: (folder / "model.keras").unlink(), r"model\.keras' is missing"),
+        (lambda folder: (folder / "metadata.json").write_text("{"), "damaged"),
+        (append("metadata.json", " "), r"metadata\.json is not the file .* SHA-256 differs"),
+        (lambda folder: (folder / "metadata.json").write_text('{"sha256": {}}'), "format_version 'None'; .* reads 2. Make"),
+        (change_metadata(format_version=1), "format_version '1'"),
+        (change_metadata(format_version=3), "install the release that made it"),
+        (change_metadata(classes=...), "lacks classes"),
+        (change_metadata(format="onnx"), "'onnx' for format; expected one of keras, tflite"),
+        (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS' is missing"),
+        (append("SHA256SUMS", "nonsense\n"), "SHA256SUMS is damaged"),
+        (lambda folder: (folder / "SHA256SUMS").write_text(""), r"does not list metadata\.json"),
+        (change_metadata(thresholds={"mpox": 0.1, "confidence": 0.5, "ood_score": 0.5}), "no class of this name"),
+        (
+            change_metadata(classes=["mpox", "b", "c"], thresholds={"mpox": 0.1, "confidence": 0.5, "ood_score": 0.5}),
+            "no output ood_score",
+        ),
+        (change_metadata(classes=["a", "b"]), r"no network for 2 classes .* gives \(3,\)"),
+        (change_metadata(image_size=64), r"photos of 64 pixels: it takes \(32, 32, 3\)"),
+    ],
+)
+def test_damaged_and_foreign_folders_are_refused(folder, tmp_path, damage, message):
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    damage(copy)
+    with pytest.raises(ClassifierError, match=message):
+        load_classifier(copy)
+
+
+def test_what_is_no_network_is_refused(tmp_path):
     with pytest.raises(ClassifierError, match="neither a preset"):
         load_classifier(tmp_path)
-    for name, damage, message in (
-        ("tampered", lambda copy: (copy / "model.keras").write_bytes(b"other"), "SHA-256 differs"),
-        ("no json", lambda copy: (copy / "metadata.json").write_text("{"), "damaged"),
-        (
-            "no classes",
-            lambda copy: write_metadata(copy, {"image_size": 32, "temperature": 1.0, "thresholds": None}, ["model.keras"]),
-            "lacks classes",
-        ),
-        ("empty", lambda copy: (copy / "metadata.json").write_text("{}"), "lacks classes, image_size, sha256"),
-        (
-            "no hash",
-            lambda copy: write_metadata(copy, json.loads((copy / "metadata.json").read_text()), []),
-            "lacks the SHA-256 of model.keras",
-        ),
-    ):
-        copy = tmp_path / name
-        shutil.copytree(folder, copy)
-        damage(copy)
-        with pytest.raises(ClassifierError, match=message):
-            load_classifier(copy)
+
+
+def test_a_network_of_its_own_file_needs_the_names_of_its_classes(folder, photos, tmp_path):
+    alone = Path(shutil.copy(folder / "model.keras", tmp_path / "mine.keras"))
+    with pytest.raises(ClassifierError, match=r"mine\.keras has no metadata\.json .*--classes a,b,c"):
+        load_classifier(alone)
+    with pytest.raises(ClassifierError, match="no network for 2 classes"):
+        load_classifier(alone, ["a", "b"])
+    classifier = load_classifier(alone, ["x", "y", "z"])
+    assert (classifier.classes, classifier.image_size, classifier.metadata["thresholds"]) == (("x", "y", "z"), 32, None)
+    # At a temperature of 1, not of 2.
+    logits = classifier.trained.predict(np.stack([np.asarray(Image.open(path)) for path in photos]), verbose=0)["diagnosis"]
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    found = [list(prediction.probabilities.values()) for prediction in classifier.predict(photos)]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_the_model_of_a_folder_is_loaded_with_its_metadata(folder):
+    classifier = load_classifier(folder / "model.keras")
+    assert (classifier.classes, classifier.metadata["temperature"]) == (("a", "b", "c"), 2.0)
+    with pytest.raises(ClassifierError, match="has the classes a, b, c, not a, b"):
+        load_classifier(folder, ["a", "b"])
+
+
+def test_a_deployed_network_answers_as_the_trained_one(folder, photos, tmp_path):
+    trained = load_classifier(folder)
+    deploy(trained.trained, class_activation_map=True, temperature=2.0).save(tmp_path / "deployed.keras")
+    deployed = load_classifier(tmp_path / "deployed.keras", ["a", "b", "c"])
+    assert deployed.trained is None
+    for one, other in zip(trained.predict(photos), deployed.predict(photos), strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-6)
+
+
+def test_a_keras_model_of_another_kind_is_refused(tmp_path):
+    import keras
+
+    inputs = keras.Input((8, 8, 3))
+    keras.Model(inputs, keras.layers.GlobalAveragePooling2D(name="pooled")(inputs)).save(tmp_path / "other.keras")
+    with pytest.raises(ClassifierError, match="has the outputs pooled; expected diagnosis or probabilities"):
+        load_classifier(tmp_path / "other.keras", ["a", "b", "c"])
+
+
+def test_checksums_are_what_sha256sum_checks(folder):
+    if not shutil.which("sha256sum"):
+        pytest.skip("needs sha256sum")
+    assert subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=folder, capture_output=True).returncode == 0
+    assert [line.split("  ")[1] for line in (folder / "SHA256SUMS").read_text().splitlines()] == [
+        "metadata.json",
+        "model.keras",
+    ]
 
 
 def test_every_preset_loads_and_says_where_it_comes_from():

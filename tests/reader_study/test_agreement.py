@@ -1,14 +1,17 @@
 """Agreement of reviewers: published examples, and tables that can't be compared."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from sklearn.metrics import cohen_kappa_score, confusion_matrix
+from sklearn.metrics import cohen_kappa_score
 
 from mpox_keras.cli import main
-from mpox_keras.reader_study.agreement import ReviewError, _cohen_kappa, fleiss_kappa, measure_agreement, read_reviews
+from mpox_keras.reader_study.agreement import cohen_kappa, fleiss_kappa, measure_agreement
+from mpox_keras.reader_study.reviews import ReviewError, read_reviews
 
 HEADER = "reviewer,photo,sha256,diagnosis,map,comment,seconds,answer,method,explained"
 
@@ -53,7 +56,7 @@ def test_two_reviewers(two):
     low, high = pair["cohen_kappa_interval"]
     assert low == pytest.approx(0.4 - 0.25, abs=0.04)
     assert high == pytest.approx(0.4 + 0.25, abs=0.04)
-    # Of two raters, with 55 and 45 of 100 verdicts: (0.7 - 0.505) / (1 - 0.505).
+    # Of two raters, with 55 and 45 of 100 ratings: (0.7 - 0.505) / (1 - 0.505).
     assert diagnosis["fleiss_kappa"] == pytest.approx(0.195 / 0.495)
     assert diagnosis["fleiss_kappa_interval"][0] < diagnosis["fleiss_kappa"] < diagnosis["fleiss_kappa_interval"][1]
     assert results["map"]["all_agree"] == 1
@@ -64,12 +67,13 @@ def test_two_reviewers(two):
     assert (network["CD"]["photos"], network["CD"]["agreement"]) == (40, 0.5)
 
 
-def test_the_kappa_of_the_bootstrap_is_that_of_scikit_learn():
-    first, second = np.random.default_rng(0).integers(0, 4, (2, 60))
-    assert _cohen_kappa(confusion_matrix(first, second)) == pytest.approx(cohen_kappa_score(first, second))
+def test_cohens_kappa_is_that_of_scikit_learn():
+    ratings = np.random.default_rng(0).integers(0, 4, (60, 2))
+    assert cohen_kappa(ratings) == pytest.approx(cohen_kappa_score(*ratings.T))
+    assert cohen_kappa(np.array([[1, 1], [1, 1]])) is None
 
 
-def test_photos_that_not_all_judged_count_for_their_pairs(two, tmp_path):
+def test_photos_that_not_all_rated_count_for_their_pairs(two, tmp_path):
     third = write(tmp_path / "ef.csv", row("EF", 0, "mpox", ""), row("EF", 1, "normal", ""), row("EF", 99, "mpox"))
     results = measure_agreement(read_reviews([*two, third]))
     assert results["diagnosis"]["photos"] == 2
@@ -80,8 +84,8 @@ def test_photos_that_not_all_judged_count_for_their_pairs(two, tmp_path):
 
 def test_a_later_table_of_the_same_reviewer_completes_the_first(tmp_path):
     first = write(tmp_path / "early.csv", row("AB", 0, "mpox", ""))
-    verdicts = read_reviews([first, write(tmp_path / "late.csv", row("AB", 0, "mpox", "partly"))])
-    assert verdicts["AB"]["sha0"]["map"] == "partly"
+    reviews = read_reviews([first, write(tmp_path / "late.csv", row("AB", 0, "mpox", "partly"))])
+    assert reviews["AB"]["sha0"]["map"] == "partly"
 
 
 @pytest.mark.parametrize(
@@ -93,8 +97,11 @@ def test_a_later_table_of_the_same_reviewer_completes_the_first(tmp_path):
             [(row("AB", 0, "mpox"),), (row("AB", 0, "normal"),)],
             r"1\.csv, line 2: AB gave photo0\.jpg the diagnosis 'normal'",
         ),
-        ([(row("AB", 0, "mpox"),), (row("CD", 0, "mpox").replace("sha0", "sha9"),)], r"photo0\.jpg is another one"),
-        ([(row("AB", 0, "mpox", "everywhere"),)], "map verdict 'everywhere'; expected one of on the lesion"),
+        (
+            [(row("AB", 0, "mpox"),), (row("CD", 0, "mpox").replace("sha0", "sha9"),)],
+            r"photo0\.jpg is not the photo of that name",
+        ),
+        ([(row("AB", 0, "mpox", "everywhere"),)], "rates the map as 'everywhere'; expected one of on the lesion"),
         ([(row("", 0, "mpox"),)], r"0\.csv, line 2 has no reviewer"),
     ],
 )
@@ -112,6 +119,13 @@ def test_other_files_are_told(tmp_path):
     (tmp_path / "c.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ReviewError, match=r"c\.csv is no CSV table in UTF-8"):
         read_reviews([tmp_path / "c.csv"])
+
+
+def test_the_figures_need_neither_tensorflow_nor_scipy():
+    """Or the command would keep reviewers waiting for seconds."""
+    script = "import sys, mpox_keras.cli, mpox_keras.reader_study.agreement; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"tensorflow", "keras", "sklearn", "scipy", "matplotlib"} & set(loaded)
 
 
 def test_the_command_prints_figures(two, tmp_path):

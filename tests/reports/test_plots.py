@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from mpox_keras.evaluation.metrics import evaluate_predictions
-from mpox_keras.reports.plots import inline_svg, plot_confusion_matrix, plot_reliability, plot_roc_curves
+from mpox_keras.reports.plots import inline_svg, plot_confusion_matrix, plot_reliability, plot_roc_curves, save_plot
 
 LABELS = np.array([0, 0, 0, 1, 1])
 PROBABILITIES = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4], [0.1, 0.9]])
@@ -23,7 +23,9 @@ def test_confusion_matrix_shows_counts_and_shares():
     figure = plot_confusion_matrix(results)
     cells = [text.get_text() for text in figure.axes[0].texts]
     assert cells == ["2\n67%", "1\n33%", "1\n50%", "1\n50%"]
-    assert {"<b>$x^2$</b>", "--> & normal"} <= set(texts(inline_svg(figure, "Confusion")))
+    svg = inline_svg(figure, 'Confusion of "<b>"')
+    assert {"<b>$x^2$</b>", "--> & normal"} <= set(texts(svg))
+    assert ElementTree.fromstring(svg).get("aria-label") == 'Confusion of "<b>"'
 
 
 def test_roc_curve_passes_through_hand_computed_points():
@@ -49,7 +51,7 @@ def test_reliability_points_and_photo_counts():
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_saved_in_the_format_of_the_name(tmp_path, suffix):
     path = tmp_path / f"plot.{suffix}"
-    plot_reliability(LABELS, PROBABILITIES, path)
+    save_plot(plot_reliability(LABELS, PROBABILITIES), path)
     if suffix == "png":
         with Image.open(path) as image:
             assert image.format == "PNG"
@@ -60,5 +62,5 @@ def test_saved_in_the_format_of_the_name(tmp_path, suffix):
 
 def test_other_formats_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"must end in .svg or .png"):
-        plot_reliability(LABELS, PROBABILITIES, tmp_path / "plot.jpg")
+        save_plot(plot_reliability(LABELS, PROBABILITIES), tmp_path / "plot.jpg")
     assert not list(tmp_path.iterdir())

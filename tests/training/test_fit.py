@@ -11,18 +11,19 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
 
 from mpox_keras.config import load_config, parse_config
-from mpox_keras.data.folder import CLASSES, read_folder
-from mpox_keras.data.sources import read_ungrouped_photos
+from mpox_keras.data.folder import read_folder
+from mpox_keras.data.loading import PhotoArrays, load_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
 from mpox_keras.inference.classifier import load_classifier
-from mpox_keras.models.fast_mpoxnet import deploy
+from mpox_keras.models.build import build_model
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet, deploy
 from mpox_keras.models.pretrained import UNIT_RANGE, PretrainedBackbone, PretrainedWeightsError
 from mpox_keras.training.crossval import cross_validate
-from mpox_keras.training.fit import build_model, class_weights, compile_model, fit_photos, train
+from mpox_keras.training.fit import balanced_weights, compile_model, fit_photos, train
 from mpox_keras.training.runs import RunError, open_run
+from mpox_keras.utils.files import FolderInUseError, locked
 
 TINY = {
     "model": {"weights": None, "image_size": 32},
@@ -41,20 +42,28 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def arrays():
     random = np.random.default_rng(0)
-    return random.integers(0, 256, (16, 32, 32, 3), dtype="uint8"), np.arange(16) % 4
+    return PhotoArrays(random.integers(0, 256, (16, 32, 32, 3), dtype="uint8"), np.arange(16) % 4)
+
+
+def plain(config, classes, image_size=None):
+    """Fast-MpoxNet without auxiliary heads."""
+    size = image_size or config.image_size
+    return FastMpoxNet(classes, input_shape=(size, size, 3), dropout=config.dropout, auxiliary_heads=False)
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(arrays, tmp_path_factory):
     folder = tmp_path_factory.mktemp("uninterrupted")
-    return train(parse_config(TINY), *arrays, folder, validation=arrays), folder
+    return train(parse_config(TINY), arrays, folder, validation=arrays), folder
 
 
-@pytest.mark.parametrize("overrides", [["model.auxiliary_heads=false"], ["model.network=MobileNetV3Small", "model.width=0.5"]])
-def test_a_network_with_one_head_trains_too(arrays, tmp_path, capsys, overrides):
+@pytest.mark.parametrize(
+    ("overrides", "build"), [([], plain), (["model.network=MobileNetV3Small", "model.width=0.5"], build_model)]
+)
+def test_a_network_with_one_head_trains_too(arrays, tmp_path, capsys, overrides, build):
     config = parse_config(TINY, [*overrides, "training.epochs=1"])
-    model = train(config, *arrays, tmp_path, validation=arrays)
-    assert list(model.output_names) == ["diagnosis"]
+    model = train(config, arrays, tmp_path, validation=arrays, build=build)
+    assert list(model.output_names) == ["diagnosis", "ood_score"]
     assert "validation accuracy" in capsys.readouterr().err
 
 
@@ -74,9 +83,9 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(arrays, uninterrupted, tmp
     monkeypatch.setattr(callbacks.Checkpoint, "on_epoch_end", save_and_stop)
     for _ in range(3):  # the last one after the last epoch, before the network is saved
         with pytest.raises(StopAfter):
-            train(parse_config(TINY), *arrays, tmp_path, validation=arrays)
+            train(parse_config(TINY), arrays, tmp_path, validation=arrays)
     monkeypatch.undo()
-    resumed = train(parse_config(TINY), *arrays, tmp_path, validation=arrays)
+    resumed = train(parse_config(TINY), arrays, tmp_path, validation=arrays)
 
     model, folder = uninterrupted
     for expected, found in zip(model.weights, resumed.weights, strict=True):
@@ -93,9 +102,8 @@ def test_stages_begin_to_learn_one_after_another_and_a_resumed_run_keeps_to_it(a
     from mpox_keras.training import callbacks
 
     # At 32 pixels the last stage has maps of one pixel, and belongs to the one before it.
-    overrides = ["training.unfreezing=[1, 2]", "training.stage_decay=0.5", "model.auxiliary_heads=false"]
-    config = parse_config(TINY, ["model.image_size=64", *overrides])
-    arrays = arrays[0].repeat(2, axis=1).repeat(2, axis=2), arrays[1]
+    config = parse_config(TINY, ["model.image_size=64", "training.unfreezing=[1, 2]"])
+    arrays = PhotoArrays(arrays.pixels.repeat(2, axis=1).repeat(2, axis=2), arrays.labels)
     save, states = callbacks.Checkpoint.on_epoch_end, []
 
     def save_and_stop(self, epoch, logs=None):
@@ -107,10 +115,10 @@ def test_stages_begin_to_learn_one_after_another_and_a_resumed_run_keeps_to_it(a
     monkeypatch.setattr(callbacks.Checkpoint, "on_epoch_end", save_and_stop)
     for _ in range(3):
         with pytest.raises(StopAfter):
-            train(config, *arrays, tmp_path)
+            train(config, arrays, tmp_path, build=plain)
 
     keras.utils.set_random_seed(config.seed)
-    model = build_model(config)
+    model = plain(config.model, 4)
     stages = [[w.numpy() for layer in stage for w in layer.weights] for stage in backbone_stages(model)]
     states.insert(0, [*stages, model.get_layer("diagnosis").get_weights()])
     moved = [
@@ -122,12 +130,13 @@ def test_stages_begin_to_learn_one_after_another_and_a_resumed_run_keeps_to_it(a
 
 
 def test_a_backbone_that_is_to_learn_after_the_last_epoch_never_does(arrays, tmp_path):
-    config = parse_config(TINY, ["training.unfreezing=[3]", "model.auxiliary_heads=false"])
+    config = parse_config(TINY, ["training.unfreezing=[3]"])
     keras.utils.set_random_seed(config.seed)
-    before = {weight.path: weight.numpy() for weight in build_model(config).weights}
-    model = train(config, *arrays, tmp_path)
+    before = {weight.path: weight.numpy() for weight in plain(config.model, 4).weights}
+    model = train(config, arrays, tmp_path, build=plain)
+    after = {weight.path: weight.numpy() for weight in model.weights}
     # Keras swaps weights and averages by addition, which rounds.
-    changed = {weight.path for weight in model.weights if not np.allclose(weight, before[weight.path], atol=1e-6)}
+    changed = {path for path in before if not np.allclose(after[path], before[path], atol=1e-6)}
     assert changed
     assert not any(path.startswith(("stem", "stage")) for path in changed)
 
@@ -135,13 +144,13 @@ def test_a_backbone_that_is_to_learn_after_the_last_epoch_never_does(arrays, tmp
 def test_a_finished_run_is_not_trained_again(arrays, uninterrupted, monkeypatch):
     model, folder = uninterrupted
     monkeypatch.setattr(keras.Model, "fit", None)
-    again = train(parse_config(TINY), *arrays, folder)
+    again = train(parse_config(TINY), arrays, folder)
     np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
 
 
 def test_the_learning_rate_warms_up_and_decays_to_zero():
     config = parse_config(TINY)
-    model = build_model(config)
+    model = build_model(config.model, 4)
     compile_model(model, config, steps_per_epoch=10)
     rates = [float(model.optimizer._learning_rate(step)) for step in range(31)]
     assert rates[0] == 0
@@ -152,12 +161,11 @@ def test_the_learning_rate_warms_up_and_decays_to_zero():
 
 def test_auxiliary_losses_are_weighted_as_the_config_says(arrays):
     config = parse_config(TINY, ["training.auxiliary_weights=[0.5, 0.0, 2.0]", "training.label_smoothing=0.0"])
-    model = build_model(config)
+    model = build_model(config.model, 4)
     compile_model(model, config, 2)
-    photos, labels = arrays
-    targets = np.eye(4)[labels]
-    losses = model.evaluate(photos, dict.fromkeys(model.output_names, targets), return_dict=True, verbose=0)
-    logits = model.predict(photos, verbose=0)
+    targets = np.eye(4)[arrays.labels]
+    losses = model.evaluate(arrays.pixels, dict.fromkeys(model.output_names, targets), return_dict=True, verbose=0)
+    logits = model.predict(arrays.pixels, verbose=0)
 
     def cross_entropy(name):
         shifted = logits[name] - logits[name].max(1, keepdims=True)
@@ -169,9 +177,7 @@ def test_auxiliary_losses_are_weighted_as_the_config_says(arrays):
 
 def test_class_weights_make_every_class_count_the_same():
     labels = np.repeat([0, 1, 2, 3], [40, 20, 10, 30])
-    weights = class_weights(labels, parse_config(TINY))
-    np.testing.assert_allclose(weights * np.bincount(labels), 25)
-    assert class_weights(labels, parse_config(TINY, ["training.class_weights=none"])).tolist() == [1, 1, 1, 1]
+    np.testing.assert_allclose(balanced_weights(labels, 4) * np.bincount(labels), 25)
 
 
 def test_fit_leaves_whole_groups_out_and_writes_a_usable_classifier(folder, tmp_path):
@@ -181,7 +187,7 @@ def test_fit_leaves_whole_groups_out_and_writes_a_usable_classifier(folder, tmp_
     assert results["photos"] == 12  # half of the scenes, two views each
     classifier = load_classifier(tmp_path / "run")
     assert classifier.classes == ("mpox", "chickenpox", "measles", "normal")
-    prediction = next(classifier.predict([photos[0].source]))
+    prediction = next(classifier.predict([photos[0].encoded]))
     assert abs(sum(prediction.probabilities.values()) - 1) < 1e-5
     assert {layer.compute_dtype for layer in classifier.model.layers} == {"float32"}
     assert load_config(tmp_path / "run" / "config.yaml") == config
@@ -206,10 +212,9 @@ def test_cross_validation_predicts_every_photo_by_a_network_that_never_saw_its_g
     # The held-out predictions are those of the fold's own network.
     row = rows[0]
     model = keras.models.load_model(tmp_path / "cv" / f"fold_{row['fold']}" / "model.keras")
-    from mpox_keras.data.loading import load_photos
-
-    expected = deploy(model).predict(load_photos(photos[:1], 32), verbose=0)["probabilities"][0]
-    np.testing.assert_allclose(predicted[0], expected, atol=1e-5)
+    expected = deploy(model).predict(load_photos(photos[:1], 32), verbose=0)
+    np.testing.assert_allclose(predicted[0], expected["probabilities"][0], atol=1e-5)
+    np.testing.assert_allclose(float(row["ood_score"]), expected["ood_score"][0, 0], atol=1e-5)
     assert len({row["fold"] for row in rows if row["group"] == rows[0]["group"]}) == 1
 
     before = (tmp_path / "cv" / "fold_0" / "model.keras").stat().st_mtime_ns
@@ -217,41 +222,53 @@ def test_cross_validation_predicts_every_photo_by_a_network_that_never_saw_its_g
     assert (tmp_path / "cv" / "fold_0" / "model.keras").stat().st_mtime_ns == before
 
 
-def test_other_splits_show_what_they_are(folder, tmp_path):
-    """External photos are evaluated too; copies made before the split are photos of their own; classes may be others."""
+def test_photos_may_bring_folds_and_classes_and_the_caller_networks_and_augmentation(folder, tmp_path):
     classes = ["mpox", "chickenpox", "acne", "normal"]
+    photos = [replace(photo, label=photo.label.replace("measles", "acne"), fold=0) for photo in read_folder(folder)]
+    first = {photo.label: photo.group for photo in photos}
+    photos = [replace(photo, fold=int(photo.group == first[photo.label])) for photo in photos]
+    seen = []
 
-    def relabelled(photos):
-        return [replace(photo, label=photo.label.replace("measles", "acne")) for photo in photos]
+    def augment(augmentation, size):
+        seen.append((augmentation.colour, size))
+        return [keras.layers.Resizing(size, size)]
 
-    photos = relabelled(read_ungrouped_photos(folder, CLASSES))
-    assert len({photo.group for photo in photos}) == len(photos)
-    overrides = ["data.split=copies_first", "data.copies=2", "training.epochs=3", f"data.classes={classes}"]
-    results = cross_validate(parse_config(TINY, overrides), photos, tmp_path, external=relabelled(read_folder(folder)))
+    config = parse_config(TINY, ["training.epochs=1", f"data.classes={classes}", "training.photo_size=48"])
+    results = cross_validate(config, photos, tmp_path, external=photos, augment=augment, build=plain, protocol="as I like")
+    assert seen == [(0.2, 32)] * 2
     assert list(results["per_class"]) == classes
-    assert results["photos"] == 3 * len(photos)
-    assert results["external"]["photos"] == 18  # normal ones left out
+    assert results["external"]["photos"] == sum(photo.label != "normal" for photo in photos)
     assert len(results["external_auc_of_each_network"]) == 2
     assert results["external_auc"] == pytest.approx(np.mean(results["external_auc_of_each_network"]))
     rows = list(csv.DictReader((tmp_path / "out_of_fold.csv").open()))
-    assert sum("#2" in row["file"] for row in rows) == len(photos)
-    log = list(csv.DictReader((tmp_path / "fold_0" / "log.csv").open()))
-    assert len(log) == 1  # three times the photos, a third of the epochs
-    assert results["config"]["training"]["epochs"] == 3
-    assert results["config"]["augmentation"]["flips"]  # of the copies
+    assert [int(row["fold"]) for row in rows] == [photo.fold for photo in photos]
+    network = keras.models.load_model(tmp_path / "fold_1" / "model.keras")
+    assert list(network.output_names) == ["diagnosis", "ood_score"]
+    report = (tmp_path / "report.html").read_text()
+    assert "folds given with the data, as I like" in report
 
 
-def test_folds_may_be_wide_shots_and_close_ups(tmp_path):
-    photos = tmp_path / "photos"
-    write_synthetic_photos(photos, scenes_per_class=4)
-    framed = {file.relative_to(photos).as_posix() for file in photos.glob("*/*_00[02]_*.png")}
-    for file in framed:
-        with Image.open(photos / file) as picture:
-            ImageOps.expand(picture.crop((40, 40, 184, 184)), 40, "navy").save(photos / file)
-    cross_validate(parse_config(TINY, ["data.split=style", "training.epochs=1"]), read_folder(photos), tmp_path / "run")
-    rows = list(csv.DictReader((tmp_path / "run" / "out_of_fold.csv").open()))
-    assert {row["file"] for row in rows if row["fold"] == "0"} == framed
-    assert "folds by clusters of framing" in (tmp_path / "run" / "report.html").read_text()
+def test_nobody_else_writes_in_a_run_folder_until_the_results_are_there(folder, tmp_path, monkeypatch):
+    """Cross-validation and fit alike."""
+    from mpox_keras.training import crossval, fit
+
+    busy = []
+
+    def refused(function):
+        def check(*arguments, **options):
+            with pytest.raises(FolderInUseError), locked(tmp_path / "run"):
+                pass
+            busy.append(function.__name__)
+            return function(*arguments, **options)
+
+        return check
+
+    monkeypatch.setattr(crossval, "write_report", refused(crossval.write_report))
+    monkeypatch.setattr(fit, "write_metadata", refused(fit.write_metadata))
+    config, photos = parse_config(TINY, ["training.epochs=1"]), read_folder(folder)
+    cross_validate(config, photos, tmp_path / "run", build=plain)
+    fit_photos(config, photos, tmp_path / "run")
+    assert busy == ["write_report", "write_metadata"]
 
 
 def test_a_run_folder_belongs_to_one_config_and_one_set_of_photos(folder, tmp_path):
@@ -268,7 +285,7 @@ def test_a_run_begun_before_a_key_was_added_goes_on_and_one_with_a_key_that_is_g
     photos, config = read_folder(folder), parse_config(TINY)
     open_run(tmp_path, config, photos)
     file = tmp_path / "config.yaml"
-    before = "".join(line for line in file.read_text().splitlines(keepends=True) if "background: 0.0" not in line)
+    before = "".join(line for line in file.read_text().splitlines(keepends=True) if "photo_size: null" not in line)
     assert before != file.read_text()
     file.write_text(before)
     open_run(tmp_path, config, photos)
@@ -302,7 +319,7 @@ def test_kill_and_run_again_gives_the_weights_of_an_uninterrupted_run(folder, tm
     )
 
     def start(out):
-        command = [sys.executable, "-m", "mpox_keras.cli", "fit", "--config", config, "--data", folder, "--out", out]
+        command = [sys.executable, "-m", "mpox_keras", "fit", "--config", config, "--data", folder, "--out", out]
         return subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     assert start(tmp_path / "whole").wait() == 0

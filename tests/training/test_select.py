@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from functools import partial
 
 import keras
 import numpy as np
@@ -9,15 +10,16 @@ import pytest
 
 from mpox_keras.config import load_config, parse_config
 from mpox_keras.data.folder import CLASSES, Photo
+from mpox_keras.data.loading import PhotoArrays
 from mpox_keras.data.sources import read_grouped_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
-from mpox_keras.training import fit, folds, select
-from mpox_keras.training.folds import PhotoArrays, FoldPredictions, train_left_out
+from mpox_keras.training import folds, select
+from mpox_keras.training.folds import FoldPredictions, train_left_out
 from mpox_keras.training.select import SelectionError, select_network
 
 CONFIG = parse_config(
     {
-        "model": {"weights": None, "image_size": 32, "fusion": False, "auxiliary_heads": False, "head_filters": 8},
+        "model": {"weights": None, "image_size": 32},
         "training": {"epochs": 1, "batch_size": 8, "warmup_epochs": 0, "threads": 1},
         "data": {"folds": 3},
     }
@@ -35,13 +37,16 @@ def photos(tmp_path_factory):
 def arrays():
     random = np.random.default_rng(0)
     labels = np.arange(24) % 4
-    return PhotoArrays(random.integers(0, 256, (24, 32, 32, 3), "uint8"), labels, np.arange(24) // 8)
+    return PhotoArrays(random.integers(0, 256, (24, 32, 32, 3), "uint8"), labels)
 
 
-def tiny(config, image_size=None):
+FOLDS = np.arange(24) // 8
+
+
+def tiny(config, classes, image_size=None):
     """A network that is built and traced in a moment."""
     inputs = keras.Input((32, 32, 3), name="image")
-    x = keras.layers.Conv2D(config.model.head_filters, 3, strides=32, name="convolution")(inputs)
+    x = keras.layers.Conv2D(round(100 * config.dropout), 3, strides=32, name="convolution")(inputs)
     x = keras.layers.GlobalAveragePooling2D(name="diagnosis_pooling")(x)
     return keras.Model(inputs, {"diagnosis": keras.layers.Dense(4, name="diagnosis")(x)})
 
@@ -49,8 +54,8 @@ def tiny(config, image_size=None):
 def test_workers_give_the_answers_that_one_process_gives(arrays, tmp_path):
     """In one process of its own, too: TensorFlow's threads, which set the last digits, are fixed once it runs."""
     left_out = [(0,), (0, 1)]
-    spread = train_left_out(CONFIG, arrays, left_out, tmp_path / "spread", workers=2)
-    again = train_left_out(CONFIG, arrays, left_out, tmp_path / "again", workers=2)
+    spread = train_left_out(CONFIG, arrays, FOLDS, left_out, tmp_path / "spread", workers=2)
+    again = train_left_out(CONFIG, arrays, FOLDS, left_out, tmp_path / "again", workers=2)
     assert [len(spread[folds].probabilities) for folds in left_out] == [8, 16]
     for folds_left_out in left_out:
         np.testing.assert_array_equal(again[folds_left_out].probabilities, spread[folds_left_out].probabilities)
@@ -59,32 +64,31 @@ def test_workers_give_the_answers_that_one_process_gives(arrays, tmp_path):
 
 def test_a_network_never_sees_what_it_leaves_out(arrays, tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(fit, "build_model", tiny)
     train = folds.train
 
-    def watched(config, pixels, labels, folder):
-        seen.append((pixels, labels))
-        return train(config, pixels, labels, folder)
+    def watched(config, photos, folder, **options):
+        seen.append(photos)
+        return train(config, photos, folder, **options)
 
     monkeypatch.setattr(folds, "train", watched)
-    train_left_out(CONFIG, arrays, [(0, 2)], tmp_path)
-    ((pixels, labels),) = seen
-    np.testing.assert_array_equal(pixels, arrays.pixels[8:16])
-    np.testing.assert_array_equal(labels, arrays.labels[8:16])
-    train_left_out(CONFIG, arrays, [(0, 2)], tmp_path)
+    train_left_out(CONFIG, arrays, FOLDS, [(0, 2)], tmp_path, build=tiny)
+    (photos,) = seen
+    np.testing.assert_array_equal(photos.pixels, arrays.pixels[8:16])
+    np.testing.assert_array_equal(photos.labels, arrays.labels[8:16])
+    train_left_out(CONFIG, arrays, FOLDS, [(0, 2)], tmp_path, build=tiny)
     assert len(seen) == 1, "what has ended is not done again"
 
 
 def fake(accuracy):
-    """FoldPredictions with the given accuracy: (candidate, folds left out, fold that is evaluated) -> share of photos that are right."""
+    """What networks answer of a given accuracy: (candidate, folds left out, fold) -> share of its photos that are right."""
 
-    def train_left_out(config, arrays, left_out, folder, workers):
+    def train_left_out(config, arrays, folds, left_out, folder, workers):
         made = {}
         for without in left_out:
-            held_out = np.isin(arrays.folds, without)
+            held_out = np.isin(folds, without)
             probabilities = np.zeros((held_out.sum(), 4))
             for fold in without:
-                rows = np.flatnonzero(arrays.folds[held_out] == fold)
+                rows = np.flatnonzero(folds[held_out] == fold)
                 right = round(accuracy(folder.name, without, fold) * len(rows))
                 answers = arrays.labels[held_out][rows]
                 answers[right:] = (answers[right:] + 1) % 4
@@ -98,10 +102,10 @@ def fake(accuracy):
 def costs(configs):
     return {
         name: {
-            "trainable_parameters": 100 * config.model.head_filters,
+            "trainable_parameters": 100 * round(100 * config.model.dropout),
             "multiply_adds": 1,
-            "tflite_bytes": 1000 * config.model.head_filters,
-            "milliseconds": 0.1 * config.model.head_filters,
+            "tflite_bytes": 1000 * round(100 * config.model.dropout),
+            "milliseconds": 0.1 * round(100 * config.model.dropout),
         }
         for name, config in configs.items()
     }
@@ -109,7 +113,7 @@ def costs(configs):
 
 @pytest.fixture
 def candidates():
-    return {name: parse_config(CONFIG.model_dump(), [f"model.head_filters={n}"]) for name, n in (("large", 16), ("small", 8))}
+    return {name: parse_config(CONFIG.model_dump(), [f"model.dropout={n}"]) for name, n in (("large", 0.16), ("small", 0.08))}
 
 
 @pytest.fixture
@@ -120,12 +124,13 @@ def made_up():
 
 def chosen_with(accuracy, candidates, photos, folder, monkeypatch):
     monkeypatch.setattr(select, "train_left_out", fake(accuracy))
-    monkeypatch.setattr(select, "load_photos", lambda photos, size: np.zeros((len(photos), 1, 1, 3), "uint8"))
+    labels = np.array([CLASSES.index(photo.label) for photo in photos])
+    monkeypatch.setattr(select, "load_arrays", lambda photos, config: PhotoArrays(np.zeros((24, 1, 1, 3), "uint8"), labels))
     monkeypatch.setattr(select, "_costs", costs)
     return select_network(candidates, photos, folder)
 
 
-def test_a_fold_is_judged_by_what_was_chosen_without_it(candidates, made_up, tmp_path, monkeypatch):
+def test_a_fold_is_evaluated_by_what_was_chosen_without_it(candidates, made_up, tmp_path, monkeypatch):
     """The large network shines on fold 2 alone: whoever chooses with that fold takes it, and is disappointed on the others."""
 
     def accuracy(name, without, fold):
@@ -153,8 +158,8 @@ def test_of_equals_the_smaller_is_chosen(candidates, made_up, tmp_path, monkeypa
 
 def test_choosing_from_photos_to_a_winner(candidates, photos, tmp_path, monkeypatch):
     pytest.importorskip("ai_edge_litert")
-    for module in (fit, select):
-        monkeypatch.setattr(module, "build_model", tiny)
+    monkeypatch.setattr(select, "build_model", tiny)
+    monkeypatch.setattr(select, "train_left_out", partial(train_left_out, build=tiny))
     results = select_network(candidates, photos, tmp_path)
     for name, candidate in results["candidates"].items():
         assert candidate["tflite_bytes"] > 500
@@ -172,13 +177,11 @@ def test_choosing_from_photos_to_a_winner(candidates, photos, tmp_path, monkeypa
     [
         (["data.folds=4"], "small and large differ in data"),
         (["seed=1"], "small and large differ in seed"),
-        (["data.split=stratified"], "a choice needs 'grouped'"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(candidates, made_up, tmp_path, overrides, message):
     small = parse_config(candidates["small"].model_dump(), overrides)
-    large = parse_config(candidates["large"].model_dump(), overrides if "split" in overrides[0] else [])
     with pytest.raises(SelectionError, match=message):
-        select_network({"large": large, "small": small}, made_up, tmp_path)
+        select_network({"large": candidates["large"], "small": small}, made_up, tmp_path)
     with pytest.raises(SelectionError, match="nothing to choose among large"):
-        select_network({"large": large}, made_up, tmp_path)
+        select_network({"large": candidates["large"]}, made_up, tmp_path)

@@ -1,4 +1,4 @@
-"""The review sheet, opened from a file as a clinician opens it, and the way of its verdicts to figures."""
+"""The review sheet, opened from a file as a clinician opens it, and the way of its ratings to figures."""
 
 import csv
 import hashlib
@@ -12,25 +12,24 @@ from PIL import Image
 from mpox_keras.cli import main
 from mpox_keras.data.decode import PhotoError
 from mpox_keras.data.synthetic import draw_scene
-from mpox_keras.inference.prediction import Predictor
+from mpox_keras.explain.maps import explain
+from mpox_keras.inference.classifier import Classifier
 from mpox_keras.reader_study.sheet import COLUMNS, write_review_sheet
 
 AXE = Path(__file__).parent.parent / "javascript" / "node_modules" / "axe-core" / "axe.min.js"
 NAMES = ["</script><b>=arm.png", "hand.jpg", "leg.png"]
 
 
-class Red(Predictor):
+def look_for_red(pixels):
     """Looks where a photo is red; is not sure of reddish ones."""
+    maps = pixels.reshape(-1, 8, 8, 8, 8, 3)[..., 0].mean(axis=(2, 4)) / 255
+    mpox = maps.mean(axis=(1, 2))
+    outputs = {"probabilities": [mpox, 1 - mpox], "class_activation_map": [maps - 0.5, 0.5 - maps]}
+    return {name: np.stack(values, axis=-1) for name, values in outputs.items()} | {"ood_score": mpox[:, None]}
 
-    def __init__(self):
-        thresholds = {"mpox": 0.1, "confidence": 0.6, "ood_score": 2}
-        super().__init__({"classes": ["mpox", "normal"], "image_size": 64, "thresholds": thresholds})
 
-    def predict_pixels(self, pixels):
-        maps = pixels.reshape(-1, 8, 8, 8, 8, 3)[..., 0].mean(axis=(2, 4)) / 255
-        mpox = maps.mean(axis=(1, 2))
-        outputs = {"probabilities": [mpox, 1 - mpox], "class_activation_map": [maps - 0.5, 0.5 - maps]}
-        return {name: np.stack(values, axis=-1) for name, values in outputs.items()} | {"ood_score": mpox[:, None]}
+THRESHOLDS = {"mpox": 0.1, "confidence": 0.6, "ood_score": 2}
+RED = Classifier({"classes": ["mpox", "normal"], "image_size": 64, "thresholds": THRESHOLDS}, look_for_red)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +45,7 @@ def sheet(tmp_path_factory):
     copy.write_bytes(paths[2].read_bytes())
     broken = folder / "photos" / "notes.jpg"
     broken.write_text("notes")
-    problems = write_review_sheet(folder / "sheet.html", Red(), [*paths, copy, broken])
+    problems = write_review_sheet(folder / "sheet.html", RED, [*paths, copy, broken], explain)
     assert [("copy.png" in problem, "notes.jpg" in problem) for problem in problems] == [(True, False), (False, True)]
     return folder / "sheet.html", paths
 
@@ -63,10 +62,10 @@ class Sheet:
         self.page.on("pageerror", lambda error: self.noise.append(str(error)))
         self.page.goto(path.as_uri())
 
-    def rate(self, diagnosis, verdict, comment=""):
+    def rate(self, diagnosis, map_rating, comment=""):
         self.page.check(f"[name=diagnosis][value='{diagnosis}']")
         self.page.click("#give")
-        self.page.check(f"[name=map][value='{verdict}']")
+        self.page.check(f"[name=map][value='{map_rating}']")
         self.page.fill("#comment", comment)
 
     def save(self):
@@ -100,8 +99,8 @@ def test_the_answer_is_hidden_until_the_diagnosis_is_given(opened):
     page.check("[name=diagnosis][value=normal]")
     page.click("#give")
     assert "answer:" in page.inner_text("#answered")
-    assert page.rate("document.activeElement.id") == "answered"
-    assert page.locator("#heat").rate("(image) => image.naturalWidth") == 64
+    assert page.evaluate("document.activeElement.id") == "answered"
+    assert page.locator("#heat").evaluate("(image) => image.naturalWidth") == 64
     assert page.locator("#contours path").count() > 0
     # What was seen can't be unseen.
     assert page.locator("[name=diagnosis][value=normal]").is_disabled()
@@ -111,7 +110,7 @@ def test_the_answer_is_hidden_until_the_diagnosis_is_given(opened):
     assert page.locator("#heat").is_hidden()
 
 
-def test_verdicts_are_saved_kept_and_compared(opened, sheet, tmp_path):
+def test_ratings_are_saved_kept_and_compared(opened, sheet, tmp_path):
     path, photos = sheet
     tables = {}
     for name, second in (("=AB", "normal"), ("Çelik", "mpox")):
@@ -119,10 +118,10 @@ def test_verdicts_are_saved_kept_and_compared(opened, sheet, tmp_path):
         page = one.page
         page.click("#save")
         assert "Give your name" in page.inner_text("#message")
-        assert page.rate("document.activeElement.id") == "reviewer"
+        assert page.evaluate("document.activeElement.id") == "reviewer"
         page.fill("#reviewer", name)
         page.click("#save")
-        assert "no verdict to save" in page.inner_text("#message")
+        assert "no rating to save" in page.inner_text("#message")
         one.rate("mpox", "on the lesion", '=1+1, "quoted"\nand a line')
         page.click("#onward")
         one.rate(second, "off the lesion", "@ßtelle")
@@ -173,20 +172,20 @@ def test_it_is_for_everyone(opened, scheme):
     page = opened(color_scheme=scheme, viewport={"width": 320, "height": 568}, bypass_csp=True).page
 
     def violations():
-        page.rate(AXE.read_text(encoding="utf-8"))
-        return page.rate("async () => (await axe.run(document)).violations.map((v) => [v.id, v.nodes.map((n) => n.html)])")
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        return page.evaluate("async () => (await axe.run(document)).violations.map((v) => [v.id, v.nodes.map((n) => n.html)])")
 
     assert violations() == []
-    assert page.rate("document.documentElement.scrollWidth") == 320
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
     # By keyboard alone.
     page.locator("[name=diagnosis]").first.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Tab")
-    assert page.rate("document.activeElement.id") == "give"
+    assert page.evaluate("document.activeElement.id") == "give"
     page.keyboard.press("Enter")
     assert page.locator("#answer").is_visible()
     assert violations() == []
-    assert page.rate("document.documentElement.scrollWidth") == 320
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
 def test_photos_leave_their_metadata_behind_and_bad_ones_are_told(sheet, tmp_path):
@@ -196,15 +195,15 @@ def test_photos_leave_their_metadata_behind_and_bad_ones_are_told(sheet, tmp_pat
     assert str(sheet[0].parent) not in text
     (tmp_path / "notes.jpg").write_text("notes")
     with pytest.raises(PhotoError, match=r"no photo for the sheet can be read.*notes\.jpg"):
-        write_review_sheet(tmp_path / "sheet.html", Red(), [tmp_path / "notes.jpg"])
+        write_review_sheet(tmp_path / "sheet.html", RED, [tmp_path / "notes.jpg"], explain)
 
 
 def test_the_command_writes_a_sheet(drawn, bundle, tmp_path):
     out = tmp_path / "sheet.html"
-    arguments = ["review", str(drawn), "--bundle", str(bundle), "--out", str(out)]
+    arguments = ["review", str(drawn), "--model", str(bundle), "--out", str(out)]
     result = CliRunner().invoke(main, [*arguments, "--class", "measles"])
     assert result.exit_code == 0, result.output
     assert '"explained": "measles"' in out.read_text(encoding="utf-8")
-    result = CliRunner().invoke(main, [*arguments, "--method", "grad_cam"])
+    result = CliRunner().invoke(main, [*arguments, "--method", "smooth_grad"])
     assert result.exit_code == 2
-    assert "grad_cam needs gradients" in result.stderr
+    assert "smooth_grad needs gradients" in result.stderr

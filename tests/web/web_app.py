@@ -137,7 +137,7 @@ def skin(label="measles", seed=1, size=(640, 480)):
 def evaluated(classifier, pixels):
     """What Python says of `(height, width, 3)`."""
     outputs = classifier.predict_pixels(resize_photo(pixels, classifier.image_size)[None])
-    return classifier.decide("photo", outputs["probabilities"][0], float(outputs["ood_score"][0, 0])), outputs
+    return classifier.decide_batch(outputs, ["photo"])[0], outputs
 
 
 def assert_same_answer(found, expected, outputs, tolerance=1e-3):

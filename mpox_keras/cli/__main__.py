@@ -1,5 +1,0 @@
-"""`python -m mpox_keras.cli`."""
-
-from mpox_keras.cli import main
-
-main()

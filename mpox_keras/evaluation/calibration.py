@@ -1,0 +1,62 @@
+"""Whether a network is as sure as it is right, and the temperature that makes it so (Guo et al. 2017, arXiv 1706.04599)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+CALIBRATION_BINS = 15
+
+_SMALLEST = 1e-12
+
+
+def calibration_bins(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sort photos into 15 equal-width bins `(low, high]` of their top probability.
+
+    Returns:
+        Mean top probability, accuracy and number of photos of each bin that holds photos, each `(bins,)`.
+    """
+    top = probabilities.max(axis=1)
+    correct = probabilities.argmax(axis=1) == labels
+    inner_edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
+    bins = np.searchsorted(inner_edges, top, side="left")
+    photos = np.bincount(bins, minlength=CALIBRATION_BINS)
+    used = photos > 0
+    photos = photos[used]
+    mean_probability = np.bincount(bins, weights=top, minlength=CALIBRATION_BINS)[used] / photos
+    accuracy = np.bincount(bins, weights=correct, minlength=CALIBRATION_BINS)[used] / photos
+    return mean_probability, accuracy, photos
+
+
+def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean distance of top probability and accuracy over `calibration_bins`, weighted by photos."""
+    mean_probability, accuracy, photos = calibration_bins(labels, probabilities)
+    return float(np.average(np.abs(accuracy - mean_probability), weights=photos))
+
+
+def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities as they would be if their logits had been divided by a temperature.
+
+    Args:
+        probabilities: `(photos, classes)`, of temperature 1.
+        temperature: over 1 makes the answer less sure, under 1 surer.
+
+    Example:
+        >>> scale(np.array([[0.8, 0.2]]), 2.0).round(3)
+        array([[0.667, 0.333]])
+    """
+    logits = np.log(np.maximum(probabilities, _SMALLEST)) / temperature
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """The temperature with the smallest cross-entropy, from 0.05 to 20."""
+    # Half a second, which those who evaluate without a temperature need not wait.
+    from scipy.optimize import minimize_scalar
+
+    def cross_entropy(log_temperature):
+        scaled = scale(probabilities, np.exp(log_temperature))
+        return -np.log(np.maximum(scaled[np.arange(len(labels)), labels], _SMALLEST)).mean()
+
+    bounds = np.log([0.05, 20])
+    return float(np.exp(minimize_scalar(cross_entropy, bounds=bounds, method="bounded", options={"xatol": 1e-4}).x))

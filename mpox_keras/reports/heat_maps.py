@@ -1,0 +1,93 @@
+"""Heat maps as pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.ndimage import binary_dilation
+
+from mpox_keras.inference.prediction import DISCLAIMER
+from mpox_keras.utils.files import replacing
+
+_COLOURS = "inferno"
+_LEVELS = (0.3, 0.5, 0.7)
+
+
+def save_explanations(path: str | os.PathLike, photo: np.ndarray, heats: Mapping[str, np.ndarray], title: str) -> None:
+    """Write one row for each method: the photo, the heat map, both together, and the map's contours on the photo.
+
+    Args:
+        path: of the picture; its suffix tells the format.
+        photo: uint8 `(height, width, 3)`.
+        heats: method -> `(height, width)`, 0 to 1.
+        title: what the network answered.
+
+    Example:
+        >>> save_explanations("arm.png", photo, {"occlusion": explain(classifier, photo, "occlusion")}, "mpox, 93 %")
+    """
+    figure = Figure(figsize=(9, 2.4 * len(heats) + 0.9), layout="constrained")
+    figure.suptitle(f"{title}\n{DISCLAIMER}", fontsize=11)
+    rows = figure.subplots(len(heats), 4, squeeze=False)
+    for axes, (method, heat) in zip(rows, heats.items(), strict=True):
+        for axis in axes:
+            axis.set_xticks([])
+            axis.set_yticks([])
+        axes[0].set_ylabel(method.replace("_", " "), fontsize=9)
+        axes[0].imshow(photo)
+        axes[1].imshow(heat, cmap=_COLOURS, vmin=0, vmax=1)
+        axes[2].imshow(overlay(photo, heat))
+        axes[3].imshow(photo)
+        if heat.max() > 0:
+            axes[3].contour(heat, levels=_LEVELS, cmap=_COLOURS, vmin=0, vmax=1, linewidths=1.2)
+    for axis, name in zip(rows[0], ("photo", "map", "overlay", "contours at 0.3, 0.5, 0.7"), strict=True):
+        axis.set_title(name, fontsize=9)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+
+
+def overlay(photo: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """A heat map over its photo.
+
+    Args:
+        photo: uint8 `(height, width, 3)`.
+        heat: `(height, width)`, 0 to 1.
+
+    Returns:
+        uint8 `(height, width, 3)`.
+    """
+    return (0.5 * photo + 0.5 * coloured(heat)).astype("uint8")
+
+
+def coloured(heat: np.ndarray) -> np.ndarray:
+    """A heat map, `(height, width)`, 0 to 1, in the colours of all pictures here: uint8 `(height, width, 3)`."""
+    return matplotlib.colormaps[_COLOURS](heat, bytes=True)[..., :3]
+
+
+def outline(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """A photo with the border of a mask, bool `(height, width)`, drawn around it."""
+    # Cyan is no colour of skin, nor of the heat maps.
+    return np.where((binary_dilation(mask, iterations=2) & ~mask)[..., None], np.array([0, 229, 255], "uint8"), photo)
+
+
+def contour_paths(heat: np.ndarray) -> list[str]:
+    """Contours of a heat map at three levels, for the `d` of SVG paths.
+
+    Args:
+        heat: `(height, width)`, 0 to 1.
+
+    Returns:
+        One path for each level, in pixels; none for a map that is zero everywhere.
+    """
+    if not heat.any():
+        return []
+    contours = Figure().subplots().contour(heat, levels=_LEVELS)
+    return [
+        "".join(
+            "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in line) for line in path.to_polygons(closed_only=False) if len(line)
+        )
+        for path in contours.get_paths()
+    ]
