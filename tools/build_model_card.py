@@ -5,18 +5,14 @@ python tools/build_model_card.py
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from string import Template
 
-from doc_tables.common import load, percent, table, with_interval
+from doc_tables.common import load, load_preset, percent, table, with_interval
+from doc_tables.runs import ROOT
 
-from mpox_keras.inference.classifier import DEFAULT_PRESET, PRESETS_FOLDER, preset_names
-from mpox_keras.inference.metadata import METADATA_FILE
+from mpox_keras.inference.classifier import DEFAULT_PRESET, preset_names
 from mpox_keras.inference.prediction import DISCLAIMER
 from mpox_keras.utils.files import replacing
-
-ROOT = Path(__file__).parent.parent
 
 _NETWORKS = {
     "FastMpoxNet": "Fast-MpoxNet (Yue et al., arXiv 2308.13492, reconstructed)",
@@ -26,61 +22,66 @@ _NETWORKS = {
 _TEXT = Template("""\
 # Model card: $name
 
-**$disclaimer** This page is written by `tools/build_model_card.py` from the results files.
+**$disclaimer**
 
-## First: external photos
+`tools/build_model_card.py` writes this page from the preset's metadata and the committed results.
 
-On $external_photos photos of $external_patients patients from another source ($external_mpox of them with mpox), on which
-nothing was trained and by which no threshold was chosen but the least one for refusing (below), mpox is told from other rashes
-with an **AUC of $external_auc per patient** (95 % interval $external_interval) and $external_photo_auc per photo
-($external_photo_interval). One half is guessing. The interval is wide, because the set is small; it does not show that the
-network works on photos of other clinics and phones.
+## External validation
 
-## What it is
+The network was evaluated on $external_photos photos of $external_patients patients from another source; $external_mpox of the
+patients have mpox. It was not trained on these photos. They influenced one setting only, the lower bound of the
+out-of-distribution threshold (below). The network separates mpox from other rashes with an **AUC of $external_auc per patient**
+(95 % interval $external_interval) and $external_photo_auc per photo ($external_photo_interval). An AUC of 0.5 is chance. The
+interval is wide because the set is small, and the result does not show that the network works on photos of other clinics and
+phones.
 
-$network: a photo goes in, probabilities of $classes come out, with a class activation map and a measure of how much the
-photo looks like one of anything but skin. $size x $size pixels, values 0 to 255.
+## Model
+
+$network. Input: a photo of $size x $size pixels with values from 0 to 255. Output: probabilities of $classes; a class
+activation map; and an out-of-distribution score, which is high for pictures that do not show skin.
 
 ## Intended use
 
-Research on screening from photos, teaching, and as a starting point for training on better data. Not for deciding about a
-person. Nothing it says replaces a clinician or a PCR test.
+Research on screening from photos, teaching, and a starting point for training on better data. The network must not be used to
+decide about a person. It does not replace a clinician or a PCR test.
 
 ## Training data
 
-$training_data: $training_photos. The photos were scraped from the web. None is confirmed by PCR, stages and skin tones are
-not recorded, mpox is over-represented, and photos called normal are mostly portraits and hands. What is no photo of skin it
-learned from pictures of things that scikit-image and scikit-learn carry, and from synthetic ones.
+$training_data: $training_photos. The photos were collected from the web. None is confirmed by PCR, stages and skin
+tones are not recorded, mpox is over-represented, and most photos of normal skin are portraits and hands. The
+out-of-distribution score was trained on pictures of objects that come with scikit-image and scikit-learn, and on synthetic
+pictures.
 
-## How it was evaluated
+## Evaluation on MSID
 
-$protocol. The figures below are those of networks trained in the same way on the other folds; the preset itself was trained
-on all photos.
+$protocol. The figures below are those of networks trained in the same way on the other folds; the preset itself was trained on
+all photos.
 
 $figures
 
 $classes_table
 
-Chosen on all out-of-fold predictions, and evaluated by choosing anew on the other folds each time:
+The temperature and the thresholds were chosen on all out-of-fold predictions. To estimate what they achieve, each fold was also
+evaluated with values chosen on the other folds:
 
-$limits
+$thresholds
 
-Accuracy of the surest answers:
+Accuracy of the predictions with the highest confidence:
 
 $coverage
 
-Pictures at the threshold above, by which $msid_refused of the photos of MSID are refused, out of fold. The first should be
-answered, the others show no skin but that of some people. A threshold is never below 0.05, which was set with the first row in
-view:
+The out-of-distribution threshold refuses $msid_refused of the photos of MSID, out of fold. It should not refuse the
+rashes of the first row. The other pictures show no skin, except that some have people in them. The lower bound of the
+threshold, 0.05, was chosen with the first row in view:
 
 $out_of_distribution
 
-## Limits
+## Limitations
 
-- It learned from one small collection. It may rely on framing, background and picture quality as much as on lesions.
-- Other rashes than chickenpox and measles were never shown to it; it will call them something.
-- Probabilities are calibrated to the mix of classes in MSID. In a clinic mpox is rarer, and p(mpox) is too high.
-- Intervals take photos as independent. Several photos of one scene make the truth less certain than they say.
+- The network was trained on one small collection. It may rely on framing, background and picture quality as much as on lesions.
+- It was not trained on rashes other than mpox, chickenpox and measles; it assigns them to one of its classes.
+- The probabilities are calibrated to the class frequencies of MSID. In a clinic mpox is rarer, and p(mpox) is too high.
+- The intervals treat photos as independent. Several photos show the same scene, so the true uncertainty is larger.
 
 ## Licence
 
@@ -89,20 +90,16 @@ $licence
 
 
 def path(preset):
-    """Where the card of a preset lies."""
+    """The path of a preset's card."""
     return ROOT / "MODEL_CARD.md" if preset == DEFAULT_PRESET else ROOT / "docs" / f"model_card_{preset}.md"
 
 
 def render(preset):
     """The card as Markdown."""
-    metadata = json.loads((PRESETS_FOLDER / preset / METADATA_FILE).read_text(encoding="utf-8"))
-    evaluated, external, out_of_distribution = (
-        metadata["out_of_fold"],
-        metadata["external"],
-        load(f"out_of_distribution_{preset}"),
-    )
-    limits = evaluated["thresholds"]
-    alarm, abstention = limits["operating_point"], limits["abstention"]
+    metadata, out_of_distribution = load_preset(preset), load(f"out_of_distribution_{preset}")
+    evaluated, external = metadata["out_of_fold"], metadata["external"]
+    thresholds = evaluated["thresholds"]
+    alarm, abstention = thresholds["operating_point"], thresholds["abstention"]
     return _TEXT.substitute(
         name=metadata["name"],
         disclaimer=DISCLAIMER,
@@ -123,7 +120,7 @@ def render(preset):
             ["", "mean over folds ± SD", "all photos (95 % interval)"],
             [
                 [
-                    "accuracy, four classes",
+                    "accuracy",
                     f"{percent(evaluated['accuracy_mean'])} ± {100 * evaluated['accuracy_sd']:.1f}",
                     with_interval(evaluated, "accuracy"),
                 ],
@@ -139,41 +136,41 @@ def render(preset):
                 for name, figures in evaluated["per_class"].items()
             ],
         ),
-        limits=table(
+        thresholds=table(
             ["", "shipped value", "out of fold"],
             [
                 [
                     "temperature",
                     f"{metadata['temperature']:.3f}",
-                    f"calibration error {percent(limits['expected_calibration_error_before'])} before, "
-                    f"{percent(limits['expected_calibration_error_after'])} after",
+                    f"calibration error {percent(thresholds['expected_calibration_error_before'])} before, "
+                    f"{percent(thresholds['expected_calibration_error_after'])} after",
                 ],
                 [
-                    "mpox is suspected from p(mpox)",
+                    "threshold of p(mpox) for suspected mpox",
                     f"{metadata['thresholds']['mpox']:.3f}",
                     f"recall {with_interval(alarm, 'recall')}, specificity {with_interval(alarm, 'specificity')}, "
-                    f"among other rashes {with_interval(alarm, 'specificity_other_rashes')}",
+                    f"specificity among other rashes {with_interval(alarm, 'specificity_other_rashes')}",
                 ],
                 [
-                    "answered from a largest probability of",
+                    "confidence threshold for an answer",
                     f"{metadata['thresholds']['confidence']:.3f}",
                     f"{with_interval(abstention, 'coverage')} of the photos answered, "
                     f"accuracy {with_interval(abstention, 'accuracy')}",
                 ],
                 [
-                    "refused above an ood_score of",
+                    "out-of-distribution threshold",
                     f"{metadata['thresholds']['ood_score']:.2f}",
-                    f"{with_interval(limits['out_of_distribution'], 'refused')} of the photos refused",
+                    f"{with_interval(thresholds['out_of_distribution'], 'refused')} of the photos refused",
                 ],
             ],
         ),
         coverage=table(
-            ["share answered", "accuracy (95 % interval)"],
-            [[percent(row["coverage"]), with_interval(row, "accuracy")] for row in limits["coverage_curve"]],
+            ["share of photos", "accuracy (95 % interval)"],
+            [[percent(row["coverage"]), with_interval(row, "accuracy")] for row in thresholds["coverage_curve"]],
         ),
         msid_refused=percent(out_of_distribution["msid_refused_out_of_fold"]),
         out_of_distribution=table(
-            ["pictures", "number", "AUROC against MSID", "refused", "no answer at all"],
+            ["pictures", "number", "AUROC against MSID", "refused", "no answer, for any reason"],
             [
                 [
                     title,
@@ -184,10 +181,10 @@ def render(preset):
                 ]
                 for kind, title in (
                     ("rashes", "rashes of another source"),
-                    ("everyday", "photos of everyday things (ImageNet)"),
-                    ("seen", "others of that kind, looked at while this was developed"),
-                    ("packaged", "pictures that teach what to refuse, each left out of the teaching"),
-                    ("synthetic", "noise, plain colours, blots, as in the teaching but drawn anew"),
+                    ("everyday", "photos of everyday objects (ImageNet)"),
+                    ("seen", "more of them, used during development"),
+                    ("packaged", "training pictures of the score, each left out in turn"),
+                    ("synthetic", "synthetic: noise, plain colours, blots; not those of training"),
                 )
             ],
         ),

@@ -1,6 +1,6 @@
 """How many pictures that are no photo of skin a preset refuses.
 
-    python tools/measure_out_of_distribution.py --results configs/results/fast_mpoxnet.json --data MSID \
+    python tools/measure_out_of_distribution.py --folds runs/folds --data MSID \
         --external EXTERNAL --everyday DETECTION --seen IMAGENET
 
 DETECTION holds photos of everyday things, five of each of the two hundred classes of ImageNet's detection challenge
@@ -11,7 +11,7 @@ was trained without it, whole and as two random quarters; "synthetic" are noise,
 are the external photos, which should not be refused.
 
 The threshold comes from the ood_score of MSID out of fold (`mpox_keras.evaluation.thresholds`), not from these pictures.
-Writes configs/results/unfamiliar_PRESET.json.
+Writes configs/results/out_of_distribution_PRESET.json.
 """
 
 from __future__ import annotations
@@ -43,24 +43,24 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--results", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
+@click.option("--folds", type=_FOLDER, required=True, help="Cross-validation of the preset's config.")
 @click.option("--data", type=_FOLDER, required=True, help="MSID, which the preset was trained on.")
 @click.option("--external", type=_FOLDER, required=True, help="Photos of external rashes.")
 @click.option("--everyday", type=_FOLDER, required=True)
 @click.option("--seen", type=_FOLDER, required=True)
 @click.option("--preset", default=DEFAULT_PRESET, show_default=True, type=click.Choice(preset_names()))
-def main(results, data, external, everyday, seen, preset):
-    """Write configs/results/unfamiliar_PRESET.json."""
+def main(folds, data, external, everyday, seen, preset):
+    """Write configs/results/out_of_distribution_PRESET.json."""
     classifier = load_classifier(preset)
     threshold, size = classifier.metadata["thresholds"]["ood_score"], classifier.image_size
-    with results.with_suffix(".csv").open(newline="") as stream:
+    with (folds / "out_of_fold.csv").open(newline="", encoding="utf-8") as stream:
         usual = np.array([float(row["ood_score"]) for row in csv.DictReader(stream)])
     rashes = [photo.encoded for photo in read_external_photos(external, classifier.classes) if photo.label != "normal"]
     predictions = {
         "rashes": list(classifier.predict(rashes)),
         "everyday": list(classifier.predict(expand_photos([everyday]))),
         "seen": list(classifier.predict(expand_photos([seen]))),
-        "packaged": judge_packaged(classifier, load_photos(read_grouped_photos(data, classifier.classes), size)),
+        "packaged": evaluate_packaged(classifier, load_photos(read_grouped_photos(data, classifier.classes), size)),
         "synthetic": evaluate(classifier, synthetic_pictures(np.random.default_rng(1), 20, size)),
     }
     measured = {
@@ -89,7 +89,7 @@ def evaluate(classifier, pixels):
     return classifier.decide_batch(outputs, [""] * len(pixels))
 
 
-def judge_packaged(classifier, photos):
+def evaluate_packaged(classifier, photos):
     """Predictions for the packaged pictures by classifiers whose ood_score was trained without them."""
     random = np.random.default_rng(0)
     pictures, non_skin = carried_pictures(), non_skin_pictures()

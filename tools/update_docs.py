@@ -8,18 +8,19 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from doc_tables import accuracy, aims, measurements
-from doc_tables.common import ROOT
+from doc_tables import accuracy, measurements
+from doc_tables.runs import ROOT
 
 from mpox_keras.utils.files import replacing
 
 TABLES = {
     "README.md": {
         "external": accuracy.external_table,
-        "crossval": accuracy.crossval_table,
-        "comparison": accuracy.comparison_table,
+        "headline": accuracy.headline_table,
     },
     "docs/results.md": {
+        "crossval": accuracy.crossval_table,
+        "comparison": accuracy.comparison_table,
         "schedule": accuracy.schedule_table,
         "ablation": accuracy.ablation_table,
         "seeds": accuracy.seeds_table,
@@ -27,13 +28,13 @@ TABLES = {
         "flips": accuracy.flips_table,
         "protocol": accuracy.protocol_table,
         "framing_split": accuracy.framing_split_table,
-        "framing": accuracy.framing_table,
+        "framing_split_changes": accuracy.framing_split_changes_table,
         "freezing": accuracy.freezing_table,
         "occlusion_tests": accuracy.occlusion_table,
         "per_class": accuracy.per_class_table,
-        "aims": aims.aims_table,
-        "together": aims.together_table,
-        "misclassified_by_all": aims.misclassified_by_all_table,
+        "aims": accuracy.aims_table,
+        "together": accuracy.together_table,
+        "misclassified_by_all": accuracy.misclassified_by_all_table,
         "log": accuracy.log_table,
     },
     "docs/training.md": {

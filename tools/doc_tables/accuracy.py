@@ -1,334 +1,308 @@
-"""Tables of how well networks answer."""
+"""Tables of how accurate networks are."""
 
 from __future__ import annotations
 
-import csv
+from pathlib import Path
 
 import numpy as np
-from run_campaign import RUNS
 
-from doc_tables.common import RESULTS, load, over_folds, percent, table, with_interval
-from mpox_keras.data.folder import CLASSES
-from mpox_keras.evaluation.comparison import compare_accuracy
+from doc_tables.common import (
+    PRESETS,
+    all_runs,
+    compare,
+    gain,
+    gain_over,
+    load,
+    load_preset,
+    over_folds,
+    percent,
+    run_interval,
+    run_predictions,
+    runs_table,
+    table,
+    with_interval,
+)
 
-_CROSSVAL_HEADER = [
-    "network",
-    "accuracy over folds, mean ± SD",
-    "all photos (95 % interval)",
-    "macro F1",
-    "rash classes only",
-    "AUC, mpox against other rashes",
-]
-
-
-def crossval_table():
-    """Networks on the same folds."""
-    rows = []
-    for name, title in (
-        ("fast_mpoxnet", "[Fast-MpoxNet, pretrained backbone](configs/fast_mpoxnet.yaml)"),
-        ("fast_mpoxnet_seed_1", "the same from another seed"),
-        ("fast_mpoxnet_seed_2", "the same from a third seed"),
-        ("peer_shufflenet_v2_050", "ShuffleNetV2 0.5x with its usual head, the same pretrained backbone"),
-        ("efficientnet_lite0", "[EfficientNet-Lite0, pretrained, its features frozen](configs/efficientnet_lite0.yaml)"),
-        ("fast_mpoxnet_scratch", "[Fast-MpoxNet, from random weights](configs/fast_mpoxnet_scratch.yaml)"),
-        ("peer_mobilenet_v3_small_050", "MobileNetV3-Small at width 0.5, from random weights"),
-        ("peer_mobilenet_v3_small_100", "MobileNetV3-Small, from random weights"),
-        ("peer_mobilenet_v2", "MobileNetV2, from random weights"),
-    ):
-        results = load(name)
-        rows.append(
-            [
-                title,
-                over_folds(results),
-                with_interval(results, "accuracy"),
-                percent(results["macro_f1"]),
-                with_interval(results["rash_classes_only"], "accuracy"),
-                f"{results['mpox_against_other_rashes']['auc']:.3f}",
-            ]
-        )
-    return table(_CROSSVAL_HEADER, rows)
-
-
-def schedule_table():
-    """One network, trained for longer, and on smaller pictures."""
-    rows = []
-    for name, title in (
-        ("fast_mpoxnet", "30 epochs at 224 pixels (as in the README)"),
-        ("schedule_80_epochs", "80 epochs at 224 pixels"),
-        ("schedule_100_epochs_192", "100 epochs at 192 pixels"),
-        ("schedule_80_epochs_256", "80 epochs at 224 pixels, photos evaluated at 256"),
-    ):
-        results = load(name)
-        answered = next(row for row in results["thresholds"]["coverage_curve"] if row["coverage"] == 0.9)
-        rows.append(
-            [
-                title,
-                over_folds(results),
-                with_interval(results["rash_classes_only"], "accuracy"),
-                f"{results['mpox_against_other_rashes']['auc']:.3f}",
-                percent(answered["accuracy"]),
-                percent(results["thresholds"]["expected_calibration_error_after"]),
-                f"{results['external_auc']:.2f}",
-            ]
-        )
-    header = ["training", "accuracy over folds, mean ± SD", "rash classes only", "AUC, mpox against other rashes"]
-    return table([*header, "accuracy of the surest 90 %", "calibration error", "AUC per patient, external"], rows)
-
-
-def ablation_table():
-    """What fusion and auxiliary losses add to the backbone."""
-    rows = []
-    for name, title in (
-        ("ablation_backbone", "backbone alone"),
-        ("ablation_fusion", "with ABLGFM"),
-        ("ablation_auxiliary", "with auxiliary losses"),
-        ("fast_mpoxnet", "with both (as in the README)"),
-    ):
-        results = load(name)
-        points = "" if name == "ablation_backbone" else gain(compare([name], ["ablation_backbone"]))
-        auc = f"{results['mpox_against_other_rashes']['auc']:.3f}"
-        rash = with_interval(results["rash_classes_only"], "accuracy")
-        rows.append([title, over_folds(results), points, rash, auc, f"{results['external_auc']:.2f}"])
-    header = ["network", "accuracy over folds, mean ± SD", "points more (95 % interval)", "rash classes only"]
-    return table([*header, "AUC, mpox against other rashes", "AUC per patient, external"], rows)
-
-
-def seeds_table():
-    """Both ends of the ablation from three seeds."""
-    seeds = ["", "_seed_1", "_seed_2"]
-    rows = []
-    for name, title in (("ablation_backbone", "backbone alone"), ("fast_mpoxnet", "with both")):
-        each = [load(f"{name}{seed}") for seed in seeds]
-        mean = np.mean([results["accuracy"] for results in each])
-        rows.append([title, *(over_folds(results) for results in each), percent(mean)])
-    points = gain(compare([f"fast_mpoxnet{seed}" for seed in seeds], [f"ablation_backbone{seed}" for seed in seeds]))
-    made = table(["network", "seed 0", "seed 1", "seed 2", "mean"], rows)
-    return f"{made}\n\nPoints more, over the three (95 % interval): {points}."
-
+MEAN, ALL, RASH = "accuracy over folds, mean ± SD", "all photos (95 % interval)", "rash classes only"
+AUC, EXTERNAL = "AUC, mpox against other rashes", "external AUC per patient"
+BEST = "schedule_80_epochs_256"
+SEEDS = ("", "_seed_1", "_seed_2")
+SHIPPED_SEEDS = [f"fast_mpoxnet{seed}" for seed in SEEDS]
 
 VARIANTS = {
-    "fusion_last": "ABLGFM of stages 3 and 4 alone",
-    "fusion_reduction_16": "ABLGFM with a reduction of 16 (4 in the README)",
-    "auxiliary_equal": "auxiliary losses all of weight 0.3",
-    "auxiliary_last": "auxiliary loss of stage 4 alone",
+    "fusion_last": "ABLGFM on stages 3 and 4 only",
+    "fusion_reduction_16": "ABLGFM with a reduction of 16 instead of 4",
+    "auxiliary_equal": "all auxiliary losses with weight 0.3",
+    "auxiliary_last": "auxiliary loss on stage 4 only",
 }
-
-
-def variants_table():
-    """Other forms of the fusion, and other weights of the auxiliary losses."""
-    base = ["fast_mpoxnet", "fast_mpoxnet_seed_1", "fast_mpoxnet_seed_2"]
-    rows = []
-    for name, title in VARIANTS.items():
-        results = load(name)
-        points = gain(compare([name] * len(base), base))
-        rash = with_interval(results["rash_classes_only"], "accuracy")
-        rows.append([title, over_folds(results), points, rash, f"{results['external_auc']:.2f}"])
-    header = ["network", "accuracy over folds, mean ± SD", "points more than three seeds (95 % interval)"]
-    return table([*header, "rash classes only", "AUC per patient, external"], rows)
-
-
-def compare(names, baseline):
-    """Figures of `compare_accuracy` for out-of-fold predictions of the same photos, of one or more results on either side."""
-    first, second = ([row for name in side for row in predictions(name).items()] for side in (names, baseline))
-    if [file for file, _ in first] != [file for file, _ in second]:
-        raise SystemExit(f"{', '.join([*names, *baseline])} are of different photos.")
-    right = ([_is_right(row) for _, row in rows] for rows in (first, second))
-    return compare_accuracy(*right, [row["group"] for _, row in first])
-
-
-def gain(figures):
-    """Points more, with their interval."""
-    low, high = figures["difference_interval"]
-    return f"{100 * figures['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
-
-
-def flips_table():
-    """What averaging over flipped photos adds."""
-    flips = load("flips")
-    titles = VARIANTS | {"schedule_80_epochs_256": "80 epochs, photos evaluated at 256 pixels"}
-    rows = [[titles[name], *(over_folds(kinds[kind]) for kind in kinds)] for name, kinds in flips["networks"].items()]
-    rows.append(["points more over all (95 % interval)", "", *(gain(figures) for figures in flips["gains"].values())])
-    return table(["network", "photos as they are", "with their mirror images", "with all four flips"], rows)
-
-
-def protocol_table():
-    """One network, three ways to split."""
-    rows = []
-    for name, title in (
-        ("fast_mpoxnet", "scenes kept together (as in the README)"),
-        ("protocol_stratified", "scenes ignored, duplicates left in"),
-        ("protocol_copies_settings_grouped", "scenes kept together, with the settings of the next row"),
-        ("protocol_copies_first", "nine mild copies of each photo made before the split and evaluated too"),
-    ):
-        results = load(name)
-        rash = with_interval(results["rash_classes_only"], "accuracy")
-        auc = f"{results['mpox_against_other_rashes']['auc']:.3f}"
-        rows.append([title, results["photos"], over_folds(results), rash, auc])
-    return table(
-        ["split", "photos", "accuracy over folds, mean ± SD", "rash classes only", "AUC, mpox against other rashes"], rows
-    )
-
-
-def comparison_table():
-    """Fast-MpoxNet against a peer of its size, photo by photo."""
-    rows = []
-    for name, title in (("fast_mpoxnet_scratch", "both from random weights"), ("fast_mpoxnet", "ours pretrained")):
-        figures = compare([name], ["peer_mobilenet_v3_small_050"])
-        alone = f"{figures['only_first']} : {figures['only_second']}"
-        rows.append([title, gain(figures), alone, f"{figures['p_value']:.1g}"])
-    header = ["Fast-MpoxNet against MobileNetV3-Small 0.5", "accuracy, points (95 % interval)", "right alone", "McNemar's p"]
-    return table(header, rows)
-
-
-def select_table():
-    """Candidates of the choice, the most accurate first, and what the choice is worth."""
-    results = load("select")
-    rows = []
-    for name, candidate in sorted(results["candidates"].items(), key=lambda entry: -entry[1]["accuracy"]):
-        chosen = [fold for fold, choice in results["chosen"].items() if choice["network"] == name]
-        rows.append(
-            [
-                f"[{name}](../configs/{name}.yaml)",
-                over_folds(candidate),
-                with_interval(candidate["rash_classes_only"], "accuracy"),
-                f"{candidate['trainable_parameters']:,}",
-                f"{candidate['tflite_bytes'] / 1e6:.2f} MB",
-                f"{candidate['milliseconds']:.2f}",
-                len(chosen),
-            ]
-        )
-    header = ["candidate", "accuracy over folds, mean ± SD", "rash classes only", "parameters", "TFLite model", "ms"]
-    made = table([*header, f"folds of {len(results['chosen'])} that chose it"], rows)
-    return f"{made}\n\nNested estimate: {with_interval(results, 'accuracy')}; over folds {over_folds(results)}."
-
-
-def predictions(name):
-    """Out-of-fold predictions of a results file: photo -> row."""
-    with (RESULTS / f"{name}.csv").open(newline="", encoding="utf-8") as stream:
-        return {row["file"]: row for row in csv.DictReader(stream)}
-
-
-def _is_right(row):
-    return max(CLASSES, key=lambda name: float(row[name])) == row["label"]
-
-
-def occlusion_table():
-    """What is left without lesions."""
-    rows = []
-    results = load("occlusion_tests")
-    for name, title in (
-        ("whole", "the network, whole photos"),
-        ("only_middle", "the network, only the middle half of each photo"),
-        ("middle_masked", "the network, the middle half painted over"),
-        ("traits_alone", "a linear classifier of 28 traits: colours, sharpness, JPEG blocks, share of skin"),
-    ):
-        figures = results[name]
-        auc = f"{figures['auc_mpox_against_other_rashes']:.3f}"
-        rows.append([title, with_interval(figures, "accuracy"), with_interval(figures["rash_classes_only"], "accuracy"), auc])
-    return table(["what evaluates", "accuracy", "rash classes only", "AUC, mpox against other rashes"], rows)
 
 
 def external_table():
     """The presets on external photos."""
     rows = []
-    for preset, title in (
-        ("fast_mpoxnet_msid", "[fast_mpoxnet_msid](MODEL_CARD.md)"),
-        ("efficientnet_lite0_msid", "[efficientnet_lite0_msid](docs/model_card_efficientnet_lite0_msid.md)"),
-    ):
-        figures, everyday = load(f"external_{preset}"), load(f"out_of_distribution_{preset}")["everyday"]
-        refused = with_interval(everyday, "refused")
-        rows.append([title, *(_auc_per(unit, figures) for unit in ("patient", "photo")), refused])
-    counts = [f"{unit}, of {figures[f'{unit}s']} (95 % interval)" for unit in ("patient", "photo")]
-    header = ["preset", *(f"mpox against other rashes, AUC per {count}" for count in counts)]
-    return table([*header, f"everyday photos refused, of {everyday['pictures']:,}"], rows)
+    for preset in PRESETS:
+        card = "MODEL_CARD.md" if preset == PRESETS[0] else f"docs/model_card_{preset}.md"
+        figures, everyday = load_preset(preset)["external"], load(f"out_of_distribution_{preset}")["everyday"]
+        aucs = (_auc_with_interval(figures, f"auc_per_{unit}") for unit in ("patient", "photo"))
+        rows.append([f"[{preset}]({card})", *aucs, with_interval(everyday, "refused")])
+    counts = [f"AUC per {unit}, {figures[f'{unit}s']} {unit}s (95 % interval)" for unit in ("patient", "photo")]
+    return table(["preset", *counts, f"everyday photos refused, of {everyday['pictures']:,}"], rows)
 
 
-def _auc_per(unit, figures):
-    low, high = figures[f"auc_per_{unit}_interval"]
-    return f"{figures[f'auc_per_{unit}']:.2f} ({low:.2f} to {high:.2f})"
+def _auc_with_interval(figures, name):
+    low, high = figures[f"{name}_interval"]
+    return f"{figures[name]:.2f} ({low:.2f} to {high:.2f})"
+
+
+def headline_table():
+    """The networks that the README compares."""
+    titles = {
+        "fast_mpoxnet": "Fast-MpoxNet, pretrained backbone",
+        "efficientnet_lite0": "EfficientNet-Lite0, frozen pretrained features",
+        "fast_mpoxnet_scratch": "Fast-MpoxNet, random initial weights",
+        "peer_mobilenet_v3_small_050": "MobileNetV3-Small 0.5, random initial weights",
+    }
+    return runs_table("network", titles, [MEAN, "macro F1", RASH, AUC])
+
+
+def crossval_table():
+    """All networks on the same folds."""
+    titles = {
+        "fast_mpoxnet": "Fast-MpoxNet, pretrained backbone",
+        "fast_mpoxnet_seed_1": "Fast-MpoxNet, second seed",
+        "fast_mpoxnet_seed_2": "Fast-MpoxNet, third seed",
+        "peer_shufflenet_v2_050": "ShuffleNetV2 0.5x with its usual head, same pretrained backbone",
+        "efficientnet_lite0": "EfficientNet-Lite0, frozen pretrained features",
+        "fast_mpoxnet_scratch": "Fast-MpoxNet, random initial weights",
+        "peer_mobilenet_v3_small_050": "MobileNetV3-Small 0.5, random initial weights",
+        "peer_mobilenet_v3_small_100": "MobileNetV3-Small 1.0, random initial weights",
+        "peer_mobilenet_v2": "MobileNetV2, random initial weights",
+    }
+    return runs_table("network", titles, [MEAN, ALL, "macro F1", RASH, AUC])
+
+
+def comparison_table():
+    """Fast-MpoxNet against a peer of its size, photo by photo."""
+    rows = []
+    for name, title in (("fast_mpoxnet_scratch", "both with random initial weights"), ("fast_mpoxnet", "ours pretrained")):
+        figures = compare([name], ["peer_mobilenet_v3_small_050"])
+        alone = f"{figures['only_first']} : {figures['only_second']}"
+        rows.append([title, gain(figures), alone, f"{figures['p_value']:.1g}"])
+    header = ["Fast-MpoxNet against MobileNetV3-Small 0.5", "accuracy, points (95 % interval)", "only one right"]
+    return table([*header, "McNemar's p"], rows)
+
+
+def schedule_table():
+    """One network with longer training and other resolutions."""
+    titles = {
+        "fast_mpoxnet": "30 epochs at 224 pixels (settings of the preset)",
+        "schedule_80_epochs": "80 epochs at 224 pixels",
+        "schedule_100_epochs_192": "100 epochs at 192 pixels",
+        BEST: "80 epochs at 224 pixels, evaluated at 256",
+    }
+    return runs_table("training", titles, [MEAN, RASH, AUC, "accuracy of the surest 90 %", "calibration error", EXTERNAL])
+
+
+def ablation_table():
+    """What fusion and auxiliary losses add to the backbone."""
+    titles = {
+        "ablation_backbone": "backbone alone",
+        "ablation_fusion": "with ABLGFM",
+        "ablation_auxiliary": "with auxiliary losses",
+        "fast_mpoxnet": "with both (settings of the preset)",
+    }
+    points = ("points more (95 % interval)", gain_over(["ablation_backbone"]))
+    return runs_table("network", titles, [MEAN, points, RASH, AUC, EXTERNAL])
+
+
+def seeds_table():
+    """Both ends of the ablation with three seeds."""
+    rows = []
+    for name, title in (("ablation_backbone", "backbone alone"), ("fast_mpoxnet", "with both")):
+        each = [all_runs()[f"{name}{seed}"] for seed in SEEDS]
+        rows.append([title, *(over_folds(vars(run)) for run in each), percent(np.mean([run.accuracy for run in each]))])
+    points = gain(compare(SHIPPED_SEEDS, [f"ablation_backbone{seed}" for seed in SEEDS]))
+    made = table(["network", "seed 0", "seed 1", "seed 2", "mean"], rows)
+    return f"{made}\n\nPoints more, all three seeds (95 % interval): {points}."
+
+
+def variants_table():
+    """Other forms of the fusion, and other weights of the auxiliary losses."""
+    points = ("points more than three seeds (95 % interval)", gain_over(SHIPPED_SEEDS))
+    return runs_table("network", VARIANTS, [MEAN, points, RASH, EXTERNAL])
+
+
+def flips_table():
+    """What averaging over flipped photos adds."""
+    flips = load("flips")
+    titles = VARIANTS | {BEST: "80 epochs, evaluated at 256 pixels"}
+    rows = [[titles[name], *map(over_folds, kinds.values())] for name, kinds in flips["networks"].items()]
+    rows.append(["points more, all networks (95 % interval)", "", *map(gain, flips["gains"].values())])
+    return table(["network", "photo as it is", "with its mirror image", "with all four flips"], rows)
+
+
+def protocol_table():
+    """One network, three ways to split."""
+    titles = {
+        "fast_mpoxnet": "scenes kept together (all other tables)",
+        "protocol_stratified": "scenes ignored, duplicates left in",
+        "protocol_copies_settings_grouped": "scenes kept together, settings of the next row",
+        "protocol_copies_first": "nine mild copies of each photo made before the split and evaluated too",
+    }
+    return runs_table("split", titles, ["photos", MEAN, RASH, AUC])
 
 
 def framing_split_table():
     """Networks trained on one framing and evaluated on the other, and the other way round."""
     rows = []
-    for name, title in (("fast_mpoxnet", "Fast-MpoxNet"), ("efficientnet_lite0", "EfficientNet-Lite0, its features frozen")):
-        for run, evaluated in ((name, "the other scenes, of both framings"), (f"framing_{name}", "the other framing")):
-            results = load(run)
-            rash = with_interval(results["rash_classes_only"], "accuracy")
-            auc = f"{results['mpox_against_other_rashes']['auc']:.3f}"
-            rows.append([title, evaluated, with_interval(results, "accuracy"), rash, auc])
-    header = ["network", "evaluated on", "accuracy (95 % interval)", "rash classes only", "AUC, mpox against other rashes"]
-    return table(header, rows)
+    for name, title in (("fast_mpoxnet", "Fast-MpoxNet"), ("efficientnet_lite0", "EfficientNet-Lite0, frozen features")):
+        for run, evaluated in ((name, "other scenes, both framings"), (f"framing_split_{name}", "the other framing")):
+            run = all_runs()[run]
+            cells = (run_interval(run, "accuracy"), run_interval(run, "rash_accuracy"), f"{run.mpox_auc:.3f}")
+            rows.append([title, evaluated, *cells])
+    return table(["network", "evaluated on", "accuracy (95 % interval)", RASH, AUC], rows)
 
 
-def framing_table():
-    """What was done against learning the framing."""
-    rows = []
-    for name, title in (
-        ("framing_fast_mpoxnet", "as in the README"),
-        ("framing_small_crops", "crops from 8 % of the area (35)"),
-        ("framing_degradation", "half coarsened, half noisy, half encoded anew (none)"),
-        ("framing_background", "half with what is no skin painted over (none)"),
-        ("framing_all_changes", "small crops, degradation, grey and painted background together"),
-    ):
-        results = load(name)
-        points = "" if name == "framing_fast_mpoxnet" else gain(compare([name], ["framing_fast_mpoxnet"]))
-        auc = f"{results['mpox_against_other_rashes']['auc']:.3f}"
-        rash = with_interval(results["rash_classes_only"], "accuracy")
-        rows.append([title, with_interval(results, "accuracy"), points, rash, auc, f"{results['external_auc']:.2f}"])
-    header = ["training photos", "the other framing (95 % interval)", "points more (95 % interval)", "rash classes only"]
-    return table([*header, "AUC, mpox against other rashes", "AUC per patient, external"], rows)
+def framing_split_changes_table():
+    """What was tried against learning the framing."""
+    baseline = "framing_split_fast_mpoxnet"
+    titles = {
+        baseline: "as in the preset",
+        "framing_split_small_crops": "crops from 8 % of the area instead of 35 %",
+        "framing_split_degradation": "half blurred, half with noise, half as JPEG again",
+        "framing_split_background": "background painted over in half of them",
+        "framing_split_all_changes": "small crops, degradation, grey and painted background together",
+    }
+    points = ("points more (95 % interval)", gain_over([baseline]))
+    return runs_table("training photos", titles, [ALL, points, RASH, AUC, EXTERNAL])
 
 
 def freezing_table():
-    """How much of the backbone learns."""
+    """How much of the backbone is trained."""
+    titles = {
+        "fast_mpoxnet": "everything",
+        "frozen_to_stage_2": "from stage 3 on",
+        "frozen_to_stage_3": "from stage 4 on",
+        "frozen_to_stage_4": "fusion and heads only",
+    }
+    columns = [
+        ("other scenes, both framings", lambda run: run_interval(run, "accuracy")),
+        ("the other framing", lambda run: run_interval(all_runs()[f"framing_split_{run.name}"], "accuracy")),
+        EXTERNAL,
+    ]
+    return runs_table("trained", titles, columns)
+
+
+def occlusion_table():
+    """What is left without lesions."""
+    results = load("occlusion_tests")
     rows = []
     for name, title in (
-        ("fast_mpoxnet", "everything"),
-        ("frozen_to_stage_2", "stage 3 and on"),
-        ("frozen_to_stage_3", "stage 4 and on"),
-        ("frozen_to_stage_4", "fusion and heads alone"),
+        ("whole", "the network, whole photos"),
+        ("only_middle", "the network, only the middle half of each photo"),
+        ("middle_masked", "the network, middle half painted over"),
+        ("traits_alone", "a linear classifier on 28 traits: colours, sharpness, JPEG blocks, share of skin"),
     ):
-        scenes, framing = load(name), load(f"framing_{name}")
-        rows.append(
-            [title, *(with_interval(results, "accuracy") for results in (scenes, framing)), f"{scenes['external_auc']:.2f}"]
-        )
-    return table(["what learns", "other scenes, of both framings", "the other framing", "AUC per patient, external"], rows)
-
-
-def log_table():
-    """Every cross-validation of the campaign, with what it changes."""
-    rows = []
-    for name, (config, *changed) in RUNS.items():
-        if not (RESULTS / f"{name}.json").is_file():
-            continue
-        results = load(name)
-        minutes = results["training_seconds"]["total"] / 60
-        rows.append(
-            [
-                name,
-                " ".join([f"[{config}](../configs/{config}.yaml)", *(f"`{change}`" for change in changed)]),
-                over_folds(results),
-                with_interval(results["rash_classes_only"], "accuracy"),
-                f"{results['external_auc']:.2f}",
-                f"{minutes:.0f}",
-            ]
-        )
-    header = ["run", "config and what is changed in it", "accuracy over folds, mean ± SD", "rash classes only"]
-    return table([*header, "AUC per patient, external", "minutes of a core that some runs shared"], rows)
+        figures = results[name]
+        auc = f"{figures['auc_mpox_against_other_rashes']:.3f}"
+        rows.append([title, with_interval(figures, "accuracy"), with_interval(figures["rash_classes_only"], "accuracy"), auc])
+    return table(["classifier and input", "accuracy (95 % interval)", RASH, AUC], rows)
 
 
 def per_class_table():
-    """The classes of the pretrained network."""
+    """The classes of the default preset's network, out of fold."""
     rows = [
         [
             name,
-            with_interval(figures, "recall"),
-            with_interval(figures, "specificity"),
-            with_interval(figures, "precision"),
-            f"{figures['auc']:.3f}",
-            figures["support"],
+            *(with_interval(row, key) for key in ("recall", "specificity", "precision")),
+            f"{row['auc']:.3f}",
+            row["support"],
         ]
-        for name, figures in load("fast_mpoxnet")["per_class"].items()
+        for name, row in load_preset(PRESETS[0])["out_of_fold"]["per_class"].items()
     ]
     return table(["class", "recall", "specificity", "precision", "AUC", "photos"], rows)
+
+
+def select_table():
+    """Candidates of the choice, the most accurate first, and what the choice is worth."""
+    runs = all_runs()
+    candidates = [run for name, run in runs.items() if name.startswith("select ")]
+    folds = sum(run.chosen_by_folds for run in candidates)
+    titles = {run.name: run.config for run in sorted(candidates, key=lambda run: -run.accuracy)}
+    columns = [
+        ("parameters", lambda run: f"{run.parameters:,}"),
+        ("TFLite model", lambda run: f"{run.tflite_bytes / 1e6:.2f} MB"),
+        ("ms", lambda run: f"{run.milliseconds:.2f}"),
+        (f"chosen by folds, of {folds}", lambda run: run.chosen_by_folds),
+    ]
+    made = runs_table("candidate", titles, [MEAN, RASH, *columns])
+    nested = runs["select"]
+    return f"{made}\n\nNested estimate: {run_interval(nested, 'accuracy')}; over folds {over_folds(vars(nested))}."
+
+
+def aims_table():
+    """What was aimed at and not reached, and the best that was."""
+    best = all_runs()[BEST]
+    auc_ours, auc_larger = (f"{load_preset(name)['external']['auc_per_patient']:.2f}" for name in PRESETS)
+    refused_ours, refused_larger = (percent(load(f"out_of_distribution_{name}")["everyday"]["refused"]) for name in PRESETS)
+    flipped = over_folds(load("flips")["networks"][BEST]["with_all_flips"])
+    behind = gain(compare(["fast_mpoxnet_scratch"], ["peer_mobilenet_v3_small_050"]))
+    larger = "EfficientNet-Lite0"
+    rows = [
+        ["accuracy, scenes kept together", "90 %", f"{over_folds(vars(best))}, evaluated at 256 pixels; {flipped} with flips"],
+        ["accuracy, scenes ignored", "94.3 % (Yue et al.)", over_folds(vars(all_runs()["protocol_stratified"]))],
+        ["accuracy of the surest 90 %", "97 %", f"{percent(best.accuracy_of_surest_90)}, evaluated at 256 pixels"],
+        [EXTERNAL, "0.80", f"{auc_ours} as shipped; {larger} {auc_larger}"],
+        ["everyday photos refused, at 10 % of MSID refused", "90 %", f"{refused_ours}; {larger} {refused_larger}"],
+        ["points ahead of MobileNetV3-Small 0.5, both with random initial weights", "over 0", behind],
+    ]
+    return table(["Fast-MpoxNet", "aim", "reached"], rows)
+
+
+def together_table():
+    """What averaging trained networks gains."""
+    larger = "efficientnet_lite0"
+    schedules = [name for name in all_runs() if name.startswith("schedule_")]
+    predictions = run_predictions()
+    rows = []
+    for title, names in (
+        ("Fast-MpoxNet, 80 epochs, evaluated at 256 pixels", [BEST]),
+        ("Fast-MpoxNet, three seeds", SHIPPED_SEEDS),
+        ("Fast-MpoxNet, four trainings", ["fast_mpoxnet", *schedules]),
+        ("EfficientNet-Lite0, frozen features", [larger]),
+        ("the first and EfficientNet-Lite0", [BEST, larger]),
+    ):
+        rows.append([title, len(names), percent(np.mean(predictions.top_classes(names) == predictions.labels))])
+    return table(["networks", "averaged", "accuracy"], rows)
+
+
+def misclassified_by_all_table():
+    """Photos that every pretrained network on the grouped folds takes for another class."""
+    predictions = run_predictions()
+    runs = [all_runs()[name] for name in predictions.probabilities]
+    pretrained = [run for run in runs if run.config != "fast_mpoxnet_scratch" and "model.weights" not in run.changes]
+    names = [run.name for run in pretrained if run.split == "grouped"]
+    wrong = ~np.any([predictions.right(name) for name in names], axis=0)
+    together = predictions.top_classes(names)
+    rows = []
+    for label in predictions.classes:
+        indices = np.flatnonzero(wrong & (predictions.labels == label))
+        listed = [f"{Path(predictions.photos[index][0]).stem} ({together[index]})" for index in indices]
+        rows.append([label, (predictions.labels == label).sum(), len(listed), ", ".join(listed)])
+    header = ["label", "photos", f"wrong in all {len(names)} networks", "these, and what the networks say together"]
+    return table(header, rows)
+
+
+def log_table():
+    """Every recorded cross-validation, with what it changes."""
+    runs = {name: run for name, run in all_runs().items() if not name.startswith("select")}
+    columns = [
+        ("config", lambda run: run.config),
+        ("changes", lambda run: " ".join(f"`{change}`" for change in run.changes.split("; ") if change)),
+        ("split", lambda run: run.split),
+        MEAN,
+        RASH,
+        EXTERNAL,
+        "minutes of one core",
+    ]
+    return runs_table("run", {name: name for name in runs}, columns)

@@ -1,36 +1,114 @@
-"""How results files are read and figures are written."""
+"""How figures are written, and where the tables find them."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 
-ROOT = Path(__file__).parent.parent.parent
-RESULTS = ROOT / "configs" / "results"
+import numpy as np
+
+from mpox_keras.evaluation.comparison import compare_accuracy
+from mpox_keras.inference.classifier import PRESETS_FOLDER
+
+from . import runs
+
+run_predictions = cache(runs.read_predictions)
+all_runs = cache(runs.read_runs)
+PRESETS = ("fast_mpoxnet_msid", "efficientnet_lite0_msid")
 
 
-def load(name):
-    """A results file by name."""
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+def load(name: str) -> dict:
+    """A JSON file of the results."""
+    return json.loads(runs.read(f"{name}.json"))
 
 
-def percent(value):
+def load_rows(name: str) -> list[dict[str, str]]:
+    """The rows of a CSV file of the results."""
+    return list(csv.DictReader(io.StringIO(runs.read(f"{name}.csv").decode())))
+
+
+def load_preset(name: str) -> dict:
+    """The metadata of a preset, which hold what was measured with it."""
+    return json.loads((PRESETS_FOLDER / name / "metadata.json").read_text(encoding="utf-8"))
+
+
+def percent(value: float) -> str:
     """0.8845 -> 88.5 %."""
     return f"{100 * value:.1f} %"
 
 
-def with_interval(figures, name):
-    """Value with its 95 % interval."""
+def with_interval(figures: Mapping, name: str) -> str:
+    """A share with its 95 % interval, from a JSON file."""
     low, high = figures[f"{name}_interval"]
     return f"{percent(figures[name])} ({100 * low:.1f} to {100 * high:.1f})"
 
 
-def table(header, rows):
+def over_folds(figures: Mapping) -> str:
+    """Mean and standard deviation over folds."""
+    return f"{percent(figures['accuracy_mean'])} ± {100 * figures['accuracy_sd']:.1f}"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence]) -> str:
     """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
-def over_folds(results):
-    """Mean and standard deviation over folds."""
-    return f"{percent(results['accuracy_mean'])} ± {100 * results['accuracy_sd']:.1f}"
+def compare(names: Sequence[str], baseline: Sequence[str]) -> dict:
+    """Figures of `compare_accuracy` for the predictions of one or more runs on either side."""
+    predictions = run_predictions()
+    first, second = (np.concatenate([predictions.right(name) for name in side]) for side in (names, baseline))
+    return compare_accuracy(first, second, np.tile(predictions.groups, len(names)))
+
+
+def gain(figures: Mapping) -> str:
+    """Points more, with their interval."""
+    low, high = figures["difference_interval"]
+    return f"{100 * figures['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+
+
+def gain_over(baseline: Sequence[str]) -> Callable[[runs.Run], str]:
+    """A column of points more than the runs of the baseline have; empty in the baseline's own row."""
+    return lambda run: "" if [run.name] == list(baseline) else gain(compare([run.name] * len(baseline), baseline))
+
+
+def optional(form: str, value: float | None) -> str:
+    """A figure that not every run has."""
+    return "" if value is None else form.format(value)
+
+
+COLUMNS: dict[str, Callable[[runs.Run], str]] = {
+    "accuracy over folds, mean ± SD": lambda run: over_folds(vars(run)),
+    "all photos (95 % interval)": lambda run: run_interval(run, "accuracy"),
+    "macro F1": lambda run: percent(run.macro_f1),
+    "rash classes only": lambda run: run_interval(run, "rash_accuracy"),
+    "AUC, mpox against other rashes": lambda run: f"{run.mpox_auc:.3f}",
+    "accuracy of the surest 90 %": lambda run: percent(run.accuracy_of_surest_90),
+    "calibration error": lambda run: percent(run.calibration_error),
+    "external AUC per patient": lambda run: optional("{:.2f}", run.external_auc),
+    "photos": lambda run: str(run.photos),
+    "minutes of one core": lambda run: f"{run.training_seconds / 60:.0f}",
+}
+"""Columns of the tables of runs: header -> cell."""
+
+
+def run_interval(run: runs.Run, name: str) -> str:
+    """A share of a run with its 95 % interval."""
+    figures = vars(run)
+    return with_interval({name: figures[name], f"{name}_interval": (figures[f"{name}_low"], figures[f"{name}_high"])}, name)
+
+
+def runs_table(first: str, titles: Mapping[str, str], columns: Sequence[str | tuple[str, Callable[[runs.Run], str]]]) -> str:
+    """A table with a row per run.
+
+    Args:
+        first: header of the first column.
+        titles: name of the run -> what the first column says of it.
+        columns: names of `COLUMNS`, or a header with the function that writes its cells.
+    """
+    cells = [(column, COLUMNS[column]) if isinstance(column, str) else column for column in columns]
+    rows = [[title, *(write(all_runs()[name]) for _, write in cells)] for name, title in titles.items()]
+    return table([first, *(header for header, _ in cells)], rows)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-
-from doc_tables.common import RESULTS, load, percent, table
+from doc_tables.common import load, load_rows, percent, table
 
 
 def duplicates_table():
-    """The check against the audit."""
+    """The duplicate check against the audit."""
     results = load("duplicates_msid")
     rows = []
-    for key, title in (("all", "audit as given"), ("without_groups_set_aside", "without its group 115")):
+    for key, title in (("all", "audit as published"), ("without_groups_set_aside", "without its group 115")):
         figures = results[key]["grouped"]
         rows.append([title, figures["true_pairs"], percent(figures["precision"]), percent(figures["recall"])])
     return table(["pairs of one scene", "in the audit", "precision", "recall"], rows)
@@ -58,18 +56,17 @@ def parity_table(preset):
 
 def benchmark_table():
     """One photo through this network and its peers."""
-    with (RESULTS / "benchmark.csv").open(newline="", encoding="utf-8") as stream:
-        entries = list(csv.DictReader(stream))
+    entries = load_rows("benchmark")
     two = {(entry["network"], entry["runtime"]): entry["median_ms"] for entry in entries if entry["threads"] == "2"}
     rows = []
     for entry in sorted((entry for entry in entries if entry["threads"] == "1"), key=lambda entry: float(entry["median_ms"])):
-        spread = f"{float(entry['tenth_percentile_ms']):.2f} to {float(entry['ninetieth_percentile_ms']):.2f}"
+        middle_runs = f"{float(entry['tenth_percentile_ms']):.2f} to {float(entry['ninetieth_percentile_ms']):.2f}"
         share = percent(float(entry["share_of_peak"])) if entry["share_of_peak"] else ""
         rows.append(
             [
                 entry["network"],
                 entry["runtime"],
-                f"{float(entry['median_ms']):.2f} ({spread})",
+                f"{float(entry['median_ms']):.2f} ({middle_runs})",
                 f"{float(two[entry['network'], entry['runtime']]):.2f}",
                 entry["ratio_to_ours"],
                 f"{int(entry['multiply_adds']) / 1e6:.1f} M",
@@ -85,7 +82,7 @@ def benchmark_table():
 def convolutions_table():
     """Where the time goes."""
     shares = load("benchmark")["share_of_time_in_convolutions"]
-    return table(["runtime", "share of the time in convolutions"], [[name, percent(share)] for name, share in shares.items()])
+    return table(["runtime", "time in convolutions"], [[name, percent(share)] for name, share in shares.items()])
 
 
 def web_table():
@@ -94,13 +91,16 @@ def web_table():
     rows = [[name, f"{value:.1f}"] for name, value in sorted(figures["prediction_ms"].items(), key=lambda entry: entry[1])]
     rows += [
         [f"from a photo of {figures['photo_megapixels']} megapixels to the answer", f"{figures['photo_to_answer_ms']:.0f}"],
-        ["of these, the page blocked", f"{figures['page_blocked_ms']:.0f}"],
+        ["of these, with the page blocked", f"{figures['page_blocked_ms']:.0f}"],
     ]
-    return table(["", "ms"], rows) + f"\n\nA first visit loads {figures['first_visit_bytes'] / 1e6:.2f} MB; later ones nothing."
+    return (
+        table(["step", "ms"], rows)
+        + f"\n\nA first visit loads {figures['first_visit_bytes'] / 1e6:.2f} MB; later visits load nothing."
+    )
 
 
 def photo_checks_table():
-    """Of how many photos the page complains."""
+    """How many photos the app complains about."""
     figures = load("photo_checks")
     kinds = ("too_dark", "too_bright", "too_blurred")
     names = [name for name, value in figures.items() if isinstance(value, dict) and set(value) == set(kinds)]
@@ -108,22 +108,40 @@ def photo_checks_table():
     return table([f"{figures['photos']} photos of MSID", "too dark", "too bright", "blurred"], rows)
 
 
+_METHODS = {
+    "class_activation_map": "class activation map",
+    "grad_cam_plus_plus": "Grad-CAM++",
+    "score_cam": "Score-CAM",
+    "smooth_grad": "SmoothGrad",
+    "integrated_gradients": "integrated gradients",
+    "occlusion": "occlusion",
+    "lime": "LIME",
+    "shap": "Kernel SHAP",
+    "random": "random map",
+}
+
+
 def explanations_table():
     """How faithful each method's maps are."""
+    results = load("explanations")
     rows = []
-    for name, figures in load("explanations")["methods"].items():
+    for name, title in _METHODS.items():
+        figures = results["methods"][name]
         cells = [f"{figures[kind]:.3f} ± {figures[f'{kind}_error']:.3f}" for kind in ("deletion", "insertion")]
         known = "seconds" in figures
         cells.append(f"{figures['correlation_with_shuffled_weights']:+.2f}" if known else "")
         cells.append(f"{figures['seconds']:.3f}" if known else "")
-        rows.append([name.replace("_", " "), *cells])
-    header = ["method", "deletion", "insertion", "correlation with shuffled weights", "seconds a map"]
-    agreement = load("explanations")["agreement"]["class_activation_map grad_cam"]
-    return table(header, rows) + f"\n\nClass activation map and Grad-CAM correlate at {agreement:.4f}."
+        rows.append([title, *cells])
+    header = ["method", "deletion", "insertion", "correlation with shuffled weights", "seconds per map"]
+    agreement = results["agreement"]["class_activation_map grad_cam"]
+    return (
+        table(header, rows)
+        + f"\n\nGrad-CAM, which is not a method of its own here, gives the class activation map (correlation {agreement:.4f})."
+    )
 
 
 def fuzz_table():
-    """What came of damaged files."""
+    """What happened to damaged files."""
     results = load("fuzz")
     titles = {"metadata": "`metadata.json`", "bundle": "`model.tflite` of a bundle", "classifier": "`model.keras` of a fit"}
     rows = []
@@ -131,11 +149,11 @@ def fuzz_table():
         kinds = [counts.get(kind, 0) for kind in ("accepted", "refused", "failed")]
         rows.append([titles.get(name, name.upper()), f"{sum(kinds):,}", *(f"{count:,}" for count in kinds)])
     seconds, megabytes = results["slowest_seconds"]["photo"], results["peak_megabytes"]["photo"]
-    found = table(["damaged", "cases", "read", "refused", "failed"], rows)
+    found = table(["damaged file", "cases", "read", "refused", "failed"], rows)
     failures = "; ".join(f"{failure['kind']}, case {failure['case']}: {failure['what']}" for failure in results["failures"])
     return (
-        f"{found}\n\nThe slowest photo took {seconds:.1f} s of one core, the largest process for photos {megabytes} MB. "
-        f"Failed means a crash, a hang, too much memory or another error ({failures or 'none'})."
+        f"{found}\n\nThe slowest photo took {seconds:.1f} s of one core; the largest process for photos used {megabytes} MB. "
+        f"Failed means a crash, a hang, too much memory or an unexpected error ({failures or 'none'})."
     )
 
 
@@ -146,8 +164,8 @@ def screening_table():
         [row["workers"], row["screening_photos_per_second"], row["decoding_photos_per_second"], percent(row["share"])]
         for row in results["speed"]
     ]
-    speed = table(["workers", "photos a second", "decoded alone", "share"], rows)
+    speed = table(["workers", "photos per second", "decoding alone", "share"], rows)
     rows = [[f"{row['photos']:,}", f"{row['parent_peak_mb']} MB", f"{row['worker_peak_mb']} MB"] for row in results["memory"]]
-    memory = table(["photos, two workers", "largest memory of the command", "of a worker"], rows)
+    memory = table(["photos, two workers", "peak memory of the command", "of a worker"], rows)
     size = f"{results['pixels'] / 1e6:.1f} megapixels and {results['file_kb']} kB"
-    return f"{results['photos']:,} drawn photos of {size}, {results['cores']} cores:\n\n{speed}\n\n{memory}"
+    return f"{results['photos']:,} synthetic photos of {size}, {results['cores']} cores:\n\n{speed}\n\n{memory}"
