@@ -24,7 +24,7 @@ NETWORKS = (
     *(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
     *(f"DenseNet{layers}" for layers in (121, 169, 201)),
     *(f"EfficientNetB{size}" for size in range(8)),
-    *(f"EfficientNetLite{size}" for size in range(3)),
+    "EfficientNetLite0",
     *(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S", "M", "L")),
     *("InceptionResNetV2", "InceptionV3", "MobileNet", "MobileNetV2", "MobileNetV3Large", "MobileNetV3Small"),
     *("NASNetLarge", "NASNetMobile"),
@@ -43,13 +43,14 @@ class _Section(pydantic.BaseModel):
 
 
 class ModelConfig(_Section):
-    """The network: arguments of `mpox_keras.FastMpoxNet`, or of `TransferModel` for others.
+    """The network: arguments of `mpox_keras.FastMpoxNet`, or of a `Backbone` under an `ImageClassifier`.
 
     `network` is one of `NETWORKS`, or `keras_hub:` and a preset of keras-hub. What begins with `fusion`, `auxiliary_heads`
     and `head_filters` are for `FastMpoxNet`, `width` is for MobileNets.
     """
 
     network: str = "FastMpoxNet"
+    backbone: Literal["ShuffleNetV2", "MobileNetV2", "MobileNet"] = "ShuffleNetV2"
     width: Annotated[float, Field(gt=0)] = 1.0
     weights: str | None = "imagenet"
     image_size: Annotated[int, Field(ge=32, multiple_of=32)] = 224

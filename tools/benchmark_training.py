@@ -22,7 +22,8 @@ import numpy as np
 
 from mpox_keras.config import load_config
 from mpox_keras.data.augmentation import training_batches
-from mpox_keras.training.fit import build_model, class_weights, compile_model, for_every_output
+from mpox_keras.models.build import build_model
+from mpox_keras.training.fit import class_weights, compile_model, for_every_output
 from mpox_keras.training.runs import environment, set_threads
 from mpox_keras.utils.files import replacing
 
@@ -45,7 +46,7 @@ def measure(config) -> dict:
     photos = random.integers(0, 256, (PHOTOS, size, size, 3), dtype="uint8")
     labels = random.integers(0, len(config.data.classes), PHOTOS)
     keras.mixed_precision.set_dtype_policy(config.training.precision)
-    model = build_model(config)
+    model = build_model(config.model, len(config.data.classes))
     compile_model(model, config, steps_per_epoch=STEPS)
     targets = np.eye(len(config.data.classes), dtype="float32")[labels]
     batches = training_batches(photos, targets, config.augmentation, config.training.batch_size, config.seed)

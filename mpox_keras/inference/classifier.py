@@ -10,7 +10,7 @@ import numpy as np
 
 from mpox_keras.inference.metadata import METADATA_FILE, ClassifierError, cannot_be_used, read_metadata
 from mpox_keras.inference.prediction import Predictor
-from mpox_keras.models.fast_mpoxnet import deploy
+from mpox_keras.models.deploy import deploy
 
 PRESETS_FOLDER = Path(__file__).parent.parent / "models" / "presets"
 DEFAULT_PRESET = "fast_mpoxnet_msid"

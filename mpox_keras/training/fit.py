@@ -17,9 +17,8 @@ from mpox_keras.data.splits import split_off_validation
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.inference.classifier import MODEL_FILE
 from mpox_keras.inference.metadata import write_metadata
-from mpox_keras.models.fast_mpoxnet import FastMpoxNet, deploy
-from mpox_keras.models.stages import backbone_stages
-from mpox_keras.models.transfer import TransferModel
+from mpox_keras.models.build import build_model
+from mpox_keras.models.deploy import deploy
 from mpox_keras.training.callbacks import Checkpoint, EpochLog, Unfreezing, resume
 from mpox_keras.training.distribution import make_strategy, synchronize
 from mpox_keras.training.optimizer import LayerwiseAdamW
@@ -68,7 +67,7 @@ def train(
     steps_per_epoch = len(photos) // batch_size
     with make_strategy(config.training.distribution, batch_size).scope():
         try:
-            model = build_model(config, config.training.image_size)
+            model = build_model(config.model, len(config.data.classes), config.training.image_size)
         finally:
             keras.mixed_precision.set_dtype_policy("float32")
         if config.training.distribution != "none":
@@ -89,7 +88,7 @@ def train(
     log = EpochLog(folder / "log.csv", config.training.epochs)
     callbacks = [keras.callbacks.SwapEMAWeights(), log, Checkpoint(checkpoint, config.seed)]
     if config.training.unfreezing:
-        callbacks.append(Unfreezing(backbone_stages(model), config.training.unfreezing))
+        callbacks.append(Unfreezing(model.backbone.stages, config.training.unfreezing))
     if config.training.tensorboard:
         callbacks.append(_tensorboard(folder))
     model.fit(
@@ -104,7 +103,7 @@ def train(
     )
     # A fresh network, because Keras saves the optimizer's state, thrice the size of the network, with whatever was
     # compiled, and because a network trained in mixed precision answers in full precision.
-    trained = build_model(config)
+    trained = build_model(config.model, len(config.data.classes))
     trained.set_weights(model.get_weights())
     with replacing(folder / MODEL_FILE) as temporary:
         trained.save(temporary)
@@ -174,27 +173,6 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
     return results
 
 
-def build_model(config: Config, image_size: int | None = None) -> keras.Model:
-    """The untrained network of a config, for photos of the size given there or here; the weights fit every size."""
-    size = image_size or config.model.image_size
-    shared = {
-        "classes": len(config.data.classes),
-        "weights": config.model.weights,
-        "input_shape": (size, size, 3),
-        "dropout": config.model.dropout,
-    }
-    if config.model.network != "FastMpoxNet":
-        return TransferModel(config.model.network, config.model.width, **shared)
-    return FastMpoxNet(
-        fusion=config.model.fusion,
-        fusion_start=config.model.fusion_start,
-        fusion_reduction=config.model.fusion_reduction,
-        auxiliary_heads=config.model.auxiliary_heads,
-        head_filters=config.model.head_filters,
-        **shared,
-    )
-
-
 def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> None:
     """Give a network its optimizer and its main and auxiliary losses.
 
@@ -237,7 +215,7 @@ def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> N
 def _factors(model, training):
     if training.stage_decay == 1:
         return {}
-    stages = enumerate(reversed(backbone_stages(model)), 1)
+    stages = enumerate(reversed(model.backbone.stages), 1)
     variables = ((number, v) for number, stage in stages for layer in stage for v in layer.trainable_variables)
     return {variable.path: training.stage_decay**number for number, variable in variables}
 

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from mpox_keras.config import Config
-from mpox_keras.models.fast_mpoxnet import deploy
+from mpox_keras.models.deploy import deploy
 from mpox_keras.training.fit import train
 from mpox_keras.training.out_of_distribution import add_ood_score
 from mpox_keras.training.runs import set_threads

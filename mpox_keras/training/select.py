@@ -16,11 +16,11 @@ from mpox_keras.data.loading import load_photos
 from mpox_keras.data.splits import assign_folds
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.export.speed import measure_speed
+from mpox_keras.models.build import build_model
 from mpox_keras.models.complexity import measure_complexity
-from mpox_keras.models.fast_mpoxnet import deploy
+from mpox_keras.models.deploy import deploy
 from mpox_keras.reports.plots import plot_selection
 from mpox_keras.reports.report import write_report
-from mpox_keras.training.fit import build_model
 from mpox_keras.training.folds import FoldPredictions, PhotoArrays, train_left_out
 from mpox_keras.training.runs import environment, open_run, training_seconds
 from mpox_keras.utils.errors import MpoxKerasError
@@ -161,7 +161,7 @@ def _costs(configs):
     models = {}
     for name, config in configs.items():
         untrained = config.model.model_copy(update={"weights": None})
-        models[name] = build_model(config.model_copy(update={"model": untrained}))
+        models[name] = build_model(untrained, len(config.data.classes))
     speeds = measure_speed(models)
     costs = {}
     for name, model in models.items():

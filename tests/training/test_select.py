@@ -12,7 +12,7 @@ from mpox_keras.data.folder import CLASSES, Photo
 from mpox_keras.data.sources import read_grouped_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
 from mpox_keras.training import fit, folds, select
-from mpox_keras.training.folds import PhotoArrays, FoldPredictions, train_left_out
+from mpox_keras.training.folds import FoldPredictions, PhotoArrays, train_left_out
 from mpox_keras.training.select import SelectionError, select_network
 
 CONFIG = parse_config(
