@@ -11,6 +11,9 @@ import click
 import keras
 import numpy as np
 
+# Private, and the only way to this state; bounded in setup.cfg with Keras.
+from keras.src.random.seed_generator import global_seed_generator
+
 from mpox_keras.training.runs import RunError
 from mpox_keras.utils.files import replacing
 
@@ -79,8 +82,9 @@ class Checkpoint(keras.callbacks.Callback):
         self.seed = seed
 
     def on_epoch_begin(self, epoch, logs=None):
-        # Also those of layers in a nested backbone.
+        # Those of layers in a nested backbone too; and the one of Keras itself, from which ConvNeXt's stochastic depth draws.
         states = [variable for variable in self.model.non_trainable_variables if variable.name == "seed_generator_state"]
+        states.append(global_seed_generator().state)
         for index, state in enumerate(states):
             # The second number counts the draws; an epoch has far fewer than 2^16.
             state.assign([self.seed * len(states) + index, epoch << 16])

@@ -18,7 +18,7 @@ def efficientnet():
 
 
 def stochastic_depth():
-    """ConvNeXt's own way to drop whole branches, two networks deep."""
+    """ConvNeXt's own way to drop whole branches, which has no random state of its own, two networks deep."""
     from keras.src.applications.convnext import StochasticDepth
 
     inputs = keras.Input((32, 32, 3))
@@ -52,7 +52,7 @@ def fit(model, path, first, last):
     return model
 
 
-@pytest.mark.parametrize(("build", "random_layers"), [(stochastic_depth, 3), (efficientnet, 10)])
+@pytest.mark.parametrize(("build", "random_layers"), [(stochastic_depth, 2), (efficientnet, 10)])
 def test_a_resumed_training_of_a_nested_network_ends_like_an_uninterrupted_one(build, random_layers, tmp_path):
     whole = fit(compiled(build), tmp_path / "whole.npz", 0, 3)
     states = [v for v in whole.non_trainable_variables if v.name == "seed_generator_state"]
