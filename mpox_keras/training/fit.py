@@ -17,8 +17,7 @@ from mpox_keras.data.splits import split_off_validation
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.inference.metadata import MODEL_FILE, write_metadata
 from mpox_keras.models.build import build_model
-from mpox_keras.models.fast_mpoxnet import deploy
-from mpox_keras.models.stages import backbone_stages
+from mpox_keras.models.deploy import deploy
 from mpox_keras.training.callbacks import Checkpoint, EpochLog, Unfreezing, resume
 from mpox_keras.training.distribution import make_strategy, synchronize
 from mpox_keras.training.out_of_distribution import add_ood_score
@@ -97,7 +96,7 @@ def train(
         Checkpoint(checkpoint, config.seed),
     ]
     if config.training.unfreezing:
-        callbacks.append(Unfreezing(backbone_stages(model), config.training.unfreezing))
+        callbacks.append(Unfreezing(model.backbone.stages, config.training.unfreezing))
     if config.training.tensorboard:
         require("tensorboard", "logs", "training.tensorboard")
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))

@@ -18,7 +18,7 @@ from mpox_keras.config import Config
 from mpox_keras.data.augmentation import augmentation_layers
 from mpox_keras.data.loading import PhotoArrays
 from mpox_keras.models.build import build_model
-from mpox_keras.models.fast_mpoxnet import deploy
+from mpox_keras.models.deploy import deploy
 from mpox_keras.training.fit import Augment, Build, train
 from mpox_keras.training.runs import set_threads
 from mpox_keras.utils.files import replacing

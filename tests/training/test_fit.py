@@ -1,6 +1,7 @@
 """Training: exact resume, reproducibility, what a run folder holds. Tiny pictures, few steps."""
 
 import csv
+import hashlib
 import itertools
 import json
 import subprocess
@@ -18,8 +19,8 @@ from mpox_keras.data.loading import PhotoArrays, load_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
 from mpox_keras.inference.classifier import load_classifier
 from mpox_keras.models.build import build_model
-from mpox_keras.models.fast_mpoxnet import FastMpoxNet, deploy
-from mpox_keras.models.pretrained import UNIT_RANGE, PretrainedBackbone, PretrainedWeightsError
+from mpox_keras.models.deploy import deploy
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 from mpox_keras.training.crossval import cross_validate
 from mpox_keras.training.fit import balanced_weights, compile_model, fit_photos, train
 from mpox_keras.training.runs import RunError, open_run
@@ -98,7 +99,6 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(arrays, uninterrupted, tmp
 
 
 def test_stages_begin_to_learn_one_after_another_and_a_resumed_run_keeps_to_it(arrays, tmp_path, monkeypatch):
-    from mpox_keras.models.stages import backbone_stages
     from mpox_keras.training import callbacks
 
     # At 32 pixels the last stage has maps of one pixel, and belongs to the one before it.
@@ -108,7 +108,7 @@ def test_stages_begin_to_learn_one_after_another_and_a_resumed_run_keeps_to_it(a
 
     def save_and_stop(self, epoch, logs=None):
         save(self, epoch, logs)
-        stages = [[w.numpy() for layer in stage for w in layer.weights] for stage in backbone_stages(self.model)]
+        stages = [[w.numpy() for layer in stage for w in layer.weights] for stage in self.model.backbone.stages]
         states.append([*stages, self.model.get_layer("diagnosis").get_weights()])
         raise StopAfter
 
@@ -119,7 +119,7 @@ def test_stages_begin_to_learn_one_after_another_and_a_resumed_run_keeps_to_it(a
 
     keras.utils.set_random_seed(config.seed)
     model = plain(config.model, 4)
-    stages = [[w.numpy() for layer in stage for w in layer.weights] for stage in backbone_stages(model)]
+    stages = [[w.numpy() for layer in stage for w in layer.weights] for stage in model.backbone.stages]
     states.insert(0, [*stages, model.get_layer("diagnosis").get_weights()])
     moved = [
         [any(not np.array_equal(a, b) for a, b in zip(*pair, strict=True)) for pair in zip(before, after, strict=True)]
@@ -296,20 +296,15 @@ def test_a_run_begun_before_a_key_was_added_goes_on_and_one_with_a_key_that_is_g
         open_run(tmp_path, config, photos)
 
 
-def test_a_run_folder_names_the_pretrained_weights_by_their_hash(folder, tmp_path, monkeypatch):
-    from mpox_keras.training import runs
-
+def test_a_run_folder_names_the_pretrained_weights_by_their_hash(folder, tmp_path):
     photos = read_folder(folder)
-    for weights, expected in ((None, None), ("some.pth", "c0ffee")):
-        monkeypatch.setattr(runs, "load_pretrained_backbone", lambda path: PretrainedBackbone({}, UNIT_RANGE, "c0ffee"))
+    file = tmp_path / "some.weights.h5"
+    file.write_bytes(b"weights")
+    for weights, expected in ((None, None), (str(file), hashlib.sha256(b"weights").hexdigest())):
         config = parse_config(TINY, [f"model.weights={json.dumps(weights)}"])
-        run = tmp_path / str(weights)
+        run = tmp_path / f"run_{weights is None}"
         open_run(run, config, photos)
         assert json.loads((run / "environment.json").read_text())["pretrained_sha256"] == expected
-    monkeypatch.undo()
-    with pytest.raises(PretrainedWeightsError, match=r"'missing\.pth' is neither"):
-        open_run(tmp_path / "new", parse_config(TINY, ["model.weights=missing.pth"]), photos)
-    assert not (tmp_path / "new").exists()
 
 
 def test_kill_and_run_again_gives_the_weights_of_an_uninterrupted_run(folder, tmp_path):
