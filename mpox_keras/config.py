@@ -54,7 +54,9 @@ class ModelConfig(_Section):
         description="`FastMpoxNet`, `EfficientNetLite0`, a network of keras.applications such as `MobileNetV2`, or "
         f"`{HUB}` and a preset of keras-hub.",
     )
-    backbone: Literal[BACKBONES] = Field("ShuffleNetV2", description="The backbone of FastMpoxNet: `ShuffleNetV2`, `MobileNetV2` or `MobileNet`.")
+    backbone: Literal[BACKBONES] = Field(
+        "ShuffleNetV2", description="The backbone of FastMpoxNet: `ShuffleNetV2`, `MobileNetV2` or `MobileNet`."
+    )
     width: Annotated[float, Field(gt=0)] = Field(1.0, description="Multiplier of the channels, for MobileNets.")
     weights: str | None = Field(
         "imagenet",

@@ -1,4 +1,4 @@
-"""What augmentation costs by Keras's preprocessing layers and by this package's: CPU time for a batch of 32 photos of 224 pixels.
+"""What augmentation costs by Keras's preprocessing layers and by this package's, for a batch of 32 photos of 224 pixels.
 
     python tools/experiments/benchmark_augmentation.py
 
