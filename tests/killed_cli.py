@@ -12,12 +12,12 @@ import mpox_keras.training.fit as fit
 from mpox_keras.cli import main
 
 
-def tiny(config, image_size=None):
+def tiny(config, classes, image_size=None):
     inputs = keras.Input((32, 32, 3), name="image")
     x = keras.layers.Conv2D(4, 3, strides=32, name="convolution")(inputs)
     x = keras.layers.GlobalAveragePooling2D(name="diagnosis_pooling")(x)
     x = keras.layers.Dropout(0.2, name="diagnosis_dropout")(x)
-    return keras.Model(inputs, {"diagnosis": keras.layers.Dense(4, dtype="float32", name="diagnosis")(x)})
+    return keras.Model(inputs, {"diagnosis": keras.layers.Dense(classes, dtype="float32", name="diagnosis")(x)})
 
 
 def killing_replace(replace, kill_at):

@@ -17,6 +17,7 @@ import pytest
 from mpox_keras.config import ConfigError, load_config, parse_config
 from mpox_keras.data.decode import PhotoError
 from mpox_keras.data.folder import CLASSES
+from mpox_keras.data.loading import PhotoArrays
 from mpox_keras.data.sources import read_grouped_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
 from mpox_keras.inference.classifier import load_classifier
@@ -196,9 +197,9 @@ def test_a_damaged_file_of_a_run_is_named_with_what_to_do(work, tmp_path, file):
     whole = (work / "whole_fit" / "model.keras").read_bytes()
     (tmp_path / file).write_bytes(whole[: len(whole) // 2])
     config = load_config(work / "config.yaml")
-    examples = np.zeros((8, 32, 32, 3), "uint8")
+    examples = PhotoArrays(np.zeros((8, 32, 32, 3), "uint8"), np.arange(8) % 4)
     with pytest.raises(RunError, match=rf"{file} is damaged .*Delete it"):
-        train(config, examples, np.arange(8) % 4, tmp_path)
+        train(config, examples, tmp_path)
 
 
 def test_a_clock_that_jumps_changes_nothing(work, tmp_path, monkeypatch):

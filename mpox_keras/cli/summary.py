@@ -20,10 +20,10 @@ def summary(config_path, overrides, as_json):
 
     config = load_config(config_path, overrides) if config_path else parse_config({}, overrides)
     start_tensorflow()
+    from mpox_keras.models.build import build_model
     from mpox_keras.models.complexity import format_complexity, measure_complexity
     from mpox_keras.models.fast_mpoxnet import deploy
-    from mpox_keras.training.fit import build_model
 
-    untrained = config.model_copy(update={"model": config.model.model_copy(update={"weights": None})})
-    complexity = measure_complexity(deploy(build_model(untrained)))
+    untrained = config.model.model_copy(update={"weights": None})
+    complexity = measure_complexity(deploy(build_model(untrained, len(config.data.classes))))
     click.echo(json.dumps(complexity, indent=2) if as_json else format_complexity(complexity))

@@ -15,9 +15,7 @@ import keras
 import numpy as np
 
 from mpox_keras.config import Config
-from mpox_keras.data.augmentation import augmentation_layers
 from mpox_keras.data.loading import PhotoArrays
-from mpox_keras.models.build import build_model
 from mpox_keras.models.fast_mpoxnet import deploy
 from mpox_keras.training.fit import Augment, Build, train
 from mpox_keras.training.runs import set_threads
@@ -50,8 +48,8 @@ def train_left_out(
     folder: Path,
     *,
     external: np.ndarray | None = None,
-    augment: Augment = augmentation_layers,
-    build: Build = build_model,
+    augment: Augment | None = None,
+    build: Build | None = None,
     workers: int = 1,
 ) -> dict[tuple[int, ...], FoldPredictions]:
     """Train a network for each set of folds, on all photos but theirs, and have it answer for theirs.
