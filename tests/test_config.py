@@ -102,8 +102,8 @@ def test_a_network_that_is_not_known_is_answered_with_the_nearest():
 
 
 def test_width_and_backbone_go_with_networks_that_have_them():
-    with pytest.raises(ConfigError, match="ShuffleNetV2 has one width"):
+    with pytest.raises(ConfigError, match="FastMpoxNet has one width"):
         parse_config({"model": {"width": 0.5}})
     with pytest.raises(ConfigError, match=r"model\.backbone is for FastMpoxNet; ResNet50 is a backbone itself"):
         parse_config({"model": {"network": "ResNet50", "backbone": "MobileNetV2"}})
-    assert parse_config({"model": {"backbone": "MobileNetV2", "width": 0.35}}).model.width == 0.35
+    assert parse_config({"model": {"network": "MobileNetV2", "width": 0.35}}).model.width == 0.35
