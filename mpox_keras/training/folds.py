@@ -80,7 +80,7 @@ def train_left_out(
     """
     folders = {without: folder / f"fold_{'_'.join(map(str, without))}" for without in left_out}
     of = "" if external is None else hashlib.sha256(external).hexdigest()
-    missing = [without for without in left_out if not _has_answered(folders[without], of)]
+    missing = [without for without in left_out if _read_answers(folders[without], of) is None]
     alone = workers == 1 or len(missing) < 2
     threads = None if alone else config.training.threads or max(1, (os.cpu_count() or 1) // workers)
 
@@ -103,18 +103,15 @@ def train_left_out(
     for done, without in enumerate(run_parallel(tasks, 1 if alone else workers), 1):
         if not alone:
             click.echo(f"{folders[without].relative_to(folder.parent)} has ended ({done} of {len(missing)})", err=True)
-    return {without: _read_answers(folders[without]) for without in left_out}
+    return {without: _read_answers(folders[without], of) for without in left_out}
 
 
-def _has_answered(folder, of):
-    """Whether a network has answered for these photos; the external photos may be others from call to call."""
+def _read_answers(folder, of):
+    """What a network has answered, None if it has not, or for other external photos than those with the hash `of`."""
     try:
         with np.load(folder / _PREDICTIONS) as stored:
-            return str(stored["of"]) == of
+            if str(stored["of"]) == of:
+                return FoldPredictions(stored["probabilities"], stored["ood_score"], stored.get("external"))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # none yet, or damaged: the network is asked again
-        return False
-
-
-def _read_answers(folder):
-    with np.load(folder / _PREDICTIONS) as stored:
-        return FoldPredictions(stored["probabilities"], stored["ood_score"], stored.get("external"))
+        pass
+    return None

@@ -25,7 +25,7 @@ from mpox_keras.training.runs import environment, set_threads
 from mpox_keras.utils.files import replacing
 
 OUT = Path(__file__).parent.parent.parent / "configs" / "results" / "augmentation_speed.json"
-SIZE, BATCH, ROUNDS = 224, 32, 15
+SIZE, BATCH, ROUNDS = 224, 32, 9
 
 KERAS = {
     "RandomFlip horizontal": lambda: keras.layers.RandomFlip("horizontal"),
