@@ -24,7 +24,6 @@ from mpox_keras.models.pretrained import UNIT_RANGE, PretrainedBackbone, Pretrai
 from mpox_keras.training.crossval import cross_validate
 from mpox_keras.training.fit import balanced_weights, compile_model, fit_photos, train
 from mpox_keras.training.runs import RunError, open_run
-from mpox_keras.utils.files import FolderInUseError, locked
 
 TINY = {
     "model": {"weights": None, "image_size": 32},
@@ -261,12 +260,13 @@ def test_nobody_else_writes_in_a_run_folder_until_the_results_are_there(folder, 
     """Cross-validation and fit alike."""
     from mpox_keras.training import crossval, fit
 
+    script = "import sys; from mpox_keras.utils.files import locked\nwith locked(sys.argv[1]): pass"
     busy = []
 
     def refused(function):
         def check(*arguments, **options):
-            with pytest.raises(FolderInUseError), locked(tmp_path / "run"):
-                pass
+            other = subprocess.run([sys.executable, "-c", script, tmp_path / "run"], capture_output=True, text=True)
+            assert "FolderInUseError" in other.stderr
             busy.append(function.__name__)
             return function(*arguments, **options)
 
