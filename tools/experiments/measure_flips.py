@@ -1,6 +1,6 @@
 """What averaging over flipped photos adds, out of fold; reported apart, as no network that comes with the package does it.
 
-    python tools/experiments/measure_flips.py --data MSID --campaign runs/campaign fusion_last auxiliary_equal schedule_80_epochs_256
+    python tools/experiments/measure_flips.py --data MSID --campaign runs/campaign auxiliary_equal schedule_80_epochs_256
 
 The networks of finished cross-validations evaluate each left-out photo as it is, its mirror image, and both upside down. Writes
 configs/results/flips.json.
