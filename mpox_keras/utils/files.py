@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +32,8 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    # Not by the number of the process, which two machines that share a folder may have in common.
+    temporary = path.with_name(f".{secrets.randbelow(10**12)}.{path.name}")
     try:
         yield temporary
         os.replace(temporary, path)
