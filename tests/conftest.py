@@ -16,6 +16,14 @@ sys.path.insert(0, str(Path(__file__).parent / "models"))
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
+# First, because the tests to leave out are chosen by their markers.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "chromium" in item.fixturenames:
+            item.add_marker(pytest.mark.browser)
+
+
 @pytest.fixture(scope="session")
 def classifier():
     from mpox_keras.inference.classifier import load_classifier

@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-pytestmark = pytest.mark.browser
-
 LANGUAGES = Path(__file__).parents[2] / "mpox_keras" / "web" / "app" / "languages"
 AXE = Path(__file__).parent.parent / "javascript" / "node_modules" / "axe-core" / "axe.min.js"
 

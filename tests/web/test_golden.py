@@ -13,8 +13,6 @@ from mpox_keras.cli import main
 from mpox_keras.data.decode import decode_photo, resize_photo
 from mpox_keras.inference.classifier import load_classifier
 
-pytestmark = pytest.mark.browser
-
 AREAS = {"square": lambda app: None, "whole": lambda app: app.page.click("#whole")}
 
 

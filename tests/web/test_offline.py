@@ -5,8 +5,6 @@ from web_app import serving
 
 from mpox_keras.web.site import build_site
 
-pytestmark = pytest.mark.browser
-
 
 def test_it_works_without_a_network_after_the_first_visit(start, site, drawn, tmp_path):
     with serving(site) as server:

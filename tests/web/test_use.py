@@ -13,8 +13,6 @@ from web_app import as_base64, encoded, resealed, serving, skin
 
 from mpox_keras.inference.prediction import Prediction
 
-pytestmark = pytest.mark.browser
-
 LANGUAGES = Path(__file__).parents[2] / "mpox_keras" / "web" / "app" / "languages"
 
 
