@@ -52,9 +52,8 @@ def efficientnet_lite0(layer: str) -> str:
     if part in ("stem", "head"):
         return f"_conv_{part}" if convolution else {"stem": "_bn0", "head": "_bn1"}[part]
     _, number, branch = part.split("_")
-    return f"_blocks.{number}." + (
-        f"_{branch}_conv" if convolution else f"_bn{('expand', 'depthwise', 'project').index(branch)}"
-    )
+    position = ("expand", "depthwise", "project").index(branch)
+    return f"_blocks.{number}._{branch}_conv" if convolution else f"_blocks.{number}._bn{position}"
 
 
 NAMES = {"ShuffleNetV2": shufflenet_v2, "EfficientNetLite0": efficientnet_lite0}
