@@ -23,7 +23,7 @@ def augmentation_layers(augmentation: AugmentationConfig, size: int) -> list[ker
     """The layers that change training photos as the config says: crop and mirror, colour, MixUp.
 
     Two of them are not Keras's: it has no crop of random size, and for a batch of 32 photos its layers for mirroring and colour
-    take 133 ms of a processor's time where these take 12 (`tools/experiments/benchmark_augmentation.py`).
+    alone take 137 ms of a processor's time; these two, the crop included, 46 (`tools/experiments/benchmark_augmentation.py`).
 
     Args:
         augmentation: what is changed.
