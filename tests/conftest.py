@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# There is a process of pytest for each core already; with more threads finding duplicates takes twice the time.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent / "models"))
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -26,9 +29,11 @@ def chromium():
         pytest.skip("needs Chromium, for example Debian's package chromium")
     from playwright.sync_api import sync_playwright
 
-    # Small containers have too little shared memory for large photos.
     options = [
+        # Small containers have too little shared memory for large photos.
         "--disable-dev-shm-usage",
+        # WebGL without a graphics card would keep a processor busy for ten seconds on every page of the web app.
+        "--disable-3d-apis",
         "--use-fake-device-for-media-stream",
         "--host-resolver-rules=MAP insecure.test 127.0.0.1",
     ]

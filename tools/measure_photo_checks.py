@@ -26,14 +26,14 @@ SIZE = 224
 # Standard input holds photos one after another; prints the reasons of each.
 SCRIPT = """
 const [, , module, size] = process.argv;
-const { inspect, LIMITS } = await import(module);
+const { inspect, THRESHOLDS } = await import(module);
 const chunks = [];
 for await (const chunk of process.stdin) chunks.push(chunk);
 const pixels = new Uint8Array(Buffer.concat(chunks));
 const length = size * size * 3;
 const starts = Array.from({ length: pixels.length / length }, (_, index) => index * length);
 const reasons = starts.map((start) => inspect(pixels.subarray(start, start + length), +size, +size).reasons);
-console.log(JSON.stringify({ limits: LIMITS, reasons }));
+console.log(JSON.stringify({ thresholds: THRESHOLDS, reasons }));
 """
 
 CHANGES = {

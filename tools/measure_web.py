@@ -22,7 +22,7 @@ from playwright.sync_api import sync_playwright
 
 from mpox_keras.data.synthetic import draw_scene
 from mpox_keras.export.bundle import export_bundle
-from mpox_keras.inference.classifier import load_classifier
+from mpox_keras.inference.classifier import DEFAULT_PRESET, load_classifier
 from mpox_keras.utils.files import replacing
 from mpox_keras.web.server import make_server
 from mpox_keras.web.site import build_site
@@ -66,9 +66,8 @@ def main():
     """Write configs/results/web.json."""
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         scratch = Path(scratch)
-        export_bundle("fast_mpoxnet_msid", scratch / "tfjs", "tfjs", "uint16")
-        export_bundle("fast_mpoxnet_msid", scratch / "tflite", "tflite", "float32")
-        build_site(scratch / "tfjs", scratch / "site")
+        export_bundle(DEFAULT_PRESET, scratch / "tflite", "tflite", "float32")
+        build_site(DEFAULT_PRESET, scratch / "site")
         draw_scene("mpox", np.random.default_rng(5)).resize((4000, 3000)).save(scratch / "photo.jpg", quality=90)
         server, sent = counting_server(scratch / "site")
         address = f"http://127.0.0.1:{server.server_port}/"
@@ -129,9 +128,9 @@ def visit(browser, address, photo, sent):
     return {"bytes": sum(sent), "milliseconds": milliseconds, "blocked": sum(tasks)}
 
 
-def predictions(browser, address, bundle):
+def predictions(browser, address, tflite):
     """Milliseconds of each prediction by runtime, in turns; and what this Chromium does not have."""
-    pixels = np.array(draw_scene("mpox", np.random.default_rng(5)).resize((bundle.image_size, bundle.image_size)))
+    pixels = np.array(draw_scene("mpox", np.random.default_rng(5)).resize((tflite.image_size, tflite.image_size)))
     page = browser.new_page()
     page.goto(address)
     times, refused = {"TFLite, one thread": []}, {}
@@ -149,7 +148,7 @@ def predictions(browser, address, bundle):
             times[name] += page.evaluate(PREDICT, [engine, pixels.ravel().tolist(), _RUNS])
         for _ in range(_RUNS):
             started = time.perf_counter()
-            bundle.predict_pixels(batch)
+            tflite.predict_pixels(batch)
             times["TFLite, one thread"].append((time.perf_counter() - started) * 1000)
     page.close()
     return times, refused

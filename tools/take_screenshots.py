@@ -17,8 +17,7 @@ from playwright.sync_api import sync_playwright
 
 from mpox_keras.data.synthetic import draw_scene
 from mpox_keras.explain.maps import explain
-from mpox_keras.export.bundle import export_bundle
-from mpox_keras.inference.classifier import load_classifier
+from mpox_keras.inference.classifier import DEFAULT_PRESET, load_classifier
 from mpox_keras.reader_study.sheet import write_review_sheet
 from mpox_keras.web.server import make_server
 from mpox_keras.web.site import build_site
@@ -34,8 +33,7 @@ def main():
     """Write docs/web_desktop.png, docs/web_phone.png and docs/review.png."""
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         scratch = Path(scratch)
-        export_bundle("fast_mpoxnet_msid", scratch / "bundle", "tfjs", "uint16")
-        build_site(scratch / "bundle", scratch / "site")
+        build_site(DEFAULT_PRESET, scratch / "site")
         draw_picture(scratch / "drawn.png")
         server = make_server(scratch / "site")
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image
 
-from mpox_keras.curation.check import LABEL_CONFLICT, PIXEL_DUPLICATE, UNREADABLE, check_folder
-from mpox_keras.curation.duplicates import Progress, import_cv2
+from mpox_keras.curation.check import (
+    LABEL_CONFLICT,
+    PIXEL_DUPLICATE,
+    UNREADABLE,
+    check_folder,
+    list_members,
+    name_group,
+    write_table,
+)
+from mpox_keras.curation.duplicates import Progress, ignore_progress
 from mpox_keras.curation.sources import SourcePhoto, name_box, read_sources
 from mpox_keras.data.decode import PhotoError, decode_photo
 from mpox_keras.data.folder import CLASSES, DataError
@@ -45,10 +52,9 @@ class BuildReport:
 
     def mixed_groups(self) -> list[list[str]]:
         """Files of each group with more than one label: photos of one scene or patient. Look at them."""
-        members = defaultdict(list)
-        for photo in self.kept:
-            members[self.groups[photo.file]].append(photo)
-        return [[photo.file for photo in group] for group in members.values() if len({photo.label for photo in group}) > 1]
+        labels = {photo.file: photo.label for photo in self.kept}
+        groups = list_members({file: self.groups[file] for file in labels})
+        return [files for files in groups if len({labels[file] for file in files}) > 1]
 
     def to_text(self) -> str:
         """The report for people."""
@@ -64,7 +70,7 @@ class BuildReport:
         lines += [f"  {reason}: {count}" for reason, count in sorted(reasons.items())]
         mixed = self.mixed_groups()
         lines.append(f"Groups with more than one label, kept: look at these: {len(mixed)}")
-        lines += [f"  {len(files)}: {', '.join(files[:4])}{', ...' if len(files) > 4 else ''}" for files in mixed]
+        lines += [f"  {name_group(files)}" for files in mixed]
         unlicensed = Counter(photo.source for photo in kept if not photo.recorded.get("licence"))
         lines.append(f"Without a known licence (--licence SOURCE=TEXT names it): {unlicensed.total()}")
         lines += [f"  {source}: {count}" for source, count in unlicensed.items()]
@@ -77,7 +83,7 @@ def build_folder(
     classes: Sequence[str] = CLASSES,
     labels: Mapping[str, str] | None = None,
     licences: Mapping[str, str] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
 ) -> BuildReport:
     """Build a folder of class folders from several sources, with each photo in it once.
 
@@ -103,13 +109,11 @@ def build_folder(
 
     Raises:
         DataError: a source, table, box, label or option does not fit, no photo is left, or `out` is not empty.
-        MissingExtraError: OpenCV is not installed.
 
     Example:
         >>> report = build_folder(["clinic", "web.csv"], "photos", labels={"varicella": "chickenpox", "acne": ""})
         >>> print(report.to_text())
     """
-    import_cv2()  # before minutes of decoding, not after
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out} is there already and not an empty folder. Give another one, or remove it.")
@@ -150,8 +154,7 @@ def _write_photos(photos, directory, progress):
     written = []
     for photo in map_in_order(lambda photo: photo if photo.drop else _write_photo(photo, directory), photos):
         written.append(photo)
-        if progress:
-            progress("writing", len(written), len(photos))
+        progress("writing", len(written), len(photos))
     for source in dict.fromkeys(photo.source for photo in written):
         drops = [photo.drop for photo in written if photo.source == source]
         if all(drops):
@@ -165,14 +168,13 @@ def _write_photo(photo, directory):
     except PhotoError as error:
         return dataclasses.replace(photo, drop=f"{UNREADABLE}: {error}")
     if photo.box:
-        left, top, right, bottom = photo.box
-        height, width = pixels.shape[:2]
-        if left < 0 or top < 0 or right > width or bottom > height:
+        left, top, width, height = photo.box
+        if left < 0 or top < 0 or left + width > pixels.shape[1] or top + height > pixels.shape[0]:
             raise DataError(
-                f"{photo.place} has {name_box((left, top, right - left, bottom - top))}, which is not inside the photo "
-                f"of {width} x {height} pixels. Boxes are in pixels of the photo after its EXIF turn."
+                f"{photo.place} has {name_box(photo.box)}, which is not inside the photo of {pixels.shape[1]} x "
+                f"{pixels.shape[0]} pixels. Boxes are in pixels of the photo after its EXIF turn."
             )
-        pixels = pixels[top:bottom, left:right]
+        pixels = pixels[top : top + height, left : left + width]
     path = directory / photo.file
     path.parent.mkdir(exist_ok=True)
     Image.fromarray(pixels).save(path)
@@ -223,40 +225,18 @@ def _number_groups(photos, check):
 def _write_tables(report, directory):
     kept = report.kept
     groups = ((photo.file, photo.label, report.groups[photo.file], "") for photo in kept)
-    _write_table(directory / "groups.csv", ["file", "label", "group", "drop"], groups)
-    metadata = (
-        (
-            photo.file,
-            photo.patient,
-            photo.recorded.get("stage", ""),
-            photo.recorded.get("source") or photo.source,
-            photo.recorded.get("skin_tone", ""),
-            photo.recorded.get("licence", ""),
-            photo.recorded.get("url", ""),
-            photo.origin,
-            photo.sha256,
-            _box_text(photo.box),
-        )
-        for photo in kept
-    )
-    _write_table(directory / "metadata.csv", _METADATA_COLUMNS, metadata)
+    write_table(directory / "groups.csv", ("file", "label", "group", "drop"), groups)
+    write_table(directory / "metadata.csv", _METADATA_COLUMNS, map(_metadata_row, kept))
     left_out = (
         (photo.source, photo.origin, photo.label, photo.drop, "; ".join(photo.duplicate_of))
         for photo in report.photos
         if photo.drop
     )
-    _write_table(directory / "left_out.csv", ["source", "origin", "label", "reason", "duplicate_of"], left_out)
+    write_table(directory / "left_out.csv", ("source", "origin", "label", "reason", "duplicate_of"), left_out)
 
 
-def _write_table(path, columns, rows):
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
-
-
-def _box_text(box):
-    if box is None:
-        return ""
-    left, top, right, bottom = box
-    return f"{left} {top} {right - left} {bottom - top}"
+def _metadata_row(photo):
+    known = {column: getattr(photo, column) for column in ("file", "patient", "origin", "sha256")}
+    known["source"] = photo.recorded.get("source") or photo.source
+    known["box"] = " ".join(map(str, photo.box or ()))
+    return [{**photo.recorded, **known}.get(column, "") for column in _METADATA_COLUMNS]

@@ -6,10 +6,10 @@ import csv
 import dataclasses
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from mpox_keras.curation.duplicates import Progress, find_scene_pairs, import_cv2, to_comparison_copy
+from mpox_keras.curation.duplicates import Progress, ScenePair, find_scene_pairs, ignore_progress, to_comparison_copy
 from mpox_keras.data.decode import PhotoError, decode_photo
 from mpox_keras.data.folder import CLASSES, find_photos
 from mpox_keras.data.groups import connected_components
@@ -36,17 +36,6 @@ class CheckedPhoto:
 
 
 @dataclasses.dataclass(frozen=True)
-class SceneLink:
-    """Two photo files confirmed to show one scene; the figures are those of `duplicates.ScenePair`."""
-
-    first: str
-    second: str
-    inliers: int
-    correlation: float
-    overlap: float
-
-
-@dataclasses.dataclass(frozen=True)
 class FolderReport:
     """What `check_folder` found; files are named relative to the folder.
 
@@ -56,7 +45,7 @@ class FolderReport:
         unreadable: reason by file.
         sizes: number of readable photos by `(width, height)`.
         pixel_duplicates: sets of files whose decoded pixels are equal.
-        links: pairs of one scene found by matching, between photos that are no pixel duplicates.
+        links: pairs of one scene, by file, found by matching among photos that are no pixel duplicates.
         alike: sets of files that are equal or near identical.
         label_conflicts: those of `alike` with more than one label; all of their photos are dropped, because nothing in the
             photos tells which label is right.
@@ -68,41 +57,32 @@ class FolderReport:
     unreadable: dict[str, str]
     sizes: dict[tuple[int, int], int]
     pixel_duplicates: list[list[str]]
-    links: list[SceneLink]
+    links: list[ScenePair]
     alike: list[list[str]]
     label_conflicts: list[list[str]]
-    mixed_links: list[SceneLink]
+    mixed_links: list[ScenePair]
 
     def scene_groups(self) -> list[list[str]]:
         """Groups of two and more files, the largest first."""
-        members = defaultdict(list)
-        for photo in self.photos:
-            members[photo.group].append(photo.file)
-        return sorted((files for files in members.values() if len(files) > 1), key=lambda files: (-len(files), files))
+        groups = list_members({photo.file: photo.group for photo in self.photos})
+        return sorted((files for files in groups if len(files) > 1), key=lambda files: (-len(files), files))
 
     def to_dict(self) -> dict:
         """The report as plain values, ready for JSON."""
         usable = [photo for photo in self.photos if not photo.drop]
-        return {
-            "directory": self.directory,
+        return dataclasses.asdict(self) | {
             "photos": len(self.photos),
             "photos_per_class": dict(Counter(photo.label for photo in self.photos)),
             "usable": len(usable),
             "usable_per_class": dict(Counter(photo.label for photo in usable)),
             "usable_groups": len({photo.group for photo in usable}),
             "sizes": [{"width": w, "height": h, "photos": n} for (w, h), n in sorted(self.sizes.items())],
-            "unreadable": self.unreadable,
-            "pixel_duplicates": self.pixel_duplicates,
             "scene_groups": self.scene_groups(),
-            "links": [dataclasses.asdict(link) for link in self.links],
-            "alike": self.alike,
-            "label_conflicts": self.label_conflicts,
-            "mixed_links": [dataclasses.asdict(link) for link in self.mixed_links],
         }
 
     def to_text(self) -> str:
         """The report for people."""
-        report = self.to_dict()
+        report, groups = self.to_dict(), self.scene_groups()
         lines = [f"{len(self.photos)} photos in {self.directory}"]
         for label, count in report["photos_per_class"].items():
             lines.append(f"  {label}: {count}, usable {report['usable_per_class'].get(label, 0)}")
@@ -110,30 +90,20 @@ class FolderReport:
         lines.append(f"Sizes: {len(common)}; most common {', '.join(f'{w}x{h} ({n})' for (w, h), n in common[:3]) or '-'}")
         lines += _section("Unreadable, dropped", self.unreadable.values())
         lines += _section("Equal pixels, all but the first dropped", map(" = ".join, self.pixel_duplicates))
-        lines += _section(
-            "Label conflicts among equal or near identical photos, all dropped", map(" = ".join, self.label_conflicts)
-        )
-        lines += _section(
-            "Same scene under different labels, kept: look at these",
-            (f"{link.first} ~ {link.second} (correlation {link.correlation:.2f})" for link in self.mixed_links),
-        )
-        groups = report["scene_groups"]
-        lines += _section(
-            f"Groups of one scene ({sum(map(len, groups))} photos in them)",
-            (f"{len(files)}: {', '.join(files[:4])}{', ...' if len(files) > 4 else ''}" for files in groups),
-        )
+        conflicts = map(" = ".join, self.label_conflicts)
+        lines += _section("Label conflicts among equal or near identical photos, all dropped", conflicts)
+        mixed = (f"{link.first} ~ {link.second} (correlation {link.correlation:.2f})" for link in self.mixed_links)
+        lines += _section("Same scene under different labels, kept: look at these", mixed)
+        lines += _section(f"Groups of one scene ({sum(map(len, groups))} photos in them)", map(name_group, groups))
         lines.append(f"Usable: {report['usable']} photos in {report['usable_groups']} groups")
         return "\n".join(lines)
 
     def write_groups(self, path: str | Path) -> None:
         """Write the table that `folder.read_folder` reads: `file,label,group,drop`."""
-        with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(["file", "label", "group", "drop"])
-            writer.writerows(dataclasses.astuple(photo) for photo in self.photos)
+        write_table(path, ("file", "label", "group", "drop"), map(dataclasses.astuple, self.photos))
 
 
-def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progress: Progress | None = None) -> FolderReport:
+def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progress: Progress = ignore_progress) -> FolderReport:
     """Decode every photo of a folder of class folders, and find duplicates, shared scenes and label conflicts.
 
     Takes minutes for a thousand photos, most of them in `duplicates.find_scene_pairs`, whose limits apply.
@@ -145,7 +115,6 @@ def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progre
 
     Raises:
         DataError: the folder is missing, holds no photos in class folders, or has photos in folders that name no class.
-        MissingExtraError: OpenCV is not installed.
 
     Example:
         >>> report = check_folder("photos")
@@ -153,7 +122,6 @@ def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progre
         >>> report.write_groups("photos/groups.csv")
     """
     directory = Path(directory)
-    import_cv2()  # before minutes of decoding, not after
     labels = {photo.file: photo.label for photo in find_photos(directory, classes)}
     files = list(labels)
 
@@ -170,22 +138,21 @@ def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progre
             if not same:
                 copies.append(to_comparison_copy(photo))
             same.append(file)
-        if progress:
-            progress("decoding", done + 1, len(files))
+        progress("decoding", done + 1, len(files))
 
     # In the order of `copies`: a set begins with the photo that was copied.
     firsts = [same[0] for same in by_pixels.values()]
     pairs = find_scene_pairs(copies, progress)
-    links = [SceneLink(firsts[pair.first], firsts[pair.second], pair.inliers, pair.correlation, pair.overlap) for pair in pairs]
+    links = [dataclasses.replace(pair, first=firsts[pair.first], second=firsts[pair.second]) for pair in pairs]
     equal = [(same[0], other) for same in by_pixels.values() for other in same[1:]]
     groups = connected_components(files, equal + [(link.first, link.second) for link in links])
-    near_identical = [(link.first, link.second) for link, pair in zip(links, pairs, strict=True) if pair.near_identical]
-    alike = [members for members in _members(connected_components(files, equal + near_identical)) if len(members) > 1]
-    label_conflicts = [members for members in alike if len({labels[file] for file in members}) > 1]
+    near_identical = [(link.first, link.second) for link in links if link.near_identical]
+    alike = [same for same in list_members(connected_components(files, equal + near_identical)) if len(same) > 1]
+    label_conflicts = [same for same in alike if len({labels[file] for file in same}) > 1]
 
     drops = dict.fromkeys(unreadable, UNREADABLE)
     drops |= {other: PIXEL_DUPLICATE for _, other in equal}
-    drops |= {file: LABEL_CONFLICT for members in label_conflicts for file in members}
+    drops |= {file: LABEL_CONFLICT for same in label_conflicts for file in same}
     return FolderReport(
         directory=str(directory),
         photos=[CheckedPhoto(file, labels[file], groups[file], drops.get(file, "")) for file in files],
@@ -196,18 +163,30 @@ def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progre
         alike=alike,
         label_conflicts=label_conflicts,
         mixed_links=[
-            link
-            for link in links
-            if labels[link.first] != labels[link.second] and not (drops.get(link.first) or drops.get(link.second))
+            link for link in links if labels[link.first] != labels[link.second] and not {link.first, link.second} & drops.keys()
         ],
     )
 
 
-def _members(groups: dict[str, int]) -> list[list[str]]:
+def list_members(groups: Mapping[str, int]) -> list[list[str]]:
+    """The files of each group, from the group number of each file."""
     members = defaultdict(list)
     for file, group in groups.items():
         members[group].append(file)
     return list(members.values())
+
+
+def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
+    """Write a CSV table in UTF-8, whole or not at all."""
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def name_group(files: Sequence[str]) -> str:
+    """A group in one line of a report."""
+    return f"{len(files)}: {', '.join(files[:4])}{', ...' if len(files) > 4 else ''}"
 
 
 def _section(title: str, entries: Iterable[str]) -> list[str]:

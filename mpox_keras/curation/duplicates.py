@@ -28,6 +28,8 @@ from PIL import Image
 
 from mpox_keras.utils.errors import require
 
+cv2 = require("cv2", "duplicates", "finding duplicates")
+
 MAX_SIDE = 256
 """Photos are compared at no more than this many pixels on the longer side."""
 
@@ -48,6 +50,11 @@ NEAR_IDENTICAL_OVERLAP = 0.7
 Progress = Callable[[str, int, int], None]
 """Called as `progress(step, done, total)`."""
 
+
+def ignore_progress(step: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
 # (mirrored, width factor, height factor); the first is the photo as it is.
 _VARIANTS = tuple((mirrored, *squeeze) for mirrored in (False, True) for squeeze in ((1, 1), (0.65, 1), (1, 0.65)))
 _SCALE_BINS, _TURN_BINS, _SHIFT_BINS = 9, 9, 41
@@ -58,15 +65,15 @@ class ScenePair:
     """Two photos found to show one scene.
 
     Attributes:
-        first: index of one photo.
-        second: index of the other, larger than `first`.
+        first: index of one photo, or its file.
+        second: index of the other, larger than `first`, or its file.
         inliers: keypoint matches that agree with one transform.
         correlation: mean local correlation of the pixels where the photos overlap, at most 1.
         overlap: the smaller of the two shares (0-1) that the overlap has of either photo.
     """
 
-    first: int
-    second: int
+    first: int | str
+    second: int | str
     inliers: int
     correlation: float
     overlap: float
@@ -102,7 +109,7 @@ def to_comparison_copy(photo: np.ndarray) -> np.ndarray:
     return np.array(image)
 
 
-def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress | None = None) -> list[ScenePair]:
+def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress = ignore_progress) -> list[ScenePair]:
     """Find the photos that show one scene.
 
     Args:
@@ -112,16 +119,11 @@ def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress | None = N
     Returns:
         The confirmed pairs, sorted. Not every pair of a scene is confirmed on its own: take connected components.
 
-    Raises:
-        MissingExtraError: OpenCV is not installed.
-
     Example:
         >>> pairs = find_scene_pairs([to_comparison_copy(decode_photo(path)) for path in paths])
         >>> [(pair.first, pair.second) for pair in pairs]
         [(3, 17)]
     """
-    import_cv2()
-    progress = progress or (lambda step, done, total: None)
     keypoints = []
     for index, photo in enumerate(photos):
         keypoints.append([_detect_keypoints(_make_variant(photo, variant)) for variant in _VARIANTS])
@@ -134,30 +136,15 @@ def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress | None = N
     pairs = []
     for done, ((first, second), matches) in enumerate(sorted(candidates.items())):
         for _, query, variant, other in sorted(matches, reverse=True)[:2]:
-            found = _compare(
-                _make_variant(photos[query], _VARIANTS[variant]),
-                keypoints[query][variant],
-                photos[other],
-                keypoints[other][0],
-            )
-            if found:
+            queried = _make_variant(photos[query], _VARIANTS[variant])
+            if found := _compare(queried, keypoints[query][variant], photos[other], keypoints[other][0]):
                 pairs.append(ScenePair(first, second, *found))
                 break
         progress("comparison", done + 1, len(candidates))
     return pairs
 
 
-def import_cv2():
-    """OpenCV.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    return require("cv2", "duplicates", "finding duplicates")
-
-
 def _make_variant(photo: np.ndarray, variant: tuple[bool, float, float]) -> np.ndarray:
-    cv2 = import_cv2()
     mirrored, width_factor, height_factor = variant
     if mirrored:
         photo = np.ascontiguousarray(photo[:, ::-1])
@@ -168,7 +155,7 @@ def _make_variant(photo: np.ndarray, variant: tuple[bool, float, float]) -> np.n
 
 def _detect_keypoints(photo: np.ndarray) -> _Keypoints:
     # The contrast threshold is far below the usual 0.04: a strong zoom is blurred and has few keypoints.
-    sift = import_cv2().SIFT_create(nfeatures=KEYPOINTS, contrastThreshold=0.006, edgeThreshold=15)
+    sift = cv2.SIFT_create(nfeatures=KEYPOINTS, contrastThreshold=0.006, edgeThreshold=15)
     points, descriptors = sift.detectAndCompute(photo, None)
     if not points:
         return _Keypoints(np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8))
@@ -178,7 +165,6 @@ def _detect_keypoints(photo: np.ndarray) -> _Keypoints:
 
 def _vote(photos, keypoints, progress) -> Iterator[tuple[int, int, int, int]]:
     """Yield `(query, variant, other, votes)` for the photos that agree with a variant of the queried photo."""
-    cv2 = import_cv2()
     indexed = [variants[0] for variants in keypoints]
     owner = np.repeat(np.arange(len(photos)), [len(item.places) for item in indexed])
     if len(owner) < 2:
@@ -230,7 +216,6 @@ def _count_votes(places, other_places, owners, size) -> dict[int, int]:
 
 def _compare(first, first_keypoints, second, second_keypoints) -> tuple[int, float, float] | None:
     """`(inliers, correlation, overlap)` if the two photos show one scene, else None."""
-    cv2 = import_cv2()
     fit = _fit_transform(first_keypoints, second_keypoints)
     if fit is None:
         return None
@@ -273,7 +258,7 @@ def _fit_transform(first: _Keypoints, second: _Keypoints) -> tuple[np.ndarray, i
     if chosen.sum() < MIN_INLIERS:
         return None
     start, end = first.places[chosen, :2], second.places[nearest[chosen], :2]
-    transform, inlier = import_cv2().estimateAffinePartial2D(start, end, ransacReprojThreshold=4, confidence=0.99)
+    transform, inlier = cv2.estimateAffinePartial2D(start, end, ransacReprojThreshold=4, confidence=0.99)
     if transform is None:
         return None
     # SIFT may give one spot several orientations; a spot counts once.
@@ -287,7 +272,6 @@ def _correlate(fine, coarse, transform) -> tuple[float, float]:
 
     `transform` takes places of `coarse` to places of `fine`.
     """
-    cv2 = import_cv2()
     size = coarse.shape[::-1]
     laid = cv2.warpAffine(fine, transform, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     inside = cv2.warpAffine(np.ones_like(fine), transform, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)

@@ -35,7 +35,7 @@ class SourcePhoto:
         label: class name; of a photo left out by its label, that label.
         group: photos of one source that its tables put together share it.
         recorded: the rest of the photo's row in its table, by column.
-        box: left, top, right and bottom of the part to keep, in pixels of the photo after its EXIF turn, or None.
+        box: left, top, width and height of the part to keep, in pixels of the photo after its EXIF turn, or None.
         file: path in the data set, with `/` between its parts.
         sha256: of the original file.
         drop: why the photo is left out, or "".
@@ -73,10 +73,14 @@ def read_sources(
         >>> photos = read_sources(["clinic", "web.csv"], CLASSES, {"acne": ""}, {})
     """
     named = _name_sources(sources)
+    unknown = [name for name in licences if name not in named]
+    if unknown:
+        raise DataError(f"there is no source {unknown[0]} to give a licence; the sources are called {', '.join(named)}.")
     photos = []
     for name, path in named.items():
-        photos += _read_class_folders(name, path, classes) if path.is_dir() else _read_csv(name, path)
-    return _map_labels(_add_licences(photos, licences, named), labels, classes)
+        found = _read_class_folders(name, path, classes) if path.is_dir() else _read_csv(name, path)
+        photos += [_add_licence(photo, licences.get(name)) for photo in found]
+    return _map_labels(photos, labels, classes)
 
 
 def _name_sources(sources):
@@ -99,7 +103,7 @@ def _read_class_folders(name, directory, classes):
     folders = [class_of_folder(path.name) for path in directory.iterdir() if path.is_dir()]
     found = find_photos(directory, [*classes, *folders])
     groups_file, metadata_file = find_groups_file(directory), find_metadata_file(directory)
-    drops = {file: row.get("drop", "") for file, row in read_table(groups_file, ["group"]).items()} if groups_file else {}
+    rows = read_table(groups_file, ["group"]) if groups_file else {}
     recorded = read_table(metadata_file, []) if metadata_file else {}
     groups = {photo.file: photo.group for photo in apply_tables(found, directory)}
     return [
@@ -111,7 +115,7 @@ def _read_class_folders(name, directory, classes):
             label=photo.label,
             group=groups.get(photo.file, ""),
             recorded=recorded.get(photo.file, {}),
-            drop=drops.get(photo.file, ""),
+            drop=rows.get(photo.file, {}).get("drop", ""),
         )
         for photo in found
     ]
@@ -146,12 +150,12 @@ def _read_box(row, place):
         return None
     try:
         left, top, width, height = map(float, texts)
-        box = (round(left), round(top), round(left + width), round(top + height))
+        box = (round(left), round(top), round(left + width) - round(left), round(top + height) - round(top))
     except (ValueError, OverflowError):
         raise DataError(
             f"{place} has {name_box(texts)}; expected four numbers, in pixels of the turned photo, or none of them."
         ) from None
-    if box[2] - box[0] < MIN_SIDE or box[3] - box[1] < MIN_SIDE:
+    if min(box[2:]) < MIN_SIDE:
         raise DataError(f"{place} has {name_box(texts)}; expected a width and height of at least {MIN_SIDE} pixels.")
     return box
 
@@ -161,16 +165,10 @@ def name_box(values: Sequence) -> str:
     return "the box " + ", ".join(f"{column}={value}" for column, value in zip(_BOX_COLUMNS, values, strict=True))
 
 
-def _add_licences(photos, licences, named):
-    unknown = [name for name in licences if name not in named]
-    if unknown:
-        raise DataError(f"there is no source {unknown[0]} to give a licence; the sources are called {', '.join(named)}.")
-    return [
-        dataclasses.replace(photo, recorded={**photo.recorded, "licence": licences[photo.source]})
-        if photo.source in licences and not photo.recorded.get("licence")
-        else photo
-        for photo in photos
-    ]
+def _add_licence(photo, licence):
+    if not licence or photo.recorded.get("licence"):
+        return photo
+    return dataclasses.replace(photo, recorded={**photo.recorded, "licence": licence})
 
 
 def _map_labels(photos, labels, classes):
@@ -183,10 +181,9 @@ def _map_labels(photos, labels, classes):
             raise DataError(f"the label {old!r} is mapped to {new!r}, which is no class; they are {', '.join(classes)}.")
     mapped = []
     for photo in photos:
-        if labels.get(photo.label) == "":
-            mapped.append(dataclasses.replace(photo, drop=photo.drop or LABEL_LEFT_OUT))
-        else:
-            mapped.append(dataclasses.replace(photo, label=labels.get(photo.label, photo.label)))
+        is_left_out = labels.get(photo.label) == ""
+        change = {"drop": photo.drop or LABEL_LEFT_OUT} if is_left_out else {"label": labels.get(photo.label, photo.label)}
+        mapped.append(dataclasses.replace(photo, **change))
     unknown = [photo for photo in mapped if not photo.drop and photo.label not in classes]
     if unknown:
         label = unknown[0].label

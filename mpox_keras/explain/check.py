@@ -29,7 +29,7 @@ def check_explanations(
     """Measure explanations on a stratified sample of photos, photos with a lesion mask first, and write a report.
 
     Args:
-        classifier: of any form; an exported one by the methods that need no gradients.
+        classifier: as `measure_explanations` takes it, which raises the errors too.
         data: labelled photos, as `read_photos` takes them.
         folder: of the report.
         masks: folder of lesion masks at the same relative paths as the photos.
@@ -39,10 +39,6 @@ def check_explanations(
 
     Returns:
         The figures of `measure_explanations`, and the path of the report.
-
-    Raises:
-        DataError: there are no such photos.
-        ExplanationError, MaskError, PhotoError: as in `measure_explanations`.
 
     Example:
         >>> results, report = check_explanations(load_classifier(), "photos", "report", masks="masks")

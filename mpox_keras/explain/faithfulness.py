@@ -49,16 +49,12 @@ def with_shuffled_weights(classifier: Classifier, seed: int = 0) -> Classifier:
     Each variable's own values are shuffled, so that the size of the activations stays. A map that stays as it was does not
     depend on what the network has learned.
 
-    Args:
-        classifier: with a Keras model in its training form; it is left as it is.
-        seed: of the shuffling.
+    The classifier, with a Keras model in its training form, is left as it is.
     """
-    import keras
-
     from mpox_keras.inference.classifier import Classifier
     from mpox_keras.models.fast_mpoxnet import deploy
 
-    model = keras.models.clone_model(classifier.trained)
+    model = type(classifier.trained).from_config(classifier.trained.get_config())
     random = np.random.default_rng(seed)
     model.set_weights([random.permutation(values.ravel()).reshape(values.shape) for values in classifier.trained.get_weights()])
     deployed = deploy(model, class_activation_map=True, temperature=classifier.metadata["temperature"])

@@ -30,18 +30,7 @@ def score_cam(classifier: Classifier, photo: np.ndarray, index: int) -> np.ndarr
 
 
 def feature_map(module: str, name: str, classifier: Classifier, photo: np.ndarray, index: int, **options) -> np.ndarray:
-    """The map of a class's logit by a method of tf-keras-vis.
-
-    Args:
-        module: of `tf_keras_vis`.
-        name: of the class in the module.
-        classifier: with a Keras model in its training form.
-        photo: uint8 `(image_size, image_size, 3)`.
-        index: of the class.
-        options: of the method.
-
-    Returns:
-        `(height, width)` of the feature maps, 0 or more, not normalised.
+    """The map of a class's logit by `tf_keras_vis.<module>.<name>`: `(height, width)` of the feature maps, not normalised.
 
     Raises:
         MissingExtraError: tf-keras-vis is not installed.

@@ -90,14 +90,12 @@ def read_mask(path: str | os.PathLike, shape: tuple[int, int], size: int) -> np.
 def pointing_game(heat: np.ndarray, mask: np.ndarray) -> float:
     """Whether the hottest place of a heat map lies on a lesion (Zhang et al. 2016, arXiv 1608.00507, section 4.1).
 
-    There is no margin around the lesion. Where many places are equally hot, the result is the share of these on lesions.
+    There is no margin around the lesion. Where many places are equally hot, the result is the share of these on lesions; it
+    is 0 for a map that is zero everywhere. A random map reaches the lesions' share of the photo.
 
     Args:
         heat: `(height, width)`, 0 or more.
         mask: bool `(height, width)`, true on lesions.
-
-    Returns:
-        0 to 1; 0 for a map that is zero everywhere and so points nowhere. A random map reaches the lesions' share of the photo.
 
     Example:
         >>> pointing_game(np.array([[0.2, 1.0]]), np.array([[False, True]]))
@@ -110,12 +108,7 @@ def pointing_game(heat: np.ndarray, mask: np.ndarray) -> float:
 def energy_in_lesion(heat: np.ndarray, mask: np.ndarray) -> float:
     """How much of a heat map's sum lies on lesions: the energy-based pointing game (Wang et al. 2020, arXiv 1910.01279, 4.3).
 
-    Args:
-        heat: `(height, width)`, 0 or more.
-        mask: bool `(height, width)`, true on lesions.
-
-    Returns:
-        0 to 1; 0 for a map that is zero everywhere. A random map reaches the lesions' share of the photo.
+    Arguments and extremes are those of `pointing_game`.
 
     Example:
         >>> energy_in_lesion(np.array([[0.5, 1.5]]), np.array([[False, True]]))

@@ -31,18 +31,9 @@ def paint_over(photo: np.ndarray, hidden: np.ndarray) -> np.ndarray:
 
 
 def hide(classifier: Classifier, photo: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """Predict a photo in each of `VIEWS`.
+    """Calibrated probabilities, `(views, classes)`, for a photo in each of `VIEWS`.
 
-    Args:
-        classifier: of any form.
-        photo: uint8 `(image_size, image_size, 3)`.
-        region: bool `(image_size, image_size)`, such as a lesion mask.
-
-    Returns:
-        Calibrated probabilities, `(views, classes)`.
-
-    Example:
-        >>> hide(classifier, photo, mask)[VIEWS.index("covered")]
+    The photo is uint8 `(image_size, image_size, 3)`; the region, such as a lesion mask, bool `(image_size, image_size)`.
     """
     views = np.stack([photo, paint_over(photo, region), paint_over(photo, ~region)])
     return classifier.predict_pixels(views)["probabilities"]

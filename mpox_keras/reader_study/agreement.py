@@ -83,17 +83,13 @@ def fleiss_kappa(counts: np.ndarray) -> float | None:
         return None
     raters = counts[0].sum()
     observed = ((counts**2).sum(axis=1) - raters).mean() / (raters * (raters - 1))
-    return _beyond_chance(observed, ((counts.sum(axis=0) / counts.sum()) ** 2).sum())
+    return _chance_corrected(observed, ((counts.sum(axis=0) / counts.sum()) ** 2).sum())
 
 
 def cohen_kappa(ratings: np.ndarray) -> float | None:
     """Agreement of two raters beyond chance (Cohen 1960).
 
-    Args:
-        ratings: the category that each rater put each photo into, int `(photos, 2)`, categories numbered from 0.
-
-    Returns:
-        As `fleiss_kappa`.
+    Like `fleiss_kappa`, of ratings that are numbers of categories, int `(photos, 2)`.
 
     Example:
         >>> cohen_kappa(np.array([[0, 0], [1, 1]]))
@@ -102,10 +98,10 @@ def cohen_kappa(ratings: np.ndarray) -> float | None:
     if not len(ratings):
         return None
     first, second = (np.bincount(of_rater, minlength=ratings.max() + 1) / len(ratings) for of_rater in ratings.T)
-    return _beyond_chance((ratings[:, 0] == ratings[:, 1]).mean(), first @ second)
+    return _chance_corrected((ratings[:, 0] == ratings[:, 1]).mean(), first @ second)
 
 
-def _beyond_chance(observed, expected):
+def _chance_corrected(observed, expected):
     return float((observed - expected) / (1 - expected)) if expected < 1 else None
 
 

@@ -102,9 +102,14 @@ function showAnswer() {
   element("contours").setAttribute("viewBox", `0 0 ${heat_size} ${heat_size}`);
   element("contours").replaceChildren(...contours.flatMap((path) => ["shadow", ""].map((kind) => drawn(path, kind))));
   element("answered").textContent = `The network's answer: ${answer}`;
-  element("abstention_reason").textContent = abstention_reason ? `${REASONS[abstention_reason]} The likeliest class is ${label}.` : "";
+  element("abstention_reason").textContent = abstention_reason
+    ? `${REASONS[abstention_reason]} The likeliest class is ${label}.`
+    : "";
   element("probabilities").replaceChildren(
-    ...Object.entries(probabilities).flatMap(([name, value]) => [written("dt", name), written("dd", `${(100 * value).toFixed(0)} %`)]),
+    ...Object.entries(probabilities).flatMap(([name, value]) => [
+      written("dt", name),
+      written("dd", `${(100 * value).toFixed(0)} %`),
+    ]),
   );
 }
 

@@ -50,15 +50,7 @@ def save_explanations(path: str | os.PathLike, photo: np.ndarray, heats: Mapping
 
 
 def overlay(photo: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """A heat map over its photo.
-
-    Args:
-        photo: uint8 `(height, width, 3)`.
-        heat: `(height, width)`, 0 to 1.
-
-    Returns:
-        uint8 `(height, width, 3)`.
-    """
+    """A heat map, `(height, width)`, 0 to 1, over its photo, uint8 `(height, width, 3)`: an array like the photo."""
     return (0.5 * photo + 0.5 * coloured(heat)).astype("uint8")
 
 
@@ -74,13 +66,9 @@ def outline(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def contour_paths(heat: np.ndarray) -> list[str]:
-    """Contours of a heat map at three levels, for the `d` of SVG paths.
+    """Contours of a heat map, `(height, width)`, 0 to 1, for the `d` of SVG paths, in pixels.
 
-    Args:
-        heat: `(height, width)`, 0 to 1.
-
-    Returns:
-        One path for each level, in pixels; none for a map that is zero everywhere.
+    There is one path for each of three levels, and none for a map that is zero everywhere.
     """
     if not heat.any():
         return []

@@ -6,7 +6,6 @@ import base64
 import functools
 import importlib.resources
 import io
-import json
 import os
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from PIL import Image
 
 from mpox_keras.inference.prediction import DISCLAIMER
 from mpox_keras.reports.summary import decimal, interval, percent, photo_count
-from mpox_keras.utils.files import replacing
+from mpox_keras.utils.files import replacing, write_json
 
 _PICTURE_SIZE = 224
 
@@ -27,31 +26,24 @@ def write_page(directory: str | os.PathLike, template: str, results: dict, *, ti
 
     Args:
         directory: where the two files go; made if missing.
-        template: as `render` takes it.
-        results: plain values, which the template gets as `results`.
+        template: as `render` takes it, filled with the other arguments and `values`.
+        results: plain values.
         title: heading of the page.
         protocol: how the results came about.
-        values: what else the template names.
 
     Returns:
         The path of `report.html`.
     """
     page = render(template, results=results, title=title, protocol=protocol, **values)
-    text = json.dumps({**results, "title": title, "protocol": protocol}, indent=2, allow_nan=False)
     path = Path(directory) / "report.html"
-    with replacing(path) as temporary, replacing(path.with_name("results.json")) as temporary_results:
+    write_json(path.with_name("results.json"), {**results, "title": title, "protocol": protocol})
+    with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
-        temporary_results.write_text(text + "\n", encoding="utf-8")
     return path
 
 
 def render(template: str, **values) -> str:
-    """Fill a Jinja template of this package; all text is escaped. Every template gets `style` and `disclaimer`.
-
-    Args:
-        template: path of the template inside the package, such as `reports/report.html`.
-        values: what the template names.
-    """
+    """Fill a Jinja template, such as `reports/report.html`, with values; all text is escaped."""
     return _environment().get_template(template).render(values)
 
 

@@ -1,4 +1,8 @@
-"""Plots of classification results, for a report page or a paper."""
+"""Plots of classification results, for a report page or a paper.
+
+Example:
+    >>> save_plot(plot_confusion_matrix(results), "confusion.svg")
+"""
 
 from __future__ import annotations
 
@@ -42,14 +46,7 @@ _styled = matplotlib.rc_context(_SETTINGS)
 
 @_styled
 def plot_confusion_matrix(results: dict) -> Figure:
-    """Draw the confusion matrix: counts, and shares of each true class, which also set the colour.
-
-    Args:
-        results: what `evaluate_predictions` returned.
-
-    Example:
-        >>> save_plot(plot_confusion_matrix(results), "confusion.svg")
-    """
+    """Draw the confusion matrix of `evaluate_predictions`: counts, and shares of each true class, which also set the colour."""
     counts, classes = np.array(results["confusion_matrix"]), results["classes"]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     percents = [[f"{share:.0%}" if share >= 0.005 else "<1%" for share in row] for row in shares]
@@ -76,16 +73,7 @@ def plot_confusion_matrix(results: dict) -> Figure:
 def plot_roc_curves(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw the one-against-rest ROC curve of each class, where the class and the rest have photos.
 
-    Args:
-        labels: true class indices, int, `(photos,)`.
-        probabilities: 0 to 1, `(photos, classes)`.
-        classes: class names in the order of the columns of `probabilities`.
-
-    Raises:
-        ValueError: the arrays do not fit together.
-
-    Example:
-        >>> save_plot(plot_roc_curves(labels, probabilities, ["mpox", "normal"]), "roc.png")
+    Labels, probabilities and classes are those of `evaluate_predictions`; ValueError if they do not fit together.
     """
     labels, probabilities = check_predictions(labels, probabilities, classes)
     figure, axes = _figure()
@@ -114,17 +102,8 @@ def plot_roc_curves(labels: np.ndarray, probabilities: np.ndarray, classes: Sequ
 def plot_reliability(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
     """Draw accuracy against top probability in 15 bins with 95 % intervals, above the number of photos per bin.
 
-    Points below the diagonal are answers surer than they are right (Guo et al. 2017, arXiv 1706.04599).
-
-    Args:
-        labels: true class indices, int, `(photos,)`.
-        probabilities: 0 to 1, `(photos, classes)`.
-
-    Raises:
-        ValueError: the arrays do not fit together.
-
-    Example:
-        >>> save_plot(plot_reliability(labels, probabilities), "reliability.svg")
+    Points below the diagonal are answers surer than they are right (Guo et al. 2017, arXiv 1706.04599). Labels and
+    probabilities are those of `evaluate_predictions`; ValueError if they do not fit together.
     """
     labels, probabilities = check_predictions(labels, probabilities, range(np.shape(probabilities)[-1]))
     mean_probability, accuracy, photos = calibration_bins(labels, probabilities)
@@ -143,14 +122,7 @@ def plot_reliability(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
 
 @_styled
 def plot_coverage(curve: Sequence[dict]) -> Figure:
-    """Draw accuracy against the share of photos that are answered, the surest first, with 95 % intervals.
-
-    Args:
-        curve: `coverage_curve` of `choose_thresholds`.
-
-    Example:
-        >>> save_plot(plot_coverage(results["thresholds"]["coverage_curve"]), "coverage.svg")
-    """
+    """Draw the `coverage_curve` of `choose_thresholds`: accuracy against the share of photos answered, with 95 % intervals."""
     coverage, accuracy = ([row[key] for row in curve] for key in ("coverage", "accuracy"))
     low, high = np.array([row["accuracy_interval"] for row in curve]).T
     figure, axes = _figure()
@@ -168,9 +140,6 @@ def plot_selection(candidates: dict[str, dict], winner: str) -> Figure:
     Args:
         candidates: of `select_network`: name -> `accuracy`, `accuracy_interval`, `milliseconds` and `tflite_bytes`.
         winner: the name to draw larger.
-
-    Example:
-        >>> save_plot(plot_selection(results["candidates"], results["winner"]), "selection.svg")
     """
     figure, panels = _figure(width=9.2, ncols=2, sharey=True)
     for axes, key, unit, label in (
@@ -200,18 +169,7 @@ def _rate_axes(axes: Axes) -> None:
 
 @_styled
 def save_plot(figure: Figure, path: str | Path) -> None:
-    """Write a plot to a file.
-
-    Args:
-        figure: of a function `plot_...` of this package.
-        path: ends in `.svg` or `.png`.
-
-    Raises:
-        ValueError: `path` ends in something else.
-
-    Example:
-        >>> save_plot(plot_confusion_matrix(results), "confusion.svg")
-    """
+    """Write a plot to a file that ends in `.svg` or `.png`; ValueError if it ends in something else."""
     if Path(path).suffix.lower() not in (".svg", ".png"):
         raise ValueError(f"{path} must end in .svg or .png.")
     with replacing(path) as temporary:
@@ -220,12 +178,7 @@ def save_plot(figure: Figure, path: str | Path) -> None:
 
 @_styled
 def inline_svg(figure: Figure, description: str) -> Markup:
-    """A plot as an `<svg>` element whose ink takes the text colour of the HTML page around it.
-
-    Args:
-        figure: of a function `plot_...` of this package.
-        description: what the plot shows, for screen readers.
-    """
+    """A plot as an `<svg>` element in the text colour of the page around it, with a description for screen readers."""
     stream = io.BytesIO()
     no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(stream, format="svg", transparent=True, metadata=no_metadata)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import glob
 import io
@@ -83,7 +82,7 @@ def _walk(filesystem, path):
 
 
 def _filesystem(url):
-    fsspec = require("fsspec", "screen", "reading from URLs")
+    fsspec = require("fsspec", "screen", "reading lists and URLs")
     try:
         # A cache of listings would keep every name.
         return fsspec.core.url_to_fs(url, use_listings_cache=False)
@@ -91,25 +90,15 @@ def _filesystem(url):
         raise DataError(f"{url} can't be opened: {error}") from None
 
 
-@contextlib.contextmanager
-def _opened(path):
-    if "://" in path:
-        filesystem, inner = _filesystem(path)
-        try:
-            stream = filesystem.open(inner, "rb")
-        except Exception as error:
-            raise DataError(f"the list {path} can't be opened ({error}). Check the URL and your rights.") from None
-        with stream:
-            yield stream
-    else:
-        with open(path, "rb") as stream:
-            yield stream
-
-
 def _read_list(path):
     folder = os.path.dirname(path)
     read = _read_parquet if path.lower().endswith(".parquet") else _read_csv
-    with _opened(path) as stream:
+    filesystem, inner = _filesystem(path)
+    try:
+        stream = filesystem.open(inner, "rb")
+    except Exception as error:  # every kind of store has errors of its own
+        raise DataError(f"the list {path} can't be opened ({error}). Check its place and your rights.") from None
+    with stream:
         for number, row in enumerate(read(stream, path), 1):
             if row["file"] in (None, ""):
                 raise DataError(f"{path} has no file in row {number}. Fill it in or remove the row.")

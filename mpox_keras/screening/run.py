@@ -40,23 +40,6 @@ SUMMARY_FILE = "summary.json"
 _ONE_AT_A_TIME = threading.Lock()
 
 
-@dataclasses.dataclass(frozen=True)
-class Work:
-    """What all shards of a screening share.
-
-    Attributes:
-        folder: of the screening.
-        source: of the network, as in `screen_photos`.
-        classes: as in `screen_photos`.
-        network: what the network was at the beginning, as JSON.
-    """
-
-    folder: Path
-    source: str
-    classes: tuple[str, ...] | None
-    network: str
-
-
 def screen_photos(
     inputs: Sequence[str],
     folder: str | os.PathLike,
@@ -119,8 +102,8 @@ def screen_photos(
         missing = _missing(folder, shards)
         if missing:
             shared = _same_everywhere(source) if cluster else source
-            work = Work(folder.absolute(), shared, classes and tuple(classes), json.dumps(header["network"]))
-            tasks = (joblib.delayed(screen_shard)(shard, work) for shard in missing)
+            work = folder.absolute(), shared, classes and tuple(classes), json.dumps(header["network"])
+            tasks = (joblib.delayed(screen_shard)(*shard, *work) for shard in missing)
             for done, _ in enumerate(run_parallel(tasks, workers, cluster), len(shards) - len(missing) + 1):
                 progress("shards", done, len(shards))
         if missing := _missing(folder, shards):
@@ -164,25 +147,28 @@ def _missing(folder, shards):
     return [(number, offset) for number, offset in shards if not shard_path(folder, number).exists()]
 
 
-def screen_shard(shard: tuple[int, int], work: Work) -> None:
+def screen_shard(number: int, offset: int, folder: Path, source: str, classes: tuple[str, ...] | None, network: str) -> None:
     """Predict the photos of one shard and write their records, whole or not at all.
 
     Args:
-        shard: its number, and where in the plan its line begins.
-        work: what all shards share.
+        number: of the shard.
+        offset: where in the plan its line begins.
+        folder: of the screening.
+        source: of the network, and
+        classes: its classes, as `load_classifier` takes them.
+        network: what tells the network that the screening began with from others, as JSON.
 
     Raises:
         ScreeningError: the network is another one than at the beginning.
     """
     import pyarrow.parquet
 
-    number, offset = shard
-    path = shard_path(work.folder, number)
+    path = shard_path(folder, number)
     if path.exists():  # a cluster may hand out the same work twice
         return
-    photos = read_shard(work.folder, offset)
+    photos = read_shard(folder, offset)
     with _ONE_AT_A_TIME:
-        classifier = _load_once(work.source, work.classes, work.network)
+        classifier = _load_once(source, classes, network)
         records = _records(photos, classifier.predict(file for _, file in photos), classifier.classes)
     with replacing(path) as temporary:
         pyarrow.parquet.write_table(records, temporary)
@@ -191,15 +177,10 @@ def screen_shard(shard: tuple[int, int], work: Work) -> None:
 def _records(photos: Iterable[tuple[str, str]], predictions: Iterable[Prediction], classes: Sequence[str]):
     import pyarrow
 
-    types = {
-        "id": pyarrow.string(),
-        "file": pyarrow.string(),
-        **{f"probability_{name}": pyarrow.float32() for name in classes},
-        **dict.fromkeys(("label", "answer", "abstention_reason"), pyarrow.string()),
-        "mpox_suspected": pyarrow.bool_(),
-        "ood_score": pyarrow.float32(),
-        "error": pyarrow.string(),
-    }
+    columns = ["id", "file", *(f"probability_{name}" for name in classes), "label", "answer", "abstention_reason"]
+    columns += ["mpox_suspected", "ood_score", "error"]
+    types = dict.fromkeys(columns, pyarrow.string()) | {"mpox_suspected": pyarrow.bool_()}
+    types |= {name: pyarrow.float32() for name in columns if name == "ood_score" or name.startswith("probability_")}
     rows = [
         {
             **dataclasses.asdict(prediction),

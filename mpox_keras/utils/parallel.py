@@ -56,19 +56,20 @@ def _on_machine(tasks, workers):
 def _on_cluster(tasks, address):
     # Not by joblib's own backend for Dask, which waits for ever where a task has killed every worker that it was given to.
     distributed = require("distributed", "cluster", "work on a cluster")
-    for name in ("distributed", "tornado"):  # which log the tracebacks of what is raised anyway
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    # They log the tracebacks of what is raised anyway.
+    for name in logging.root.manager.loggerDict:
+        if name.startswith(("distributed", "tornado")):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         with distributed.Client(address, set_as_default=False) as client:
             client.wait_for_workers(1, timeout=_WAIT_SECONDS)
             futures = [client.submit(function, *given, **named, pure=False) for function, given, named in tasks]
-            for _, result in distributed.as_completed(futures, loop=client.loop, with_results=True):
+            for future, result in distributed.as_completed(futures, loop=client.loop, with_results=True):
+                if future.status != "finished":  # a scheduler that is gone has cancelled everything, which is no error to Dask
+                    raise WorkerError(f"the cluster {address} is gone. {_GOES_ON}")
                 yield result
     except MpoxKerasError:
         raise
-    except distributed.scheduler.KilledWorker as error:
-        killed = f"{error.allowed_failures + 1} workers were killed by the same work; perhaps memory is short"
-        raise WorkerError(f"{killed}. {_GOES_ON}") from None
     except Exception as error:  # of the network, of Dask, and of whatever differs on the other machines
         reason = (str(error).strip() or repr(error)).splitlines()[0]
         raise WorkerError(f"the cluster {address} can't do it: {reason}. {_GOES_ON}") from error

@@ -15,8 +15,6 @@ from mpox_keras.data.decode import decode_photo
 from mpox_keras.data.folder import CLASSES, DataError
 from mpox_keras.data.sources import read_grouped_photos
 
-pytest.importorskip("cv2")
-
 
 def save(path, photo, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -175,6 +173,7 @@ def test_report_counts_what_was_kept_and_what_has_no_licence(built):
     assert lines[-2:] == ["Without a known licence (--licence SOURCE=TEXT names it): 3", "  clinic: 3"]
 
 
+@pytest.mark.slow
 def test_the_same_sources_give_the_same_bytes_and_their_order_decides(sources, built, tmp_path):
     paths = [sources / "clinic", sources / "web.csv"]
     labels, licences = {"varicella": "chickenpox", "acne": ""}, {"web": "by permission"}
@@ -192,6 +191,7 @@ def test_the_same_sources_give_the_same_bytes_and_their_order_decides(sources, b
     ]
 
 
+@pytest.mark.slow
 def test_tfds_builds_it(built, tmp_path):
     import tensorflow_datasets as tfds
 

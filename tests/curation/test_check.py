@@ -1,5 +1,6 @@
 import csv
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -7,11 +8,8 @@ import pytest
 from PIL import Image
 from scenes import make_scene, recode
 
-from mpox_keras.curation import check
 from mpox_keras.curation.check import check_folder
 from mpox_keras.data.folder import DataError, read_folder
-
-pytest.importorskip("cv2")
 
 
 def save(directory, file, photo):
@@ -129,12 +127,14 @@ def test_equal_pixels_under_two_labels_are_all_dropped(tmp_path):
     assert report.to_dict()["usable"] == 0
 
 
-def test_missing_opencv_is_told_before_any_photo_is_read(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "cv2", None)
-    monkeypatch.setattr(check, "decode_photo", None)
+def test_missing_opencv_is_told_before_any_photo_is_read(tmp_path):
     save(tmp_path, "mpox/1.png", make_scene(0, 100))
-    with pytest.raises(ImportError, match=r"mpox-keras\[duplicates\]"):
-        check_folder(tmp_path)
+    script = "import sys; sys.modules['cv2'] = None; from mpox_keras.cli import main; main()"
+    answer = subprocess.run([sys.executable, "-c", script, "data", "check", tmp_path], capture_output=True, text=True)
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("error: finding duplicates needs the package opencv-python-headless: pip install")
+    assert "mpox-keras[duplicates]" in answer.stderr
+    assert not (tmp_path / "groups.csv").exists()
 
 
 def test_own_classes(tmp_path):

@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -7,8 +5,6 @@ from scenes import make_scene, recode
 
 from mpox_keras.curation import duplicates
 from mpox_keras.curation.duplicates import MAX_SIDE, find_scene_pairs, to_comparison_copy
-
-pytest.importorskip("cv2")
 
 
 def resized(photo, width, height):
@@ -38,6 +34,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 def test_every_change_of_a_scene_is_found_and_nothing_else():
     photos = []
     for seed, change in enumerate(CHANGES.values()):
@@ -66,6 +63,7 @@ def stamp(photo):
     return np.array(image)
 
 
+@pytest.mark.slow
 def test_a_caption_that_many_photos_share_does_not_link_them(monkeypatch):
     photos = [stamp(make_scene(seed)) for seed in range(5)]
     photos.append(stamp(recode(make_scene(2), 60)))
@@ -137,9 +135,3 @@ def test_progress_reaches_the_end_of_each_step():
         ("neighbours", 2, 2),
         ("comparison", 1, 1),
     ]
-
-
-def test_missing_opencv_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(ImportError, match=r"mpox-keras\[duplicates\]"):
-        find_scene_pairs([])

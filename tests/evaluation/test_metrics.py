@@ -99,12 +99,12 @@ def test_class_without_photos_is_undefined():
     assert results["macro_f1"] == pytest.approx((2 / 3 + 1 / 2) / 2)
 
 
-def test_one_fold_has_no_spread():
+def test_one_fold_has_no_deviation():
     results = evaluate_predictions([0, 1], [[0.9, 0.1], [0.2, 0.8]], ["mpox", "normal"], folds=[3, 3])
     assert results["accuracy_sd"] is None
 
 
-def test_rash_classes_are_judged_without_normal():
+def test_rash_classes_are_evaluated_without_normal():
     labels = np.array([0, 0, 1, 2, 3])
     probabilities = np.array(
         [

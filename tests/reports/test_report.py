@@ -7,7 +7,9 @@ import re
 import numpy as np
 import pytest
 
+from mpox_keras.evaluation.external import evaluate_mpox_against_other_rashes
 from mpox_keras.evaluation.metrics import evaluate_predictions
+from mpox_keras.evaluation.thresholds import choose_thresholds
 from mpox_keras.inference.prediction import DISCLAIMER
 from mpox_keras.reports.report import write_report
 from mpox_keras.reports.summary import format_summary
@@ -60,6 +62,43 @@ def test_page_states_purpose_protocol_and_figures(tmp_path, predictions):
     assert page.tags.count("svg") == 3
 
 
+def headings(text):
+    return re.findall("<h2>(.+?)</h2>", text)
+
+
+def test_sections_without_results_are_left_out(tmp_path, predictions):
+    labels, probabilities = predictions
+    folds, ood_score = np.arange(60) % 5, np.linspace(0, 1, 60)
+    results = evaluate_predictions(labels, probabilities, CLASSES, metadata={"source": [""] * 60})
+    write_report(tmp_path / "few", results, labels, probabilities, title="Title", protocol="none")
+    few = headings((tmp_path / "few" / "report.html").read_text())
+    assert few == ["Each class against the rest", "Rash classes only", "Plots", "How to read the figures"]
+
+    results |= {
+        "breakdown": evaluate_predictions(labels, probabilities, CLASSES, metadata={"stage": ["early"] * 60})["breakdown"],
+        "thresholds": choose_thresholds(labels, probabilities, CLASSES, folds, ood_score),
+        "external": evaluate_mpox_against_other_rashes(labels == 0, probabilities, CLASSES, [""] * 60),
+        "external_auc": 0.712,
+    }
+    options = {"files": ["photo.png"] * 60, "pictures": [("one", np.zeros((4, 4, 3), np.uint8))]}
+    write_report(tmp_path / "all", results, labels, probabilities, title="Title", protocol="none", **options)
+    text = (tmp_path / "all" / "report.html").read_text()
+    assert headings(text) == [
+        "Photos",
+        *few[:3],
+        "External validation",
+        "Thresholds",
+        "Breakdown by metadata",
+        "Misclassified photos",
+        few[3],
+    ]
+    page = Page(text)
+    assert "0.712" in page.text
+    assert f"{results['thresholds']['operating_point']['threshold']:.3f}" in page.text
+    low, high = results["external"]["auc_per_patient_interval"]
+    assert f"{low:.3f} to {high:.3f}" in page.text
+
+
 def test_results_file_holds_the_results(tmp_path, predictions):
     results, _ = write(tmp_path, predictions, title="Title")
     written = json.loads((tmp_path / "results.json").read_text())
@@ -93,7 +132,7 @@ def test_every_text_is_escaped(tmp_path, predictions):
     assert page.text.count(ATTACK) > 8
 
 
-def test_most_wrong_photos_come_first(tmp_path, predictions):
+def test_misclassified_photos_come_with_the_most_wrong_first(tmp_path, predictions):
     labels, probabilities = predictions
     files = [f"photo_{index}.png" for index in range(60)]
     _, text = write(tmp_path, predictions, files=files)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import joblib
 import pyarrow.parquet
@@ -39,7 +40,7 @@ def cluster(tmp_path, request):
     with Client(scheduler_file=str(description), set_as_default=False) as client:
         client.wait_for_workers(2, timeout=120)
         address = client.scheduler.address
-    yield address, processes[1:]
+    yield address, processes
     for process in processes:
         process.kill()
         process.wait()
@@ -55,17 +56,17 @@ def test_a_worker_that_is_killed_loses_nothing(cluster, bundle, photos, tmp_path
         os.link(photos / "clinic_0" / "0.png", tmp_path / f"{number:04d}.png")
     inputs = [str(tmp_path / "*.png")]
     screen_photos(inputs, tmp_path / "here", bundle)
-    address, workers = cluster
+    address, processes = cluster
     counts = []
 
     def kill_one(step, done, total):
         counts.append((step, done, total))
         if done == 20:
-            workers[0].send_signal(signal.SIGKILL)
+            processes[1].send_signal(signal.SIGKILL)
 
     monkeypatch.chdir(bundle.parent)
     summary = screen_photos(inputs, tmp_path / "there", bundle.name, cluster=address, progress=kill_one)
-    assert workers[0].wait(timeout=60) == -signal.SIGKILL
+    assert processes[1].wait(timeout=60) == -signal.SIGKILL
     assert counts == [("shards", done, 300) for done in range(1, 301)]
     assert summary["photos"] == 300
     assert read_records(tmp_path / "there") == read_records(tmp_path / "here")
@@ -92,9 +93,22 @@ def test_a_run_that_lost_its_cluster_is_gone_on_with(cluster, bundle, photos, tm
     assert {path: path.stat().st_mtime_ns for path in done} == done
 
 
+def test_a_scheduler_that_is_killed_ends_with_a_message(cluster):
+    import dask
+
+    address, processes = cluster
+    tasks = [joblib.delayed(time.sleep)(0.2) for _ in range(100)]
+    with dask.config.set({"distributed.comm.timeouts.connect": "2s"}):
+        results = run_parallel(tasks, cluster=address)
+        next(results)
+        processes[0].kill()
+        with pytest.raises(WorkerError, match=r"the cluster .* the same command goes on"):
+            list(results)
+
+
 @pytest.mark.parametrize("cluster", [0], indirect=True)
 def test_work_that_kills_its_workers_ends_with_a_message(cluster):
-    with pytest.raises(WorkerError, match=r"1 workers were killed by the same work; .* the same command goes on"):
+    with pytest.raises(WorkerError, match=r"all those workers died while running it.* the same command goes on"):
         list(run_parallel([joblib.delayed(os._exit)(1)], cluster=cluster[0]))
 
 

@@ -1,5 +1,6 @@
 """What the tests of the web app share: a bundle, its site, and a server."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,23 @@ from web_app import App, serving
 
 from mpox_keras.data.synthetic import draw_scene
 from mpox_keras.export.bundle import export_bundle
+from mpox_keras.inference.metadata import read_metadata, write_metadata
 from mpox_keras.web.site import build_site
 
 
 @pytest.fixture(scope="session")
-def bundle(tmp_path_factory):
+def bundle(classifier, tmp_path_factory):
     folder = tmp_path_factory.mktemp("web") / "bundle"
-    export_bundle("fast_mpoxnet_msid", folder, "tfjs", "uint16")
+    export_bundle(classifier, folder, "tfjs", "uint16")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def another_bundle(bundle, tmp_path_factory):
+    """Differs in its name alone."""
+    folder = tmp_path_factory.mktemp("web") / "another"
+    shutil.copytree(bundle, folder)
+    write_metadata(folder, read_metadata(folder) | {"name": "another"})
     return folder
 
 

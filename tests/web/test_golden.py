@@ -1,16 +1,19 @@
 """The page gives Python's answers, whatever the photo and the area."""
 
+import shutil
+
 import numpy as np
 import pytest
 import skimage.data
 from click.testing import CliRunner
 from PIL import Image, ImageCms
-from web_app import as_base64, assert_same_answer, encoded, evaluated, serving, skin
+from web_app import as_base64, assert_same_answer, encoded, predicted, serving, skin
 
 from mpox_keras.cli import main
 from mpox_keras.data.decode import decode_photo, resize_photo
-from mpox_keras.inference.bundle import load_bundle
 from mpox_keras.inference.classifier import load_classifier
+
+pytestmark = pytest.mark.browser
 
 AREAS = {"square": lambda app: None, "whole": lambda app: app.page.click("#whole")}
 
@@ -60,37 +63,48 @@ def test_golden_photos_have_pythons_answer(app, classifier, tmp_path, name, area
     side = min(height, width)
     assert (place["width"], place["height"]) == ((side, side) if area == "square" else (width, height))
     cut = pixels[place["y"] : place["y"] + place["height"], place["x"] : place["x"] + place["width"]]
-    assert_same_answer(found, *evaluated(classifier, cut))
+    assert_same_answer(found, *predicted(classifier, cut))
 
 
 def test_the_bundle_in_python_gives_the_same(app, bundle, drawn):
     # The same 16-bit weights: only the runtimes differ.
     found = app.open(drawn).check().data()
-    assert_same_answer(found, *evaluated(load_bundle(bundle), decode_photo(drawn)), tolerance=2e-5)
+    assert_same_answer(found, *predicted(load_classifier(bundle), decode_photo(drawn)), tolerance=2e-5)
 
 
 def test_the_larger_preset_runs_in_the_page_too(start, drawn, tmp_path):
+    classifier = load_classifier("efficientnet_lite0_msid")
     site = tmp_path / "site"
-    result = CliRunner().invoke(main, ["web", "--preset", "efficientnet_lite0_msid", "--out", str(site)])
+    result = CliRunner().invoke(main, ["web", "--model", "efficientnet_lite0_msid", "--out", str(site)])
     assert result.exit_code == 0, result.output
+    photos = [drawn]
+    for name in ("turned 6.jpg", "grey.png", "cat.jpg", "noise.png"):
+        photos.append(tmp_path / name)
+        photos[-1].write_bytes(GOLDEN[name]())
     with serving(site) as server:
-        found = start(server.address).open(drawn).check().data()
-    assert found["model"]["name"] == "efficientnet_lite0_msid"
-    assert_same_answer(found, *evaluated(load_classifier("efficientnet_lite0_msid"), decode_photo(drawn)))
+        app = start(server.address)
+        for photo in photos:
+            app.open(photo).page.click("#whole")
+            found = app.check().data()
+            assert found["model"]["name"] == "efficientnet_lite0_msid"
+            assert_same_answer(found, *predicted(classifier, decode_photo(photo)))
 
 
-@pytest.mark.parametrize("size", [(224, 224), (225, 100), (97, 1013), (2000, 3), (8, 8), (1200, 1600)])
+# The last one is read in two bands.
+@pytest.mark.parametrize("size", [(224, 224), (225, 100), (97, 1013), (2000, 3), (8, 8), (1050, 1000)])
 def test_resizing_is_pillows(app, size):
     pixels = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), "uint8")
     found = app.page.evaluate(
         """async ([samples, width, height]) => {
             const { resize } = await import("./resize.js");
             const bytes = Uint8ClampedArray.from(atob(samples), (letter) => letter.charCodeAt(0));
-            return [...resize((top, rows) => bytes.subarray(top * width * 4, (top + rows) * width * 4), width, height, 224)];
+            const read = (top, rows) => bytes.subarray(top * width * 4, (top + rows) * width * 4);
+            return Array.from(resize(read, width, height, 224), (byte) => byte.toString(16).padStart(2, "0")).join("");
         }""",
         [as_base64(np.dstack([pixels, np.full(size[::-1], 255, "uint8")])), *size],
     )
-    np.testing.assert_array_equal(np.reshape(found, (224, 224, 3)), resize_photo(pixels, 224))
+    found = np.frombuffer(bytes.fromhex(found), "uint8").reshape(224, 224, 3)
+    np.testing.assert_array_equal(found, resize_photo(pixels, 224))
 
 
 def test_transparent_parts_lie_over_white(app, classifier, tmp_path):
@@ -99,7 +113,7 @@ def test_transparent_parts_lie_over_white(app, classifier, tmp_path):
     picture.save(tmp_path / "clear.png")
     app.open(tmp_path / "clear.png").page.click("#whole")
     # A browser stores transparent colours premultiplied, in 8 bits, so samples are off by one or two.
-    assert_same_answer(app.check().data(), *evaluated(classifier, decode_photo(tmp_path / "clear.png")), tolerance=0.02)
+    assert_same_answer(app.check().data(), *predicted(classifier, decode_photo(tmp_path / "clear.png")), tolerance=0.02)
 
 
 def test_an_area_that_was_moved_is_the_one_that_is_checked(app, classifier, tmp_path):
@@ -129,24 +143,44 @@ def test_an_area_that_was_moved_is_the_one_that_is_checked(app, classifier, tmp_
     for found in (keyboard, dragged):
         place = found["area"]
         cut = np.array(picture)[place["y"] : place["y"] + place["height"], place["x"] : place["x"] + place["width"]]
-        assert_same_answer(found, *evaluated(classifier, cut))
+        assert_same_answer(found, *predicted(classifier, cut))
 
 
-@pytest.mark.parametrize("engine", ["wasm", "wasm-threads", "webgl"])
-def test_each_engine_gives_the_same_answer(app, engine, classifier, drawn):
-    if engine == "webgl" and "no webgl" in str(app.tried()["webgl"]):
-        pytest.skip("this Chromium has no WebGL")
-    pixels = resize_photo(decode_photo(drawn), 224)
-    found = app.page.evaluate(
-        """async ([samples, engine]) => {
-            const { loadBundle } = await import("./bundle.js");
-            const { callsTo } = await import("./worker-call.js");
-            const { artifacts } = await loadBundle();
-            const call = callsTo(new Worker("model-worker.js"));
-            await call("start", { engine, artifacts, size: 224 });
-            const pixels = Uint8Array.from(atob(samples), (letter) => letter.charCodeAt(0));
-            return [...(await call("predict", { pixels })).probabilities];
-        }""",
-        [as_base64(pixels), engine],
-    )
+ENGINE = """async ([samples, engine]) => {
+    const { loadBundle } = await import("./bundle.js");
+    const { callsTo } = await import("./worker-call.js");
+    const { artifacts } = await loadBundle();
+    const call = callsTo(new Worker("model-worker.js"));
+    await call("start", { engine, artifacts, size: 224 });
+    const pixels = Uint8Array.from(atob(samples), (letter) => letter.charCodeAt(0));
+    return [...(await call("predict", { pixels })).probabilities];
+}"""
+
+
+@pytest.fixture
+def with_webgl(chromium):
+    """Another Chromium, in which WebGL is not off; without a graphics card it is slow."""
+    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    browser = chromium.browser_type.launch(executable_path=executable, args=["--no-sandbox"])
+    yield browser
+    browser.close()
+
+
+def assert_engine_agrees(page, engine, classifier, photo):
+    pixels = resize_photo(decode_photo(photo), 224)
+    found = page.evaluate(ENGINE, [as_base64(pixels), engine])
     np.testing.assert_allclose(found, classifier.predict_pixels(pixels[None])["probabilities"][0], atol=1e-3)
+
+
+@pytest.mark.parametrize("engine", ["wasm", "wasm-threads"])
+def test_each_engine_gives_the_same_answer(app, engine, classifier, drawn):
+    assert_engine_agrees(app.page, engine, classifier, drawn)
+
+
+def test_webgl_gives_the_same_answer(with_webgl, server, classifier, drawn):
+    page = with_webgl.new_page()
+    # Not the page itself, which would try every engine meanwhile.
+    page.goto(f"{server.address}version.js")
+    if not page.evaluate("Boolean(new OffscreenCanvas(1, 1).getContext('webgl2'))"):
+        pytest.skip("this Chromium has no WebGL")
+    assert_engine_agrees(page, "webgl", classifier, drawn)

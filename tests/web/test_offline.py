@@ -1,12 +1,11 @@
 """The page works without a network, keeps whole versions, and sends nothing anywhere."""
 
-import shutil
-
 import pytest
 from web_app import serving
 
-from mpox_keras.export.bundle import export_bundle
 from mpox_keras.web.site import build_site
+
+pytestmark = pytest.mark.browser
 
 
 def test_it_works_without_a_network_after_the_first_visit(start, site, drawn, tmp_path):
@@ -36,14 +35,12 @@ def test_a_first_visit_loads_everything_once(start, site):
     assert not [path for status, path in server.answered if status == 404]
 
 
-def test_a_new_version_is_offered_whole_and_taken_when_asked(start, site, bundle, drawn, tmp_path):
-    shutil.copytree(site, tmp_path / "site")
-    with serving(tmp_path / "site") as server:
+def test_a_new_version_is_offered_whole_and_taken_when_asked(start, site, another_bundle, drawn, tmp_path):
+    with serving(site) as server:
         app = start(server.address).kept_offline()
         old = app.open(drawn).check().data()
         port = server.server_port
-    export_bundle("fast_mpoxnet_msid", tmp_path / "other", "tfjs", "float16")
-    build_site(tmp_path / "other", tmp_path / "site")
+    build_site(another_bundle, tmp_path / "site")
     with serving(tmp_path / "site", port):
         app.page = app.new_page()
         app.page.wait_for_selector("#update:not([hidden])", timeout=60_000)
@@ -56,15 +53,13 @@ def test_a_new_version_is_offered_whole_and_taken_when_asked(start, site, bundle
     app.context.set_offline(True)
     app.page.wait_for_selector("#choose:not(:empty)")
     new = app.open(drawn).check().data()
-    assert new["model"]["precision"] == "float16"
+    assert new["model"]["name"] == "another"
     assert new["model"]["sha256"] != old["model"]["sha256"]
     assert len(app.page.evaluate("caches.keys()")) == 1
 
 
-def test_half_a_new_version_is_never_used(start, site, tmp_path):
-    shutil.copytree(site, tmp_path / "site")
-    (tmp_path / "site" / "icons" / "icon-512.png").write_bytes(b"of another version")
-    with serving(tmp_path / "site") as server:
+def test_half_a_new_version_is_never_used(start, site):
+    with serving(site, changed={"icons/icon-512.png": b"of another version"}) as server:
         app = start(server.address).ready()
         # Asked for twice, the second time past the browser's cache, before the installation fails.
         while server.answered.count((200, "/icons/icon-512.png")) < 2:

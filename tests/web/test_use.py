@@ -1,16 +1,24 @@
 """The page as a person uses it, from the photo to what is saved, and what can go wrong on the way."""
 
+import dataclasses
+import hashlib
+import json
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from web_app import as_base64, encoded, serving, skin
+from web_app import as_base64, encoded, resealed, serving, skin
+
+from mpox_keras.inference.prediction import Prediction
+
+pytestmark = pytest.mark.browser
+
+LANGUAGES = Path(__file__).parents[2] / "mpox_keras" / "web" / "app" / "languages"
 
 
-def test_the_whole_way_from_picking_to_saving(app, drawn):
+def test_the_whole_way_from_picking_to_saving(app, site, drawn):
     page = app.page
     with page.expect_file_chooser() as chooser:
         page.click("#choose")
@@ -38,6 +46,9 @@ def test_the_whole_way_from_picking_to_saving(app, drawn):
     data = app.data()
     assert data["notice"] == "Screening aid for research, not a diagnosis."
     assert data["model"]["name"] == "fast_mpoxnet_msid"
+    assert data["model"]["sha256"] == hashlib.sha256((site / "bundle" / "SHA256SUMS").read_bytes()).hexdigest()
+    fields = {field.name for field in dataclasses.fields(Prediction)} - {"file", "error"}
+    assert fields | {"answer"} <= set(data)
     with page.expect_download() as download:
         page.click("#save-image")
     assert re.fullmatch(r"mpox-screening-[\d-]+T[\d-]+\.png", download.value.suggested_filename)
@@ -251,28 +262,68 @@ def test_a_photo_of_fifty_megapixels_is_read(app, tmp_path):
     assert data["area"] == {"x": 875, "y": 0, "width": 6250, "height": 6250}
 
 
+METADATA, MODEL, LIST = "bundle/metadata.json", "bundle/tfjs/model.json", "bundle/SHA256SUMS"
+WEIGHTS = "bundle/tfjs/group1-shard1of1.bin"
+
+
 @pytest.mark.parametrize(
-    ("break_it", "words"),
+    ("file", "change", "words"),
     [
-        (lambda tfjs: (tfjs / "model.json").unlink(), "tfjs/model.json is missing"),
-        (lambda tfjs: (tfjs / "model.json").write_text("{}"), "damaged: tfjs/model.json"),
-        (lambda tfjs: (tfjs / "group1-shard1of1.bin").write_bytes(b"0" * 500_000), "damaged: tfjs/group1-shard1of1.bin"),
-        (lambda tfjs: (tfjs.parent / "metadata.json").unlink(), "metadata.json is missing"),
-        (lambda tfjs: (tfjs.parent / "metadata.json").write_text("<html>"), "damaged: metadata.json"),
-        (lambda tfjs: shutil.rmtree(tfjs.parent), "metadata.json is missing"),
+        (MODEL, lambda content: None, "tfjs/model.json is missing"),
+        (MODEL, lambda content: b"{}", "damaged: tfjs/model.json"),
+        (WEIGHTS, lambda content: bytes(len(content)), "damaged: tfjs/group1-shard1of1.bin"),
+        (METADATA, lambda content: None, "metadata.json is missing"),
+        (METADATA, lambda content: content.replace(b'"ood_score": 0.', b'"ood_score": 1.'), "damaged: metadata.json"),
+        (LIST, lambda content: None, "SHA256SUMS is missing"),
+        (LIST, lambda content: b"<html>", "damaged: SHA256SUMS"),
+        (LIST, lambda content: b"\n".join(line for line in content.splitlines() if b"metadata" not in line), "SHA256SUMS"),
+        (LIST, lambda content: b"\n".join(line for line in content.splitlines() if b".bin" not in line), "SHA256SUMS"),
     ],
 )
-def test_a_broken_bundle_is_told_of(start, site, tmp_path, break_it, words):
-    shutil.copytree(site, tmp_path / "site")
-    for copy in (tmp_path / "site" / "bundle").rglob("*.gz"):
-        copy.unlink()
-    break_it(tmp_path / "site" / "bundle" / "tfjs")
-    with serving(tmp_path / "site") as server:
+def test_a_broken_bundle_is_told_of(start, site, file, change, words):
+    content = (site / file).read_bytes()
+    assert change(content) != content
+    with serving(site, changed={file: change(content)}) as server:
         app = start(server.address)
         message = app.message()
         assert words in message
         assert "Whoever runs this page" in message
         assert app.page.locator("#check").is_disabled()
+
+
+def without_ood_score(model):
+    del model["signature"]["outputs"]["ood_score"]
+    model["userDefinedMetadata"]["structuredOutputKeys"].remove("ood_score")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"metadata": lambda metadata: metadata | {"format_version": 1}}, "bundle_version"),
+        ({"metadata": lambda metadata: {key: metadata[key] for key in metadata if key != "format_version"}}, "bundle_version"),
+        ({"metadata": lambda metadata: metadata | {"format_version": 3, "classes": None}}, "bundle_version"),
+        ({"metadata": lambda metadata: metadata | {"thresholds": {"mpox": 0.1, "confidence": 0.5}}}, "bundle_damaged"),
+        ({"metadata": lambda metadata: metadata | {"classes": ["a", "b", "c", "d"]}}, "bundle_damaged"),
+        ({"model": without_ood_score}, "bundle_without_ood_score"),
+    ],
+)
+def test_a_bundle_that_the_page_cannot_use_is_refused(start, site, changes, key):
+    """Its files are whole, so SHA256SUMS has nothing against them."""
+    french = json.loads((LANGUAGES / "fr.json").read_text(encoding="utf-8"))[key]
+    with serving(site, changed=resealed(site, **changes)) as server:
+        app = start(server.address, locale="fr")
+        assert re.fullmatch(re.sub(r"\\\{\w+\\\}", r"[\\w./]+", re.escape(french)), app.message())
+        assert app.page.locator("#check").is_disabled()
+
+
+def test_a_network_without_thresholds_answers_for_every_photo(start, site, tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (500, 700, 3), "uint8")).save(tmp_path / "noise.png")
+    changed = resealed(site, model=without_ood_score, metadata=lambda metadata: metadata | {"thresholds": None})
+    with serving(site, changed=changed) as server:
+        data = start(server.address).open(tmp_path / "noise.png").check().data()
+    assert data["answer"] == data["label"]
+    assert data["ood_score"] is data["mpox_suspected"] is data["abstention_reason"] is None
 
 
 def test_an_address_that_is_not_secure_is_told_of(start, site):
@@ -294,9 +345,7 @@ def test_engines_are_tried_and_the_fastest_right_one_is_kept(app, drawn):
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads the memory of Chromium's processes from /proc")
-def test_memory_is_steady_over_200_predictions(start, server, chromium, drawn):
-    app = start(server.address)
-    app.tried()
+def test_memory_is_steady_over_200_predictions(app, chromium, drawn):
     app.open(drawn).check()
 
     def predict(times):
@@ -326,11 +375,8 @@ def test_memory_is_steady_over_200_predictions(start, server, chromium, drawn):
 
 
 @pytest.mark.parametrize("file", ["photo-worker.js", "model-worker.js"])
-def test_a_worker_that_cannot_be_loaded_is_told_of(start, site, drawn, tmp_path, file):
-    shutil.copytree(site, tmp_path / "site")
-    for lost in (tmp_path / "site").glob(f"{file}*"):
-        lost.unlink()
-    with serving(tmp_path / "site") as server:
+def test_a_worker_that_cannot_be_loaded_is_told_of(start, site, drawn, file):
+    with serving(site, changed={file: None}) as server:
         app = start(server.address)
         if file == "photo-worker.js":
             app.ready().page.set_input_files("#file", drawn)

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import hashlib
 import io
 import json
 import socket
@@ -14,13 +15,27 @@ from PIL import Image
 
 from mpox_keras.data.decode import resize_photo
 from mpox_keras.data.synthetic import draw_scene
+from mpox_keras.inference.metadata import format_checksums, read_checksums
 from mpox_keras.web.server import make_server
 
 
 @contextlib.contextmanager
-def serving(site, port=0):
-    """A running server of a site; its `answered` holds the status and path of every answer."""
+def serving(site, port=0, changed=()):
+    """A running server of a site; its `answered` holds the status and path of every answer.
+
+    Args:
+        site: folder.
+        port: 0 takes a free one.
+        changed: path -> content that is served instead of the site's; None where the file is missing.
+    """
     server = make_server(site, port=port)
+    files = server.RequestHandlerClass.files
+    for name, content in dict(changed).items():
+        files.pop(f"/{name}.gz", None)
+        if content is None:
+            del files[f"/{name}"]
+        else:
+            files[f"/{name}"] = content
     server.answered = []
 
     def record(handler, code="-", size="-"):
@@ -124,6 +139,22 @@ class App:
         return self.page.locator("#message").inner_text()
 
 
+def resealed(site, **changes):
+    """Files of a site whose bundle is another one, and whole: what `serving` takes as `changed`.
+
+    Args:
+        site: folder.
+        changes: "metadata" or "model" -> function from the parsed file to what it shall hold.
+    """
+    names = {"metadata": "metadata.json", "model": "tfjs/model.json"}
+    contents = {name: (site / "bundle" / name).read_bytes() for name in read_checksums(site / "bundle")}
+    for file, change in changes.items():
+        contents[names[file]] = json.dumps(change(json.loads(contents[names[file]]))).encode()
+    checksums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    contents["SHA256SUMS"] = format_checksums(checksums).encode()
+    return {f"bundle/{name}": content for name, content in contents.items()}
+
+
 def encoded(picture, format="PNG", **options):
     stream = io.BytesIO()
     picture.save(stream, format, **options)
@@ -134,7 +165,7 @@ def skin(label="measles", seed=1, size=(640, 480)):
     return draw_scene(label, np.random.default_rng(seed)).resize(size, Image.Resampling.BICUBIC)
 
 
-def evaluated(classifier, pixels):
+def predicted(classifier, pixels):
     """What Python says of `(height, width, 3)`."""
     outputs = classifier.predict_pixels(resize_photo(pixels, classifier.image_size)[None])
     return classifier.decide_batch(outputs, ["photo"])[0], outputs

@@ -1,32 +1,63 @@
 import { Failure } from "./failure.js";
 
 const FOLDER = "bundle/";
-const REQUIRED = ["classes", "image_size", "thresholds", "format", "sha256"];
+const CHECKSUMS = "SHA256SUMS";
+const METADATA = "metadata.json";
+const MODEL = "tfjs/model.json";
+const FORMAT_VERSION = 2;
+const REQUIRED = ["classes", "image_size", "thresholds", "format"];
+const THRESHOLDS = ["mpox", "confidence", "ood_score"];
 
 /**
- * Load the bundle that lies beside the page, and check every file by its hash.
+ * Load the bundle that lies beside the page. Every file, the metadata with its thresholds too, is checked against
+ * SHA256SUMS, which has one line per file in the format of the command sha256sum.
  *
- * @returns {Promise<{metadata: object, artifacts: object, card: string}>} `artifacts` are what `tf.io.fromMemory` takes;
- *   `card` is the model card, in Markdown.
- * @throws {Failure} a file is missing or damaged, or the bundle is not for browsers.
+ * @returns {Promise<{metadata: object, artifacts: object, card: string, sha256: string}>} `artifacts` are what
+ *   `tf.io.fromMemory` takes; `card` is the model card, in Markdown; `sha256` is that of SHA256SUMS, so it stands for the
+ *   whole bundle.
+ * @throws {Failure} a file is missing or damaged, or the bundle is not one that this page can use.
  */
 export async function loadBundle() {
-  const metadata = parse("metadata.json", await read("metadata.json"));
-  const missing = REQUIRED.filter((key) => !(key in metadata));
-  if (missing.length || metadata.format !== "tfjs") throw new Failure("bundle_damaged", { file: "metadata.json" });
-  const files = Object.keys(metadata.sha256);
-  const contents = Object.fromEntries(
-    await Promise.all(files.map(async (file) => [file, await verified(file, metadata.sha256[file])])),
-  );
-  const { modelTopology, signature, userDefinedMetadata, weightsManifest } = parse("tfjs/model.json", contents["tfjs/model.json"]);
+  const list = await read(CHECKSUMS);
+  const files = parseChecksums(list).map(async ([file, sha256]) => [file, await readVerified(file, sha256)]);
+  const contents = new Map(await Promise.all(files));
+  const content = (file) => {
+    if (!contents.has(file)) throw new Failure("bundle_damaged", { file: CHECKSUMS });
+    return contents.get(file);
+  };
+  const metadata = parseJson(METADATA, content(METADATA));
+  checkMetadata(metadata);
+  const model = parseJson(MODEL, content(MODEL));
+  const { modelTopology, signature, userDefinedMetadata, weightsManifest } = model;
+  if (metadata.thresholds && !("ood_score" in signature.outputs)) throw new Failure("bundle_without_ood_score");
   const artifacts = {
     modelTopology,
     signature,
     userDefinedMetadata,
     weightSpecs: weightsManifest.flatMap((group) => group.weights),
-    weightData: joined(weightsManifest.flatMap((group) => group.paths).map((path) => contents[`tfjs/${path}`])),
+    weightData: joined(weightsManifest.flatMap((group) => group.paths).map((path) => content(`tfjs/${path}`))),
   };
-  return { metadata, artifacts, card: new TextDecoder().decode(contents["MODEL_CARD.md"]) };
+  return { metadata, artifacts, card: new TextDecoder().decode(content("MODEL_CARD.md")), sha256: await hashOf(list) };
+}
+
+function parseChecksums(content) {
+  const lines = new TextDecoder().decode(content).trimEnd().split("\n");
+  return lines.map((line) => {
+    const found = /^([0-9a-f]{64}) {2}(.+)$/.exec(line);
+    if (!found) throw new Failure("bundle_damaged", { file: CHECKSUMS });
+    return [found[2], found[1]];
+  });
+}
+
+// A comparison with a number that is missing is false: without these checks the page would never say "not sure".
+function checkMetadata(metadata) {
+  const { format_version: version = 1, classes, thresholds } = metadata;
+  if (version !== FORMAT_VERSION) throw new Failure("bundle_version", { found: version, expected: FORMAT_VERSION });
+  const isUsable =
+    REQUIRED.every((key) => key in metadata) &&
+    metadata.format === "tfjs" &&
+    (thresholds === null || (THRESHOLDS.every((name) => Number.isFinite(thresholds[name])) && classes.includes("mpox")));
+  if (!isUsable) throw new Failure("bundle_damaged", { file: METADATA });
 }
 
 async function read(file) {
@@ -35,15 +66,18 @@ async function read(file) {
   return response.arrayBuffer();
 }
 
-async function verified(file, expected) {
+async function readVerified(file, sha256) {
   const content = await read(file);
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
-  const found = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (found !== expected) throw new Failure("bundle_damaged", { file });
+  if ((await hashOf(content)) !== sha256) throw new Failure("bundle_damaged", { file });
   return content;
 }
 
-function parse(file, content) {
+async function hashOf(content) {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function parseJson(file, content) {
   try {
     return JSON.parse(new TextDecoder().decode(content));
   } catch {

@@ -1,7 +1,7 @@
-// What can be told of a photo before the network sees it. The limits are beyond those of nearly all photos of the training
-// data; configs/results/photo_checks.json tells of how many of these they complain.
+// What can be told of a photo before the network sees it. Nearly all photos of the training data lie within the thresholds;
+// configs/results/photo_checks.json tells how many do not.
 
-export const LIMITS = { side: 112, dark: 45, bright: 235, sharpness: 5 };
+export const THRESHOLDS = { side: 112, dark: 45, bright: 235, sharpness: 5 };
 
 /**
  * Reasons why an area of a photo may be answered badly.
@@ -23,15 +23,16 @@ export function inspect(pixels, size, side) {
   const brightness = sum / luma.length;
   const sharpness = laplacianVariance(luma, size);
   const reasons = [];
-  if (side < LIMITS.side) reasons.push("too_small");
-  if (brightness < LIMITS.dark) reasons.push("too_dark");
-  if (brightness > LIMITS.bright) reasons.push("too_bright");
-  if (sharpness < LIMITS.sharpness) reasons.push("too_blurred");
+  if (side < THRESHOLDS.side) reasons.push("too_small");
+  if (brightness < THRESHOLDS.dark) reasons.push("too_dark");
+  if (brightness > THRESHOLDS.bright) reasons.push("too_bright");
+  if (sharpness < THRESHOLDS.sharpness) reasons.push("too_blurred");
   return { reasons, brightness, sharpness };
 }
 
 function laplacianVariance(luma, size) {
-  let sum = 0, squares = 0;
+  let sum = 0;
+  let squares = 0;
   for (let row = 1; row < size - 1; row++) {
     for (let index = row * size + 1; index < (row + 1) * size - 1; index++) {
       const value = luma[index - 1] + luma[index + 1] + luma[index - size] + luma[index + size] - 4 * luma[index];

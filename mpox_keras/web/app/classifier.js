@@ -1,6 +1,6 @@
 import { callsTo } from "./worker-call.js";
 
-// FoldPredictions of two engines for one picture may differ by this; GPUs of phones that compute with 16 bits are off by more.
+// Probabilities of two engines for one picture may differ by this much; phone GPUs that compute with 16 bits differ by more.
 const TOLERANCE = 5e-3;
 // Another engine must be faster by this factor: a short measurement is not exact, and the first one is there already.
 const GAIN = 0.8;
@@ -31,7 +31,8 @@ export class Classifier {
       const engine = await startEngine(name, this.bundle).catch((error) => ({ failed: error.values?.reason ?? error.message }));
       this.measured[name] = engine.failed ?? engine.milliseconds;
       if (engine.failed) continue;
-      const agrees = engine.probabilities.every((value, index) => Math.abs(value - this.engine.probabilities[index]) < TOLERANCE);
+      const wanted = this.engine.probabilities;
+      const agrees = engine.probabilities.every((value, index) => Math.abs(value - wanted[index]) < TOLERANCE);
       if (!agrees) this.measured[name] = "another answer";
       if (agrees && engine.milliseconds < GAIN * this.engine.milliseconds) {
         const slower = this.engine;

@@ -20,7 +20,9 @@ export class CropBox {
     this.pointers = new Map();
     frame.addEventListener("pointerdown", (event) => this.#down(event));
     frame.addEventListener("pointermove", (event) => this.#move(event));
-    for (const name of ["pointerup", "pointercancel"]) frame.addEventListener(name, (event) => this.pointers.delete(event.pointerId));
+    for (const name of ["pointerup", "pointercancel"]) {
+      frame.addEventListener(name, (event) => this.pointers.delete(event.pointerId));
+    }
     frame.addEventListener("keydown", (event) => this.#key(event));
     frame.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
   }
@@ -45,7 +47,8 @@ export class CropBox {
   /** The area in whole pixels of the photo. */
   get area() {
     const { x, y, width, height } = this.box;
-    const left = Math.round(x), top = Math.round(y);
+    const left = Math.round(x);
+    const top = Math.round(y);
     return { x: left, y: top, width: Math.round(x + width) - left, height: Math.round(y + height) - top };
   }
 
@@ -100,7 +103,8 @@ export class CropBox {
     const now = { x: event.clientX, y: event.clientY };
     const other = [...this.pointers].find(([id]) => id !== event.pointerId)?.[1];
     this.pointers.set(event.pointerId, now);
-    const x = (now.x - before.x) * this.#ratio, y = (now.y - before.y) * this.#ratio;
+    const x = (now.x - before.x) * this.#ratio;
+    const y = (now.y - before.y) * this.#ratio;
     if (other) {
       this.#moveBy(x / 2, y / 2);
       this.scale(distance(now, other) / Math.max(1, distance(before, other)));
@@ -110,7 +114,8 @@ export class CropBox {
 
   // The opposite corner stays where it is.
   #dragCorner(x, y) {
-    const right = this.corner.includes("right"), bottom = this.corner.includes("bottom");
+    const right = this.corner.includes("right");
+    const bottom = this.corner.includes("bottom");
     const side = Math.min(this.box.width, this.box.height);
     const anchorX = right ? this.box.x : this.box.x + this.box.width;
     const anchorY = bottom ? this.box.y : this.box.y + this.box.height;

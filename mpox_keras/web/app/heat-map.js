@@ -1,7 +1,11 @@
 // The class activation map as a picture over the photo.
 
 // Dark blue over magenta to yellow: rising in brightness throughout, so that it reads without seeing colours.
-const STOPS = [[0, 0, 40, 120], [0.5, 200, 40, 130], [1, 255, 225, 70]];
+const STOPS = [
+  [0, 0, 40, 120],
+  [0.5, 200, 40, 130],
+  [1, 255, 225, 70],
+];
 
 /**
  * Paint a photo with the map of one class over it.
@@ -53,10 +57,12 @@ function strengths(map, classes, index) {
 function colours(values, side) {
   const image = new ImageData(side, side);
   values.forEach((value, cell) => {
-    const next = Math.max(1, STOPS.findIndex(([at]) => at >= value));
-    const [from, to] = [STOPS[next - 1], STOPS[next]];
-    const share = (value - from[0]) / (to[0] - from[0]);
-    for (let channel = 0; channel < 3; channel++) image.data[cell * 4 + channel] = from[channel + 1] + share * (to[channel + 1] - from[channel + 1]);
+    const above = STOPS.findIndex(([at]) => at >= value);
+    const next = Math.max(1, above);
+    const [start, ...from] = STOPS[next - 1];
+    const [end, ...to] = STOPS[next];
+    const share = (value - start) / (end - start);
+    for (const channel of from.keys()) image.data[cell * 4 + channel] = from[channel] + share * (to[channel] - from[channel]);
     image.data[cell * 4 + 3] = 255 * Math.min(1, 0.15 + value);
   });
   const canvas = document.createElement("canvas");

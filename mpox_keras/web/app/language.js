@@ -23,7 +23,9 @@ export async function useLanguage(name) {
   document.documentElement.dir = RIGHT_TO_LEFT.includes(name) ? "rtl" : "ltr";
   document.title = text("title");
   for (const element of document.querySelectorAll("[data-text]")) element.textContent = text(element.dataset.text);
-  for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", text(element.dataset.label));
+  for (const element of document.querySelectorAll("[data-label]")) {
+    element.setAttribute("aria-label", text(element.dataset.label));
+  }
 }
 
 /**

@@ -19,7 +19,10 @@ const reader = new PhotoReader(LONGEST_PICTURE);
 const view = new ResultView();
 const cropBox = new CropBox(byId("frame"), () => forgetWarnings());
 
-let bundle, classifier, photo, result;
+let bundle;
+let classifier;
+let photo;
+let result;
 // The area whose warnings the person has read.
 let warned = false;
 
@@ -31,6 +34,7 @@ async function start() {
   try {
     if (!isSecureContext) throw new Failure("insecure");
     bundle = await loadBundle();
+    byId("about-model").hidden = false;
     classifier = await Classifier.start(bundle);
   } catch (error) {
     return fail(error);
@@ -136,7 +140,8 @@ async function check() {
     const prediction = decide([...outputs.probabilities], outputs.ood_score?.[0] ?? null, metadata);
     const { name, width, height } = photo;
     const engine = { name: classifier.engine.name, milliseconds: outputs.milliseconds };
-    result = { prediction, map: outputs.class_activation_map, picture, metadata, engine, area, quality, photo: { name, width, height } };
+    const map = outputs.class_activation_map;
+    result = { prediction, map, picture, metadata, engine, area, quality, photo: { name, width, height } };
     view.show(result);
     byId("answer").focus();
   } finally {
@@ -165,7 +170,8 @@ function forgetWarnings() {
 
 function saveData() {
   const date = new Date();
-  download(new Blob([JSON.stringify(asData(result, date), null, 2)], { type: "application/json" }), fileName(date, "json"));
+  const data = JSON.stringify(asData(result, bundle, date), null, 2);
+  download(new Blob([data], { type: "application/json" }), fileName(date, "json"));
 }
 
 async function saveImage() {
@@ -176,7 +182,7 @@ async function saveImage() {
 const fileName = (date, suffix) => `mpox-screening-${date.toISOString().slice(0, 19).replaceAll(":", "-")}.${suffix}`;
 
 function showCard() {
-  if (bundle) fillModelCard(byId("limits"), byId("card"), bundle);
+  fillModelCard(byId("limitations"), byId("card"), bundle);
   byId("card-dialog").showModal();
 }
 
@@ -196,7 +202,8 @@ async function guarded(action) {
 
 function fail(error) {
   const message = byId("message");
-  message.textContent = error instanceof Failure ? text(error.key, error.values) : text("unexpected", { reason: error.message });
+  const { key, values } = error instanceof Failure ? error : new Failure("unexpected", { reason: error.message });
+  message.textContent = text(key, values);
   message.hidden = false;
   message.scrollIntoView({ block: "nearest" });
 }

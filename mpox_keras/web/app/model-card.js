@@ -1,22 +1,23 @@
 import { number, percent, text } from "./language.js";
 
 /**
- * Fill the dialog of the model's limits: the most important figures in the page's language, then the bundle's model card.
+ * Fill the dialog of the model's limitations: the most important figures in the page's language, then the bundle's model card.
  */
-export function fillModelCard(limits, card, bundle) {
-  limits.replaceChildren(...statements(bundle.metadata).map((words) => element("p", words)));
+export function fillModelCard(limitations, card, bundle) {
+  limitations.replaceChildren(...statements(bundle.metadata).map((words) => element("p", words)));
   card.replaceChildren(...fromMarkdown(bundle.card));
 }
 
-function statements({ external, out_of_fold: evaluated, training_photos: photos }) {
-  const lines = [text("limits_research")];
+function statements({ external, out_of_fold: outOfFold, training_photos: photos }) {
+  const lines = [text("limitations_research")];
   if (external) {
-    const [low, high] = external.auc_per_patient_interval;
-    lines.push(text("limits_external", { patients: external.patients, auc: number(external.auc_per_patient, 2), low: number(low, 2), high: number(high, 2) }));
+    const { patients, auc_per_patient, auc_per_patient_interval } = external;
+    const [auc, low, high] = [auc_per_patient, ...auc_per_patient_interval].map((value) => number(value, 2));
+    lines.push(text("limitations_external", { patients, auc, low, high }));
   }
-  if (photos) lines.push(text("limits_training", { photos: Object.values(photos).reduce((sum, count) => sum + count) }));
-  if (evaluated) lines.push(text("limits_accuracy", { accuracy: percent(evaluated.accuracy) }));
-  return [...lines, text("limits_skin")];
+  if (photos) lines.push(text("limitations_training", { photos: Object.values(photos).reduce((sum, count) => sum + count) }));
+  if (outOfFold) lines.push(text("limitations_accuracy", { accuracy: percent(outOfFold.accuracy) }));
+  return [...lines, text("limitations_skin")];
 }
 
 // The bundle's card uses headings, paragraphs, lists and bold; it is shown as text, never as HTML.

@@ -10,7 +10,8 @@ const BACKENDS = {
 const WARM_UP_RUNS = 8;
 const MEASURED_RUNS = 7;
 
-let model, side;
+let model;
+let side;
 
 const calls = {
   async start({ engine, artifacts, size }) {
@@ -49,10 +50,10 @@ async function predict(pixels) {
   return { ...answer, milliseconds: performance.now() - started };
 }
 
-onmessage = async ({ data: { id, name, argument } }) => {
+addEventListener("message", async ({ data: { id, name, argument } }) => {
   try {
     postMessage({ id, value: await calls[name](argument) });
   } catch (error) {
     postMessage({ id, failure: { key: "worker_failed", values: { reason: error.message ?? String(error) } } });
   }
-};
+});

@@ -20,7 +20,9 @@ export class PhotoReader {
    */
   async open(blob) {
     const { width, height } = await sizeOf(blob);
-    if (width * height > MAX_PIXELS) throw new Failure("photo_too_large", { megapixels: Math.ceil(width * height / 1e6), most: MAX_PIXELS / 1e6 });
+    const pixels = width * height;
+    if (pixels > MAX_PIXELS)
+      throw new Failure("photo_too_large", { megapixels: Math.ceil(pixels / 1e6), most: MAX_PIXELS / 1e6 });
     if (Math.min(width, height) < MIN_SIDE) throw new Failure("photo_too_small", { width, height, least: MIN_SIDE });
     return this.call("open", { blob, longestSide: this.longestSide });
   }

@@ -11,7 +11,8 @@ const calls = {
     const decoded = await createImageBitmap(blob, { imageOrientation: "from-image", colorSpaceConversion: "none" });
     photo?.close();
     photo = decoded;
-    return { width: photo.width, height: photo.height, preview: await reduced({ x: 0, y: 0, width: photo.width, height: photo.height }, longestSide) };
+    const { width, height } = photo;
+    return { width, height, preview: await reduced({ x: 0, y: 0, width, height }, longestSide) };
   },
 
   async cut({ area, size, longestSide }) {
@@ -28,7 +29,8 @@ function reduced({ x, y, width, height }, longestSide) {
 }
 
 function rowReader({ x, y, width }) {
-  let canvas, context;
+  let canvas;
+  let context;
   return (top, rows) => {
     if (canvas?.height !== rows) {
       canvas = new OffscreenCanvas(width, rows);
@@ -42,10 +44,10 @@ function rowReader({ x, y, width }) {
   };
 }
 
-onmessage = async ({ data: { id, name, argument } }) => {
+addEventListener("message", async ({ data: { id, name, argument } }) => {
   try {
     postMessage({ id, value: await calls[name](argument) });
   } catch (error) {
     postMessage({ id, failure: { key: "photo_unreadable", values: { reason: error.message } } });
   }
-};
+});

@@ -27,7 +27,9 @@ export function resize(readRows, width, height, size) {
 
 function resizeRow(samples, from, narrow, to, columns) {
   for (const { start, weights } of columns) {
-    let red = 0, green = 0, blue = 0;
+    let red = 0;
+    let green = 0;
+    let blue = 0;
     let sample = (from + start) * 4;
     for (const weight of weights) {
       red += samples[sample] * weight;
@@ -63,7 +65,9 @@ function coefficients(length, size) {
     const center = (position + 0.5) * scale;
     const start = Math.max(0, Math.trunc(center - support + 0.5));
     const end = Math.min(length, Math.trunc(center + support + 0.5));
-    const exact = Array.from({ length: end - start }, (_, tap) => Math.max(0, 1 - Math.abs((tap + start - center + 0.5) / support)));
+    const exact = Array.from({ length: end - start }, (_, tap) =>
+      Math.max(0, 1 - Math.abs((tap + start - center + 0.5) / support)),
+    );
     const sum = exact.reduce((total, weight) => total + weight, 0);
     return { start, weights: exact.map((weight) => Math.trunc(0.5 + (weight / sum) * 2 ** PRECISION_BITS)) };
   });

@@ -5,21 +5,23 @@ const byId = (id) => document.getElementById(id);
 
 /** The words of an answer, in the page's language; used on the page, in the saved image and by screen readers. */
 export function describe({ prediction, metadata }) {
-  const { label, abstention_reason, mpox_suspected: suspected } = prediction;
-  const point = metadata.out_of_fold?.thresholds?.operating_point;
-  const following = abstention_reason ? "next_not_sure" : `next_${label}`;
+  const { label, abstention_reason: abstained, mpox_suspected: suspected } = prediction;
+  const answer = label === "normal" ? "answer_normal" : "answer";
+  const next = abstained ? "next_not_sure" : `next_${label}`;
   return {
-    answer: abstention_reason ? text("not_sure") : text(label === "normal" ? "answer_normal" : "answer", { name: className(label) }),
-    reason: abstention_reason ? text(`abstention_${abstention_reason}`) : text("answer_reason"),
+    answer: abstained ? text("not_sure") : text(answer, { name: className(label) }),
+    reason: text(abstained ? `abstention_${abstained}` : "answer_reason"),
     // Where mpox is the answer, there is nothing to add.
-    suspected:
-      suspected && (abstention_reason || label !== "mpox")
-        ? [text("suspected"), point && text("suspected_price", { recall: percent(point.recall), alarms: percent(1 - point.specificity_other_rashes) })]
-            .filter(Boolean)
-            .join(" ")
-        : "",
-    next: text(hasText(following) ? following : "next_other"),
+    suspected: suspected && (abstained || label !== "mpox") ? alarm(metadata) : "",
+    next: text(hasText(next) ? next : "next_other"),
   };
+}
+
+function alarm(metadata) {
+  const point = metadata.out_of_fold?.thresholds?.operating_point;
+  if (!point) return text("suspected");
+  const price = { recall: percent(point.recall), alarms: percent(1 - point.specificity_other_rashes) };
+  return `${text("suspected")} ${text("suspected_price", price)}`;
 }
 
 /** Shows one answer after another in the page's result section. */
@@ -42,7 +44,7 @@ export class ResultView {
     byId("suspected").textContent = words.suspected;
     byId("suspected").hidden = !words.suspected;
     byId("next").textContent = words.next;
-    // Of a picture unlike all it learned from, what the network computed means little.
+    // For a picture unlike the training photos, the network's probabilities and map mean little.
     byId("findings").open = result.prediction.abstention_reason !== "out_of_distribution";
     byId("bars").replaceChildren(...bars(result.prediction.probabilities));
     const classes = result.metadata.classes;
@@ -62,7 +64,8 @@ export class ResultView {
     const index = metadata.classes.indexOf(name);
     paintHeatMap(byId("heat-map"), picture, map, metadata.classes.length, index, byId("opacity").value / 100);
     const place = strongestPlace(map, metadata.classes.length, index);
-    const words = place === null ? text("heat_map_nothing", { name: className(name) }) : text("heat_map_text", { name: className(name), place: text(`place_${place}`) });
+    const key = place === null ? "heat_map_nothing" : "heat_map_text";
+    const words = text(key, { name: className(name), place: text(`place_${place}`) });
     byId("heat-map-text").textContent = words;
     byId("heat-map").setAttribute("aria-label", words);
   }

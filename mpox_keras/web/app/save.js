@@ -1,12 +1,19 @@
 import { className, dateAndTime, percent, text } from "./language.js";
 import { describe } from "./result-view.js";
 
-const WIDTH = 1080, MARGIN = 56, PICTURE = 760;
-const INK = "#11272a", QUIET = "#4b6063", ACCENT = "#0d5c63", PAPER = "#ffffff", TRACK = "#dde6e6";
+const WIDTH = 1080;
+const MARGIN = 56;
+const PICTURE = 760;
+const INK = "#11272a";
+const QUIET = "#4b6063";
+const ACCENT = "#0d5c63";
+const PAPER = "#ffffff";
+const TRACK = "#dde6e6";
 const FONT = "system-ui, sans-serif";
 
-/** What of a result is worth keeping, as the Python package's `predict --json` calls it. */
-export function asData({ prediction, map, area, quality, photo, metadata, engine }, date) {
+/** What of a result is worth keeping, under the names of `mpox-keras predict --json`. */
+export function asData({ prediction, map, area, quality, photo, engine }, { metadata, sha256 }, date) {
+  const { name, format, precision, made_by } = metadata;
   return {
     notice: "Screening aid for research, not a diagnosis.",
     made: date.toISOString(),
@@ -17,7 +24,8 @@ export function asData({ prediction, map, area, quality, photo, metadata, engine
     answer: prediction.abstention_reason ? "not sure" : prediction.label,
     class_activation_map: [...map],
     engine,
-    model: { name: metadata.name, format: metadata.format, precision: metadata.precision, sha256: metadata.sha256["tfjs/model.json"], made_by: metadata.made_by },
+    // The hash of SHA256SUMS, which stands for the network, its thresholds and its card.
+    model: { name, format, precision, sha256, made_by },
   };
 }
 
@@ -56,7 +64,8 @@ function paint(context, result, heatMap, date) {
   write(`${dateAndTime(date)} · ${result.metadata.name}`, 24, QUIET);
   y += 20;
   const scale = Math.min(PICTURE / heatMap.width, PICTURE / heatMap.height);
-  const width = heatMap.width * scale, height = heatMap.height * scale;
+  const width = heatMap.width * scale;
+  const height = heatMap.height * scale;
   context.drawImage(heatMap, (WIDTH - width) / 2, y, width, height);
   y += height + 32;
   write(words.answer, 52, INK, 700);
@@ -88,6 +97,7 @@ function paragraph(context, words, y, { font, size, colour, rightToLeft }) {
     if (context.measureText(longer).width > WIDTH - 2 * MARGIN) lines.push(word);
     else lines[lines.length - 1] = longer;
   }
-  lines.forEach((line, index) => context.fillText(line, rightToLeft ? WIDTH - MARGIN : MARGIN, y + index * size * 1.4));
+  const x = rightToLeft ? WIDTH - MARGIN : MARGIN;
+  for (const [index, line] of lines.entries()) context.fillText(line, x, y + index * size * 1.4);
   return lines.length * size * 1.4 + 8;
 }
