@@ -10,7 +10,7 @@ _HOMES = {
     "ABLGFM": "mpox_keras.layers.ablgfm",
     "ShuffleUnit": "mpox_keras.layers.shuffle_unit",
     "FastMpoxNet": "mpox_keras.models.fast_mpoxnet",
-    "deploy": "mpox_keras.models.fast_mpoxnet",
+    "deploy": "mpox_keras.models.deploy",
     "Classifier": "mpox_keras.inference.classifier",
     "Prediction": "mpox_keras.inference.prediction",
     "load_classifier": "mpox_keras.inference.classifier",
@@ -21,8 +21,8 @@ _HOMES = {
 __all__ = [*_HOMES, "__version__"]
 
 # TensorFlow takes seconds to import, and tools that only read files should not wait for it. Where Keras is or will be
-# imported, `keras.models.load_model` knows our layers.
-wrapt.register_post_import_hook(lambda _: importlib.import_module("mpox_keras.layers.registered"), "keras")
+# imported, `keras.models.load_model` knows our classes.
+wrapt.register_post_import_hook(lambda _: importlib.import_module("mpox_keras.models.registered"), "keras")
 
 
 def __getattr__(name):

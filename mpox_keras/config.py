@@ -54,8 +54,12 @@ class ModelConfig(_Section):
         description="`FastMpoxNet`, `EfficientNetLite0`, a network of keras.applications such as `MobileNetV2`, or "
         f"`{HUB}` and a preset of keras-hub.",
     )
-    backbone: Literal[BACKBONES] = Field("ShuffleNetV2", description="The backbone of FastMpoxNet.")
-    width: Annotated[float, Field(gt=0)] = Field(1.0, description="Multiplier of the channels, for MobileNets.")
+    backbone: Literal[BACKBONES] = Field(
+        "ShuffleNetV2", description="The backbone of FastMpoxNet: `ShuffleNetV2`, `MobileNetV2` or `MobileNet`."
+    )
+    width: Annotated[float, Field(gt=0)] = Field(
+        1.0, description="Multiplier of the channels, for `MobileNet...` as `model.network`."
+    )
     weights: str | None = Field(
         "imagenet",
         description="Where the backbone's weights come from: `imagenet`, the path of a file, or null for random ones. "
@@ -79,12 +83,10 @@ class ModelConfig(_Section):
 
     @pydantic.model_validator(mode="after")
     def _fits(self):
-        ours = self.network == "FastMpoxNet"
-        if not ours and "backbone" in self.model_fields_set and self.backbone != "ShuffleNetV2":
+        if self.width != 1 and not self.network.startswith("MobileNet"):
+            raise ValueError(f"model.width is for MobileNets; {self.network} has one width")
+        if self.backbone != BACKBONES[0] and self.network != "FastMpoxNet":
             raise ValueError(f"model.backbone is for FastMpoxNet; {self.network} is a backbone itself")
-        network = self.backbone if ours else self.network
-        if self.width != 1 and not network.startswith("MobileNet"):
-            raise ValueError(f"model.width is for MobileNets; {network} has one width")
         return self
 
 

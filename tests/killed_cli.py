@@ -17,7 +17,7 @@ def tiny(config, classes, image_size=None):
     x = keras.layers.Conv2D(4, 3, strides=32, name="convolution")(inputs)
     x = keras.layers.GlobalAveragePooling2D(name="diagnosis_pooling")(x)
     x = keras.layers.Dropout(0.2, name="diagnosis_dropout")(x)
-    return keras.Model(inputs, {"diagnosis": keras.layers.Dense(4, dtype="float32", name="diagnosis")(x)})
+    return keras.Model(inputs, {"diagnosis": keras.layers.Dense(classes, dtype="float32", name="diagnosis")(x)})
 
 
 def killing_replace(replace, kill_at):

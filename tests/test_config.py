@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mpox_keras.config import Config, ConfigError, all_keys, dump_config, load_config, parse_config
 
-CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+ROOT = Path(__file__).parent.parent
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 
 
 def test_dump_and_load_are_inverse(tmp_path):
@@ -20,8 +22,21 @@ def test_dump_and_load_are_inverse(tmp_path):
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
-def test_every_config_of_the_project_is_valid(path):
-    load_config(path)
+def test_every_config_of_the_project_is_valid_and_states_only_what_differs(path):
+    defaults = Config().model_dump()
+    stated = yaml.safe_load(path.read_text())
+    assert load_config(path) == parse_config(stated)
+    for section, values in stated.items():
+        assert not {key for key, value in values.items() if value == defaults[section][key]}, section
+
+
+def test_the_reference_page_is_that_of_the_schema(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    import write_config_reference
+
+    text = write_config_reference.PAGE.read_text(encoding="utf-8")
+    assert write_config_reference.config_reference() == text, "run: python tools/write_config_reference.py"
+    assert all(field.description for field in all_keys().values())
 
 
 def test_configs_are_found_by_name():
@@ -48,7 +63,8 @@ def test_an_override_wins_over_the_file(tmp_path):
         ("model.dropout=1.5", "model.dropout = 1.5"),
         ("model.image_size=100", "multiple of 32"),
         ("augmentation.crop_area=[0.9, 0.1]", "smallest, largest"),
-        ("training.class_weights=some", "'balanced' or 'none'"),
+        ("training.precision=some", "'float32' or 'mixed_bfloat16'"),
+        ("data.split=stratified", "unknown key data.split. Known keys: data.classes"),
         ("seed.deeper=1", "seed"),
         ("nonsense", "expected section.key=value"),
         ("training.epochs=[", "no YAML"),
@@ -83,5 +99,11 @@ def test_a_network_that_is_not_known_is_answered_with_the_nearest():
     with pytest.raises(ConfigError, match=r"model\.network = 'ResNet55': there is no such network; perhaps ResNet50 is meant"):
         parse_config({"model": {"network": "ResNet55"}})
     assert parse_config({"model": {"network": "keras_hub:resnet_18_imagenet"}}).model.network.endswith("imagenet")
+
+
+def test_width_and_backbone_go_with_networks_that_have_them():
     with pytest.raises(ConfigError, match="FastMpoxNet has one width"):
         parse_config({"model": {"width": 0.5}})
+    with pytest.raises(ConfigError, match=r"model\.backbone is for FastMpoxNet; ResNet50 is a backbone itself"):
+        parse_config({"model": {"network": "ResNet50", "backbone": "MobileNetV2"}})
+    assert parse_config({"model": {"network": "MobileNetV2", "width": 0.35}}).model.width == 0.35

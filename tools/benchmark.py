@@ -31,9 +31,11 @@ from mpox_keras.export.folding import exportable
 from mpox_keras.export.tfjs import write_tfjs
 from mpox_keras.export.tflite import convert_to_tflite, to_tflite
 from mpox_keras.inference.classifier import load_classifier
+from mpox_keras.models.backbones import Backbone
 from mpox_keras.models.complexity import measure_complexity
-from mpox_keras.models.fast_mpoxnet import FastMpoxNet, deploy
-from mpox_keras.models.transfer import TransferModel
+from mpox_keras.models.deploy import deploy
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet
+from mpox_keras.models.image_classifier import ImageClassifier
 from mpox_keras.utils.files import replacing
 
 ROOT = Path(__file__).parent.parent
@@ -109,10 +111,10 @@ def build(folder):
     }
     plain = FastMpoxNet(fusion=False, auxiliary_heads=False, head_filters=1024)
     peers = {
-        "MobileNetV3-Small 0.5": TransferModel("MobileNetV3Small", width=0.5),
-        "MobileNetV3-Small 1.0": TransferModel("MobileNetV3Small"),
-        "MobileNetV2": TransferModel("MobileNetV2"),
-        "EfficientNet-Lite0": TransferModel("EfficientNetLite0"),
+        "MobileNetV3-Small 0.5": ImageClassifier(Backbone("MobileNetV3Small", width=0.5)),
+        "MobileNetV3-Small 1.0": ImageClassifier(Backbone("MobileNetV3Small")),
+        "MobileNetV2": ImageClassifier(Backbone("MobileNetV2")),
+        "EfficientNet-Lite0": ImageClassifier(Backbone("EfficientNetLite0"), normalization=True),
         "ShuffleNetV2 0.5x, folded": plain,
     }
     for name, model in peers.items():

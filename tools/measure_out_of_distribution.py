@@ -33,7 +33,7 @@ from mpox_keras.data.non_skin import carried_pictures, non_skin_pictures, synthe
 from mpox_keras.data.sources import read_external_photos, read_grouped_photos
 from mpox_keras.evaluation.intervals import proportion
 from mpox_keras.inference.classifier import DEFAULT_PRESET, Classifier, load_classifier, preset_names
-from mpox_keras.models.fast_mpoxnet import deploy
+from mpox_keras.models.deploy import deploy
 from mpox_keras.training.out_of_distribution import add_ood_score
 from mpox_keras.utils.files import replacing
 

@@ -24,7 +24,6 @@ from mpox_keras.export.bundle import PRECISIONS, export_bundle
 from mpox_keras.export.parity import compare, format_parity
 from mpox_keras.inference.classifier import DEFAULT_PRESET, load_classifier, preset_names
 from mpox_keras.inference.metadata import MODEL_FILE, MODEL_PLACES, write_metadata
-from mpox_keras.training.out_of_distribution import add_ood_score
 from mpox_keras.utils.files import replacing
 
 RESULTS = Path(__file__).parent.parent / "configs" / "results"
@@ -53,7 +52,7 @@ def main(run, data, name):
             network = Path(scratch) / "network"
             network.mkdir(exist_ok=True)
             model = keras.models.load_model(run / f"fold_{fold}" / MODEL_FILE, compile=False)
-            add_ood_score(model, pixels[~held_out]).save(network / MODEL_FILE)
+            model.save(network / MODEL_FILE)
             write_metadata(network, shared)
             _gather(trained, _answers(load_classifier(network), pixels[held_out]), held_out)
             remaining = [photo for photo, out in zip(photos, held_out, strict=True) if not out]

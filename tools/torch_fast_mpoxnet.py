@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mpox_keras.layers.ablgfm import ABLGFM
-from mpox_keras.models.fast_mpoxnet import STAGES
+from mpox_keras.models.shufflenet_v2 import STAGES
 
 
 def pointwise(block):
@@ -64,13 +64,13 @@ class TorchFastMpoxNet(nn.Module):
 
     def __init__(self, model):
         super().__init__()
-        stem = model.get_layer("stem_convolution")
+        stem = model.backbone.get_layer("stem_convolution")
         convolution = nn.Conv2d(3, stem.filters, 3, 2, 1, bias=False)
         _set(convolution.weight, np.transpose(stem.kernel, (3, 2, 0, 1)))
-        normalization = _normalization(model.get_layer("stem_normalization"))
+        normalization = _normalization(model.backbone.get_layer("stem_normalization"))
         self.stem = nn.Sequential(convolution, normalization, nn.ReLU(), nn.MaxPool2d(3, 2, 1))
         self.stages = nn.ModuleList(
-            nn.Sequential(*(Unit(model.get_layer(f"stage{stage}_unit{unit}")) for unit in range(1, units + 1)))
+            nn.Sequential(*(Unit(model.backbone.get_layer(f"stage{stage}_unit{unit}")) for unit in range(1, units + 1)))
             for stage, (_, units) in STAGES.items()
         )
         fusions = [layer for layer in model.layers if isinstance(layer, ABLGFM)]
@@ -79,7 +79,7 @@ class TorchFastMpoxNet(nn.Module):
         self.classifier = nn.Linear(*model.get_layer("diagnosis").kernel.shape)
         _set(self.classifier.weight, np.transpose(model.get_layer("diagnosis").kernel))
         _set(self.classifier.bias, model.get_layer("diagnosis").bias)
-        self.scale = float(model.get_layer("rescaling").scale)
+        self.scale = float(model.backbone.get_layer("rescaling").scale)
 
     def forward(self, x):
         x = self.stem(x * self.scale)

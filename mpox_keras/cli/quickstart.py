@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mpox_keras.cli.options import out_option, show_progress, start_tensorflow
+from mpox_keras.utils.stderr import silenced_stderr
 
 
 @click.command()
@@ -24,4 +25,6 @@ def quickstart(data, out, open_report):
     report = run_quickstart(data, out, echo=click.echo, progress=show_progress)
     click.echo(f"report: {report}")
     if open_report:
-        click.launch(report.resolve().as_uri())
+        # A machine without a browser would say so here.
+        with silenced_stderr():
+            click.launch(report.resolve().as_uri())

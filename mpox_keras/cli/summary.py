@@ -21,7 +21,7 @@ def summary(config_path, overrides, as_json):
     start_tensorflow()
     from mpox_keras.models.build import build_model
     from mpox_keras.models.complexity import format_complexity, measure_complexity
-    from mpox_keras.models.fast_mpoxnet import deploy
+    from mpox_keras.models.deploy import deploy
 
     untrained = build_model(config.model.model_copy(update={"weights": None}), len(config.data.classes))
     print_results(measure_complexity(deploy(untrained)), as_json, format_complexity)

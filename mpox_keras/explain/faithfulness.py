@@ -52,7 +52,7 @@ def with_shuffled_weights(classifier: Classifier, seed: int = 0) -> Classifier:
     The classifier, with a Keras model in its training form, is left as it is.
     """
     from mpox_keras.inference.classifier import Classifier
-    from mpox_keras.models.fast_mpoxnet import deploy
+    from mpox_keras.models.deploy import deploy
 
     model = type(classifier.trained).from_config(classifier.trained.get_config())
     random = np.random.default_rng(seed)

@@ -22,17 +22,19 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from mpox_keras.layers.shuffle_unit import ShuffleUnit
-from mpox_keras.models.fast_mpoxnet import STAGES, deploy
+from mpox_keras.models.deploy import deploy
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet
+from mpox_keras.models.image_classifier import Network
+from mpox_keras.models.shufflenet_v2 import STAGES
 
 
 def fold_batch_norms(
-    model: keras.Model, temperature: float = 1.0, ranges: Mapping[str, np.ndarray] | None = None
+    model: FastMpoxNet, temperature: float = 1.0, ranges: Mapping[str, np.ndarray] | None = None
 ) -> keras.Model:
     """The deployed form of a trained Fast-MpoxNet, for export.
 
     Args:
-        model: of `FastMpoxNet`, with or without the output `ood_score`.
+        model: on ShuffleNetV2.
         temperature: what logits are divided by before the softmax.
         ranges: of `channel_ranges`, to bring the channels inside to one range.
 
@@ -50,31 +52,29 @@ def fold_batch_norms(
     maps, stages = network.stem(inputs), {}
     for stage, (_, units) in STAGES.items():
         stages[stage] = maps = network.stage(maps, stage, units)
-    folded = [stage for stage in STAGES if f"fusion_{stage}" in {layer.name for layer in model.layers}]
-    maps = stages[folded[0] - 1] if folded else stages[4]
-    for stage in folded:
-        maps = network.fusion(f"fusion_{stage}", maps, stages[stage])
+    if model.fusion:
+        maps = network.fusion("fusion_4", network.fusion("fusion_3", stages[2], stages[3]), stages[4])
     projection = model.get_layer("projection")
     features = network.pointwise(maps, projection, "projection", scale=np.ones(projection.filters)).maps
 
     deployed = deploy(model, class_activation_map=True, temperature=temperature)
     outputs = {name: deployed.get_layer(name).output for name in deployed.output_names if name != "ood_score"}
     outputs = keras.Model(projection.output, outputs, name="head")(features)
-    if "ood_score" in model.output_names:
+    if model.ood_score:
         outputs["ood_score"] = network.ood_score(list(stages.values()))
     return keras.Model(inputs, outputs, name=model.name)
 
 
-def exportable(model: keras.Model, temperature: float, ranges: Mapping[str, np.ndarray] | None = None) -> keras.Model:
+def exportable(model: Network, temperature: float, ranges: Mapping[str, np.ndarray] | None = None) -> keras.Model:
     """The form in which a trained network is exported: `fold_batch_norms` where that is known, else `deploy`."""
     if can_fold(model):
         return fold_batch_norms(model, temperature, ranges)
     return deploy(model, class_activation_map=True, temperature=temperature)
 
 
-def can_fold(model: keras.Model) -> bool:
+def can_fold(model: Network) -> bool:
     """Whether a model is one that `fold_batch_norms` knows."""
-    return any(isinstance(layer, ShuffleUnit) for layer in model.layers)
+    return isinstance(model, FastMpoxNet) and model.backbone.network == "ShuffleNetV2" and model.head_filters > 0
 
 
 def channel_ranges(folded: keras.Model, photos: np.ndarray) -> dict[str, np.ndarray]:
@@ -109,31 +109,25 @@ class _Network:
     """Writes the parts of a trained network anew, with convolutions of the same names as the layers they come from."""
 
     def __init__(self, model, ranges):
-        self.model = model
+        self.model, self.backbone = model, model.backbone
         self.ranges = ranges
 
     def stem(self, inputs):
-        kernel, bias = _folded(self.model.get_layer("stem_convolution").kernel, self.model.get_layer("stem_normalization"))
-        rescaling = self.model.get_layer("rescaling")
-        x = inputs
-        if np.any(rescaling.offset):
-            # Padding is zero after the rescaling, so at the borders an offset can't be folded into the convolution.
-            x = keras.layers.Rescaling(rescaling.scale, rescaling.offset, name="rescaling")(x)
-        else:
-            kernel = kernel * np.reshape(rescaling.scale, (-1, 1))
-        channels = np.arange(len(bias))
+        stem, normalization = (self.backbone.get_layer(f"stem_{part}") for part in ("convolution", "normalization"))
+        kernel, bias = _folded(stem.kernel, normalization)
+        kernel = kernel * self.backbone.get_layer("rescaling").scale
         scale = self.ranges.get("stem", np.ones(len(bias)))
-        x = keras.layers.ZeroPadding2D(((1, 2), (1, 2)), name="stem_padding")(x)
+        x = keras.layers.ZeroPadding2D(((1, 2), (1, 2)), name="stem_padding")(inputs)
         layer = keras.layers.Conv2D(len(bias), 3, strides=2, activation="relu", name="stem")
         x = _with_weights(layer, x, kernel / scale, bias / scale)
         # An odd size makes "same" begin one pixel before the border, as the trained network does. The last row and column
         # are of no use, and no later layer reads them.
         x = keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pooling")(x)
-        return _Maps(x, channels, scale)
+        return _Maps(x, np.arange(len(bias)), scale)
 
     def stage(self, x, stage, units):
         name = f"stage{stage}_unit1"
-        unit = self.model.get_layer(name)
+        unit = self.backbone.get_layer(name)
         half = unit.filters // 2
         projected = self.depthwise(x, unit.projection[1], unit.projection[2], f"{name}_projection_depthwise", strides=2)
         main = self.pointwise(x, unit.main[0], f"{name}_main_expand")
@@ -145,7 +139,7 @@ class _Network:
         )
         for number in range(2, units + 1):
             name = f"stage{stage}_unit{number}"
-            unit = self.model.get_layer(name)
+            unit = self.backbone.get_layer(name)
             main = self.pointwise(_concatenate(*_ranges(x, parity=1)), unit.main[0], f"{name}_main_expand")
             main = self.depthwise(main, unit.main[2], unit.main[3], f"{name}_main_depthwise", strides=1)
             order = _by_passes(half, units - number, turn=number, start=half)

@@ -210,6 +210,6 @@ def _load_keras(path, temperature):
         return None, model
     if "diagnosis" not in names:
         raise ValueError(f"it has the outputs {', '.join(names)}; expected diagnosis or probabilities")
-    from mpox_keras.models.fast_mpoxnet import deploy
+    from mpox_keras.models.deploy import deploy
 
     return model, deploy(model, class_activation_map=True, temperature=temperature)

@@ -1,18 +1,27 @@
-"""The network of a config."""
+"""The network that a config names."""
 
 from __future__ import annotations
 
-import keras
-
 from mpox_keras.config import ModelConfig
+from mpox_keras.models.backbones import Backbone
 from mpox_keras.models.fast_mpoxnet import FastMpoxNet
-from mpox_keras.models.transfer import TransferModel
+from mpox_keras.models.image_classifier import ImageClassifier, Network
 
 
-def build_model(config: ModelConfig, classes: int, image_size: int | None = None) -> keras.Model:
-    """The untrained network of a config, for photos of the size given there or here; the weights fit every size."""
+def build_model(config: ModelConfig, classes: int, image_size: int | None = None) -> Network:
+    """The network of a config before it is trained, for photos of the size given there or here; the weights fit every size.
+
+    Raises:
+        NetworkError, PretrainedWeightsError, MissingExtraError: the network or its weights can't be had.
+    """
     size = image_size or config.image_size
-    shared = {"classes": classes, "weights": config.weights, "input_shape": (size, size, 3), "dropout": config.dropout}
-    if config.network != "FastMpoxNet":
-        return TransferModel(config.network, config.width, **shared)
-    return FastMpoxNet(**shared)
+    if config.network == "FastMpoxNet":
+        return FastMpoxNet(
+            classes,
+            config.weights,
+            (size, size, 3),
+            config.backbone,
+            dropout=config.dropout,
+        )
+    backbone = Backbone(config.network, config.width, (size, size, 3), weights=config.weights)
+    return ImageClassifier(backbone, classes, config.dropout, normalization=config.network == "EfficientNetLite0")

@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 _CONVOLUTIONS = {"Conv2D", "DepthwiseConv2dNative", "MatMul", "BatchMatMulV2"}
+_MEASURED = {"moving_mean", "moving_variance", "mean", "variance", "count"}  # of normalisations
 
 
 def measure_complexity(model: keras.Model) -> dict:
-    """Count trainable parameters and multiply-adds for one photo.
+    """Count parameters, frozen ones too, and multiply-adds for one photo.
 
     Multiply-adds are those of convolutions and matrix products, read from the graph that TensorFlow would run, so that what
     is counted is what is computed.
@@ -29,8 +30,7 @@ def measure_complexity(model: keras.Model) -> dict:
     """
     parts = collections.defaultdict(lambda: {"trainable_parameters": 0, "multiply_adds": 0})
     for layer in model.layers:
-        parameters = sum(int(np.prod(variable.shape)) for variable in layer.trainable_variables)
-        if parameters:
+        if parameters := sum(int(np.prod(v.shape)) for v in layer.weights if v.name not in _MEASURED):
             parts[layer.name.split("_")[0]]["trainable_parameters"] += parameters
     shape = (1, *model.inputs[0].shape[1:])
     graph = tf.function(lambda image: model(image)).get_concrete_function(tf.TensorSpec(shape, "float32")).graph

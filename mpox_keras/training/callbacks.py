@@ -11,6 +11,9 @@ import click
 import keras
 import numpy as np
 
+# Private, and the only way to this state; bounded in setup.cfg with Keras.
+from keras.src.random.seed_generator import global_seed_generator
+
 from mpox_keras.training.runs import RunError
 from mpox_keras.utils.files import replacing
 
@@ -66,11 +69,11 @@ class Checkpoint(keras.callbacks.Callback):
 
     Keras's BackupAndRestore keeps the epoch in a second file, which a crash between the two can set apart from the weights, and
     HDF5, in which Keras saves weights, ends the process where the disk is full.
-    Dropout's random state, which Keras saves nowhere, is made a function of the seed and the epoch.
+    The random states of dropout and stochastic depth, which Keras saves nowhere, are made functions of the seed and the epoch.
 
     Args:
         path: ends in `.npz`.
-        seed: of the dropout.
+        seed: of these states.
     """
 
     def __init__(self, path: Path, seed: int):
@@ -79,10 +82,12 @@ class Checkpoint(keras.callbacks.Callback):
         self.seed = seed
 
     def on_epoch_begin(self, epoch, logs=None):
-        dropouts = [layer for layer in self.model.layers if isinstance(layer, keras.layers.Dropout) and layer.rate]
-        for index, layer in enumerate(dropouts):
+        # Those of layers in a nested backbone too; and the one of Keras itself, from which ConvNeXt's stochastic depth draws.
+        states = [variable for variable in self.model.non_trainable_variables if variable.name == "seed_generator_state"]
+        states.append(global_seed_generator().state)
+        for index, state in enumerate(states):
             # The second number counts the draws; an epoch has far fewer than 2^16.
-            layer.seed_generator.state.assign([self.seed * len(dropouts) + index, epoch << 16])
+            state.assign([self.seed * len(states) + index, epoch << 16])
 
     def on_epoch_end(self, epoch, logs=None):
         with replacing(self.path) as temporary:
@@ -98,7 +103,7 @@ class Unfreezing(keras.callbacks.Callback):
     Ruder 2018, arXiv 1801.06146, section 3.3).
 
     Args:
-        stages: of `backbone_stages`.
+        stages: of the `Backbone`.
         epochs: at which one more stage begins to learn; with the last of them all do.
     """
 

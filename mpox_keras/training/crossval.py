@@ -9,14 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from mpox_keras.config import Config
-from mpox_keras.data.augmentation import augmentation_layers
 from mpox_keras.data.folder import Photo, metadata_columns
 from mpox_keras.data.loading import load_arrays, load_photos
 from mpox_keras.data.splits import assign_folds
 from mpox_keras.evaluation.external import evaluate_mpox_against_other_rashes
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.evaluation.thresholds import choose_thresholds
-from mpox_keras.models.build import build_model
 from mpox_keras.reports.report import write_report
 from mpox_keras.training.fit import Augment, Build
 from mpox_keras.training.folds import train_left_out
@@ -30,8 +28,8 @@ def cross_validate(
     folder: str | Path,
     *,
     external: Sequence[Photo] | None = None,
-    augment: Augment = augmentation_layers,
-    build: Build = build_model,
+    augment: Augment | None = None,
+    build: Build | None = None,
     protocol: str = "groups kept together, augmentation of the training part only",
     workers: int = 1,
 ) -> dict:
@@ -46,9 +44,9 @@ def cross_validate(
         folder: gets a folder per fold, with its network, `out_of_fold.csv` (file, label, group, fold, one probability per
             class, ood_score), `results.json` and `report.html`.
         external: photos of mpox and of other external rashes, evaluated by every fold's network and used for nothing.
-        augment: makes the layers that change training photos. A folder belongs to one `augment` and one `build`; neither is
-            written down in it.
-        build: makes the network.
+        augment: makes the layers that change training photos, `augmentation_layers` if left out. A folder belongs to one
+            `augment` and one `build`; neither is written down in it.
+        build: makes the network, `build_model` if left out.
         protocol: what the report says of the split and the augmentation.
         workers: how many networks are trained side by side, see `train_left_out`.
 

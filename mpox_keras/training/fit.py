@@ -17,8 +17,7 @@ from mpox_keras.data.splits import split_off_validation
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.inference.metadata import MODEL_FILE, write_metadata
 from mpox_keras.models.build import build_model
-from mpox_keras.models.fast_mpoxnet import deploy
-from mpox_keras.models.stages import backbone_stages
+from mpox_keras.models.deploy import deploy
 from mpox_keras.training.callbacks import Checkpoint, EpochLog, Unfreezing, resume
 from mpox_keras.training.distribution import make_strategy, synchronize
 from mpox_keras.training.out_of_distribution import add_ood_score
@@ -38,8 +37,8 @@ def train(
     photos: PhotoArrays,
     folder: str | Path,
     validation: PhotoArrays | None = None,
-    augment: Augment = augmentation_layers,
-    build: Build = build_model,
+    augment: Augment | None = None,
+    build: Build | None = None,
 ) -> keras.Model:
     """Train a network as the config says; goes on where an earlier call in the same folder was cut off.
 
@@ -50,8 +49,8 @@ def train(
         photos: to train on.
         folder: gets `checkpoint.npz` while training, `log.csv`, and at last `model.keras`.
         validation: photos that are measured after every epoch and change nothing.
-        augment: makes the layers that change training photos.
-        build: makes the network.
+        augment: makes the layers that change training photos, `augmentation_layers` if left out.
+        build: makes the network, `build_model` if left out.
 
     Returns:
         The trained network in its training form, with the moving average of its weights and the output `ood_score`.
@@ -68,6 +67,7 @@ def train(
     folder, classes = Path(folder), len(config.data.classes)
     if (folder / MODEL_FILE).is_file():
         return _load_trained(folder / MODEL_FILE)
+    augment, build = augment or augmentation_layers, build or build_model
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_dtype_policy(config.training.precision)
     batch_size = min(config.training.batch_size, len(photos.labels))
@@ -97,7 +97,7 @@ def train(
         Checkpoint(checkpoint, config.seed),
     ]
     if config.training.unfreezing:
-        callbacks.append(Unfreezing(backbone_stages(model), config.training.unfreezing))
+        callbacks.append(Unfreezing(model.backbone.stages, config.training.unfreezing))
     if config.training.tensorboard:
         require("tensorboard", "logs", "training.tensorboard")
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))

@@ -15,10 +15,8 @@ import keras
 import numpy as np
 
 from mpox_keras.config import Config
-from mpox_keras.data.augmentation import augmentation_layers
 from mpox_keras.data.loading import PhotoArrays
-from mpox_keras.models.build import build_model
-from mpox_keras.models.fast_mpoxnet import deploy
+from mpox_keras.models.deploy import deploy
 from mpox_keras.training.fit import Augment, Build, train
 from mpox_keras.training.runs import set_threads
 from mpox_keras.utils.files import replacing
@@ -50,8 +48,8 @@ def train_left_out(
     folder: Path,
     *,
     external: np.ndarray | None = None,
-    augment: Augment = augmentation_layers,
-    build: Build = build_model,
+    augment: Augment | None = None,
+    build: Build | None = None,
     workers: int = 1,
 ) -> dict[tuple[int, ...], FoldPredictions]:
     """Train a network for each set of folds, on all photos but theirs, and have it answer for theirs.
@@ -82,7 +80,7 @@ def train_left_out(
     """
     folders = {without: folder / f"fold_{'_'.join(map(str, without))}" for without in left_out}
     of = "" if external is None else hashlib.sha256(external).hexdigest()
-    missing = [without for without in left_out if not _has_answered(folders[without], of)]
+    missing = [without for without in left_out if _read_answers(folders[without], of) is None]
     alone = workers == 1 or len(missing) < 2
     threads = None if alone else config.training.threads or max(1, (os.cpu_count() or 1) // workers)
 
@@ -105,18 +103,15 @@ def train_left_out(
     for done, without in enumerate(run_parallel(tasks, 1 if alone else workers), 1):
         if not alone:
             click.echo(f"{folders[without].relative_to(folder.parent)} has ended ({done} of {len(missing)})", err=True)
-    return {without: _read_answers(folders[without]) for without in left_out}
+    return {without: _read_answers(folders[without], of) for without in left_out}
 
 
-def _has_answered(folder, of):
-    """Whether a network has answered for these photos; the external photos may be others from call to call."""
+def _read_answers(folder, of):
+    """What a network has answered, None if it has not, or for other external photos than those with the hash `of`."""
     try:
         with np.load(folder / _PREDICTIONS) as stored:
-            return str(stored["of"]) == of
+            if str(stored["of"]) == of:
+                return FoldPredictions(stored["probabilities"], stored["ood_score"], stored.get("external"))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # none yet, or damaged: the network is asked again
-        return False
-
-
-def _read_answers(folder):
-    with np.load(folder / _PREDICTIONS) as stored:
-        return FoldPredictions(stored["probabilities"], stored["ood_score"], stored.get("external"))
+        pass
+    return None

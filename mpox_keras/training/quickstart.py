@@ -6,16 +6,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from mpox_keras.config import load_config
 from mpox_keras.curation.check import check_folder
 from mpox_keras.curation.duplicates import Progress
 from mpox_keras.data.folder import DataError, class_of_folder, find_groups_file, list_photos
-from mpox_keras.data.loading import load_photos
 from mpox_keras.data.sources import read_dataset
 from mpox_keras.data.splits import split_off_validation
 from mpox_keras.data.synthetic import write_synthetic_photos
+from mpox_keras.export.bundle import stratified_sample
 from mpox_keras.inference.classifier import load_classifier
 from mpox_keras.reports.evaluate import evaluate_classifier
 from mpox_keras.reports.report import write_report
@@ -44,6 +42,9 @@ def run_quickstart(
 
     Raises:
         MpoxKerasError: the photos can't be used; see `check_folder` and `fit_photos`.
+
+    Example:
+        >>> run_quickstart(None, "runs/quickstart")
     """
     folder = Path(folder)
     synthetic = data is None
@@ -61,7 +62,8 @@ def run_quickstart(
     _, validation = split_off_validation(photos, config.data.validation_fraction, config.seed)
     results, labels, probabilities = evaluate_classifier(classifier, validation)
     echo(format_summary(results))
-
+    shown = stratified_sample(validation, 2 * len(classifier.classes))
+    answers = classifier.predict_and_show(photo.source for photo in shown)
     return write_report(
         folder / "report",
         results,
@@ -71,7 +73,10 @@ def run_quickstart(
         protocol=f"one short training run; {len(validation)} pictures left out of training, no scene on both sides",
         description=_SYNTHETIC if synthetic else "For a figure to rely on, use mpox-keras crossval.",
         files=[photo.file for photo in validation],
-        pictures=_some_pictures(validation, labels, probabilities, classifier.classes),
+        pictures=[
+            (f"{photo.label}; answer: {answer.label} {answer.probabilities[answer.label]:.2f}", pixels)
+            for photo, (answer, pixels) in zip(shown, answers, strict=True)
+        ],
     )
 
 
@@ -97,13 +102,3 @@ def _build_dataset(data, target, echo, progress):
     tfds.disable_progress_bar()
     builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=data))
     return builder
-
-
-def _some_pictures(photos, labels, probabilities, classes):
-    """Two pictures of each class with what the network says of them."""
-    chosen = np.concatenate([np.flatnonzero(labels == label)[[0, -1]] for label in range(len(classes))])
-    captions = [
-        f"{photos[index].label}; answer: {classes[probabilities[index].argmax()]} {probabilities[index].max():.2f}"
-        for index in chosen
-    ]
-    return list(zip(captions, load_photos([photos[index] for index in chosen], 160), strict=True))

@@ -20,7 +20,6 @@ from mpox_keras._version import __version__
 from mpox_keras.config import Config, ConfigError, dump_config, load_config
 from mpox_keras.data.folder import Photo
 from mpox_keras.inference.metadata import file_sha256
-from mpox_keras.models.pretrained import load_pretrained_backbone
 from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.files import replacing
 
@@ -37,7 +36,6 @@ def open_run(folder: str | Path, config: Config, photos: Sequence[Photo]) -> Non
 
     Raises:
         RunError: the folder belongs to another run.
-        PretrainedWeightsError: the pretrained weights that the config names can't be had.
     """
     folder = Path(folder)
     pretrained = {"pretrained_sha256": _pretrained_sha256(config.model)}
@@ -65,9 +63,7 @@ def _before(path):
 
 
 def _pretrained_sha256(model):
-    """Of the file of pretrained weights; None for random ones, and for those that Keras fetches and checks itself."""
-    if model.weights and model.network == "FastMpoxNet":
-        return load_pretrained_backbone(model.weights).sha256
+    """Of a file of pretrained weights; None for random ones, and for those that come with a package or that Keras fetches."""
     return file_sha256(model.weights) if model.weights and Path(model.weights).is_file() else None
 
 

@@ -18,7 +18,7 @@ from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.export.speed import measure_speed
 from mpox_keras.models.build import build_model
 from mpox_keras.models.complexity import measure_complexity
-from mpox_keras.models.fast_mpoxnet import deploy
+from mpox_keras.models.deploy import deploy
 from mpox_keras.reports.plots import plot_selection, save_plot
 from mpox_keras.reports.report import write_report
 from mpox_keras.training.folds import FoldPredictions, train_left_out

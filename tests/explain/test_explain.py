@@ -18,7 +18,7 @@ from mpox_keras.explain.maps import METHODS, ExplanationError, explain
 from mpox_keras.explain.perturbation import occlusion, shap, superpixels
 from mpox_keras.export.bundle import export_bundle
 from mpox_keras.inference.classifier import Classifier, load_classifier
-from mpox_keras.models.fast_mpoxnet import deploy
+from mpox_keras.models.deploy import deploy
 from mpox_keras.utils.errors import MissingExtraError
 
 MODEL_AGNOSTIC = ["class_activation_map", "occlusion", "lime", "shap"]

@@ -7,9 +7,9 @@ from sklearn.datasets import load_sample_images
 
 from mpox_keras import FastMpoxNet, deploy
 from mpox_keras.export.folding import channel_ranges, exportable, fold_batch_norms
-from mpox_keras.models import pretrained
+from mpox_keras.models.backbones import Backbone
 from mpox_keras.models.complexity import measure_complexity
-from mpox_keras.models.transfer import TransferModel
+from mpox_keras.models.image_classifier import ImageClassifier
 from mpox_keras.training.out_of_distribution import add_ood_score
 
 SIZE = 64
@@ -45,27 +45,19 @@ def assert_same(folded, model, photos, temperature=1.0):
         np.testing.assert_allclose(found[name] / scale, expected[name] / scale, atol=2e-5, err_msg=name)
 
 
-def test_fused_form_computes_what_the_trained_one_does(model, photos):
+def test_folded_form_computes_what_the_trained_one_does(model, photos):
     assert_same(fold_batch_norms(model, temperature=0.5), model, photos, temperature=0.5)
 
 
 @pytest.mark.parametrize("size", [32, 96, 224])
-def test_fused_form_is_exact_at_every_size(size):
+def test_folded_form_is_exact_at_every_size(size):
     model = randomized(FastMpoxNet(input_shape=(size, size, 3), auxiliary_heads=False), seed=size)
     photos = np.random.default_rng(0).uniform(0, 255, (2, size, size, 3)).astype("float32")
     assert_same(fold_batch_norms(model), model, photos)
 
 
-def test_fused_form_with_the_last_fusion_alone(photos):
-    model = randomized(FastMpoxNet(input_shape=(SIZE, SIZE, 3), fusion_start=3, auxiliary_heads=False))
-    assert_same(fold_batch_norms(model), model, photos)
-
-
-def test_fused_form_without_fusion_and_with_another_normalisation_of_pixels(monkeypatch, photos):
-    """The offset of ImageNet's normalisation can't be folded in at the borders."""
-    monkeypatch.setattr("mpox_keras.models.fast_mpoxnet.UNIT_RANGE", pretrained.IMAGENET_RANGE)
+def test_folded_form_without_fusion(photos):
     model = randomized(FastMpoxNet(input_shape=(SIZE, SIZE, 3), fusion=False, head_filters=64))
-    assert np.any(model.get_layer("rescaling").offset)
     assert_same(fold_batch_norms(model), model, photos)
 
 
@@ -91,13 +83,20 @@ def test_nothing_is_left_to_fold_and_little_to_move(model):
     assert kinds.count("GetItem") < 80
 
 
-def test_fused_form_needs_no_more_than_the_budget():
+def test_folded_form_needs_no_more_than_the_budget():
     folded = fold_batch_norms(FastMpoxNet())
     assert measure_complexity(folded)["multiply_adds"] <= 45_000_000
     trained = measure_complexity(deploy(FastMpoxNet()))
     assert measure_complexity(folded)["trainable_parameters"] < trained["trainable_parameters"]
 
 
-def test_other_networks_are_exported_as_deployed(photos):
-    model = TransferModel("MobileNetV3Small", width=0.5, input_shape=(SIZE, SIZE, 3))
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: ImageClassifier(Backbone("MobileNetV3Small", 0.5, (SIZE, SIZE, 3))),
+        lambda: FastMpoxNet(backbone="MobileNetV2", input_shape=(SIZE, SIZE, 3)),
+    ],
+)
+def test_other_networks_are_exported_as_deployed(build, photos):
+    model = build()
     assert_same(exportable(model, 2.0), model, photos, temperature=2.0)

@@ -15,7 +15,8 @@ from PIL import Image
 from mpox_keras.export import tfjs
 from mpox_keras.export.bundle import export_bundle
 from mpox_keras.inference.runtimes import GraphModel
-from mpox_keras.models.transfer import TransferModel
+from mpox_keras.models.backbones import Backbone
+from mpox_keras.models.image_classifier import ImageClassifier
 
 JAVASCRIPT = Path(__file__).parent.parent / "javascript"
 CONVERTER = shutil.which("tensorflowjs_converter")
@@ -75,7 +76,7 @@ def test_weights_are_divided_into_shards(classifier, tmp_path, monkeypatch, pixe
 
 @pytest.mark.parametrize(("network", "width"), [("MobileNetV3Small", 0.5), ("EfficientNetLite0", 1.0)])
 def test_other_networks_are_written_too(tmp_path, network, width):
-    model = TransferModel(network, width, input_shape=(64, 64, 3))
+    model = ImageClassifier(Backbone(network, width, (64, 64, 3)))
     photos = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype="uint8")
     tfjs.write_tfjs(tmp_path, model)
     logits = model.predict(photos, verbose=0)["diagnosis"]

@@ -13,7 +13,8 @@ from PIL import Image
 import mpox_keras
 from mpox_keras.inference.classifier import Classifier, load_classifier, preset_names
 from mpox_keras.inference.metadata import ClassifierError, write_metadata
-from mpox_keras.models.fast_mpoxnet import FastMpoxNet, deploy
+from mpox_keras.models.deploy import deploy
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mpox_keras import FastMpoxNet, deploy
+from mpox_keras.models.backbones import Backbone
 from mpox_keras.models.complexity import measure_complexity
 
 SHAPE = (64, 64, 3)
@@ -33,11 +34,22 @@ def test_training_form_gives_logits_of_every_head(model, photos):
     assert {value.shape for value in outputs.values()} == {(3, 4)}
 
 
-def test_deployed_model_keeps_the_budget_of_the_paper():
-    complexity = measure_complexity(deploy(FastMpoxNet()))
-    assert 265_000 <= complexity["trainable_parameters"] <= 275_000
-    assert complexity["multiply_adds"] <= 45_000_000
+@pytest.mark.parametrize(
+    ("backbone", "size", "parameters", "multiply_adds"),
+    [
+        ("ShuffleNetV2", 224, 271_300, 36_165_024),
+        ("MobileNetV2", 192, 274_156, 38_821_920),
+        ("MobileNet", 192, 266_996, 32_710_016),
+    ],
+)
+def test_deployed_model_keeps_the_budget(backbone, size, parameters, multiply_adds):
+    """0.265 M to 0.275 M parameters, frozen ones too, and at most 40 M multiply-adds."""
+    model = FastMpoxNet(backbone=backbone, input_shape=(size, size, 3))
+    model.backbone.trainable = False
+    complexity = measure_complexity(deploy(model))
+    assert (complexity["trainable_parameters"], complexity["multiply_adds"]) == (parameters, multiply_adds)
     assert sum(part["multiply_adds"] for part in complexity["parts"].values()) == complexity["multiply_adds"]
+    assert "backbone" in complexity["parts"]
 
 
 def test_multiply_adds_of_known_layers():
@@ -54,15 +66,16 @@ def test_ablation_switches_remove_their_parts():
     names = {layer.name for layer in FastMpoxNet(fusion=False, auxiliary_heads=False, input_shape=SHAPE).layers}
     assert not {name for name in names if name.startswith(("fusion", "auxiliary"))}
     assert {"fusion_3", "fusion_4"} <= {layer.name for layer in FastMpoxNet(auxiliary_heads=False, input_shape=SHAPE).layers}
-    last = FastMpoxNet(fusion_start=3, fusion_reduction=16, auxiliary_heads=False, input_shape=SHAPE)
-    assert "fusion_3" not in {layer.name for layer in last.layers}
-    assert last.get_layer("fusion_4").input[0] is last.get_layer("stage3_unit8").output
-    assert last.get_layer("fusion_4").position[0].filters == 12
 
 
-def test_refuses_a_fusion_that_starts_nowhere():
-    with pytest.raises(ValueError, match="fusion_start must be 2 or 3; got 4"):
-        FastMpoxNet(fusion_start=4, input_shape=SHAPE)
+def test_any_backbone_with_maps_of_three_strides_will_do():
+    backbone = Backbone("MobileNetV3Small", width=0.5, input_shape=(32, 32, 3))
+    model = FastMpoxNet(backbone=backbone)
+    assert model.backbone is backbone
+    assert model.fusion_filters == tuple(backbone.endpoints[stride].shape[-1] for stride in (16, 32))
+    assert model.get_layer("projection").filters == model.head_filters == 288
+    narrow = FastMpoxNet(backbone=backbone, fusion_filters=(8, 16), head_filters=0)
+    assert narrow.get_layer("diagnosis").kernel.shape == (16, 4)
 
 
 @pytest.mark.parametrize("with_map", [False, True])
@@ -95,5 +108,7 @@ def test_a_plain_keras_script(tmp_path, photos):
 def test_wrong_arguments_are_explained(model):
     with pytest.raises(ValueError, match="multiples of 32"):
         FastMpoxNet(input_shape=(100, 100, 3))
+    with pytest.raises(ValueError, match="it to the Backbone"):
+        FastMpoxNet(weights="imagenet", backbone=model.backbone)
     with pytest.raises(ValueError, match="temperature must be positive"):
         deploy(model, temperature=0)

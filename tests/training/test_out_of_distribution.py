@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from mpox_keras.data.non_skin import non_skin_pictures, synthetic_pictures
-from mpox_keras.models.fast_mpoxnet import FastMpoxNet, deploy
-from mpox_keras.models.transfer import TransferModel
+from mpox_keras.models.backbones import Backbone
+from mpox_keras.models.deploy import deploy
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet
+from mpox_keras.models.image_classifier import ImageClassifier
 from mpox_keras.training.out_of_distribution import add_ood_score
 
 SIZE = 32
@@ -20,7 +22,7 @@ def photos():
     return np.repeat(np.repeat(cells, SIZE // 2, axis=1), SIZE // 2, axis=2).astype("uint8")
 
 
-@pytest.mark.parametrize("build", [FastMpoxNet, lambda **options: TransferModel("MobileNetV3Small", **options)])
+@pytest.mark.parametrize("build", [FastMpoxNet, lambda **options: ImageClassifier(Backbone("MobileNetV3Small", **options))])
 def test_new_photos_are_usual_and_new_pictures_of_other_things_are_not(build, photos, tmp_path):
     keras.utils.set_random_seed(0)
     network = build(input_shape=(SIZE, SIZE, 3))
@@ -31,6 +33,7 @@ def test_new_photos_are_usual_and_new_pictures_of_other_things_are_not(build, ph
     assert unlike["ood_score"].shape == (16, 1)
     assert unlike["ood_score"].max() <= 1
     assert (unlike["ood_score"] > usual["ood_score"].max()).mean() > 0.8
+    assert type(model) is type(network)
     untouched = deploy(network).predict(photos[40:], verbose=0)["probabilities"]
     np.testing.assert_allclose(usual["probabilities"], untouched, atol=1e-6)
 
@@ -45,6 +48,7 @@ def test_it_learns_what_it_is_shown(photos):
         usual, unlike = (deploy(model).predict(pictures, verbose=0)["ood_score"] for pictures in (usual, unlike))
         assert usual.mean() < 0.5 < unlike.mean()
     assert second.output_names == first.output_names
+    assert second.backbone is first.backbone
 
 
 def test_the_same_seed_gives_the_same_weights(photos):

@@ -1,6 +1,6 @@
 """What averaging over flipped photos adds, out of fold; reported apart, as no network that comes with the package does it.
 
-    python tools/experiments/measure_flips.py --data MSID --campaign runs/campaign fusion_last auxiliary_equal schedule_80_epochs_256
+    python tools/experiments/measure_flips.py --data MSID --campaign runs/campaign auxiliary_equal schedule_80_epochs_256
 
 The networks of finished cross-validations evaluate each left-out photo as it is, its mirror image, and both upside down. Writes
 configs/results/flips.json.
@@ -21,7 +21,7 @@ from mpox_keras.data.sources import read_grouped_photos
 from mpox_keras.evaluation.comparison import compare_accuracy
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.inference.metadata import MODEL_FILE
-from mpox_keras.models.fast_mpoxnet import deploy
+from mpox_keras.models.deploy import deploy
 from mpox_keras.utils.files import replacing
 
 RESULTS = Path(__file__).parent.parent.parent / "configs" / "results"

@@ -1,0 +1,276 @@
+"""Backbones: networks without their classifier, as one kind of thing with named endpoints."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from mpox_keras.config import HUB
+from mpox_keras.layers.pointwise import BATCH_NORM
+from mpox_keras.models.efficientnet_lite import efficientnet_lite0
+from mpox_keras.models.shufflenet_v2 import shufflenet_v2
+from mpox_keras.utils.errors import MpoxKerasError, require
+
+PRESETS_FOLDER = Path(__file__).parent / "presets"
+"""A folder for each trained network that comes with the package."""
+
+_OWN = {"EfficientNetLite0": efficientnet_lite0, "ShuffleNetV2": shufflenet_v2}
+_IMAGENET_MEAN, _IMAGENET_DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+
+
+class NetworkError(MpoxKerasError, ValueError):
+    """A network that was asked for can't be built; the message says why."""
+
+
+class PretrainedWeightsError(MpoxKerasError, RuntimeError):
+    """Pretrained weights can't be had or don't fit; the message says what to do."""
+
+
+@keras.saving.register_keras_serializable(package="mpox_keras")
+class Backbone(keras.Model):
+    """A convolutional network without its classifier, from raw pixels to feature maps of several sizes.
+
+    Input: photos `(batch, height, width, 3)`, 0 to 255; what the network expects of its pixels is done inside. Output: a dict
+    of the last feature maps of every stride from 4 on, `stride_4` to `stride_32`, each
+    `(batch, height / stride, width / stride, channels)`.
+
+    Args:
+        network: a convolutional network of keras.applications, such as `"MobileNetV2"`; `"EfficientNetLite0"`;
+            `"ShuffleNetV2"` (0.5x); or `"keras_hub:"` and a preset of keras-hub, by name or as a folder.
+        width: multiplier of the channels (`alpha` in keras.applications), for MobileNets.
+        input_shape: height, width and 3.
+        last: name of the layer to end with, if not the network's last one.
+        weights: None (random); `"imagenet"` (keras.applications: downloaded once; keras-hub: the preset's own); the path of a
+            file of Keras, `.h5`, with the weights of the network without its top; or a trained network, as a preset's name, a
+            run folder or a `.keras` file, whose backbone is the same but for the size of photos.
+        hub: what a saved backbone of keras-hub is rebuilt from; of `get_config`.
+
+    Raises:
+        NetworkError: there is no such network or layer, or it can't take photos of this size or have this width.
+        PretrainedWeightsError: the weights can't be had or don't fit.
+        MissingExtraError: keras-hub is not installed.
+
+    Example:
+        >>> backbone = Backbone("MobileNetV2", 0.35, (192, 192, 3), last="block_16_project")
+        >>> {stride: maps.shape[1:] for stride, maps in backbone.endpoints.items()}
+        {4: (48, 48, 48), 8: (24, 24, 96), 16: (12, 12, 192), 32: (6, 6, 112)}
+    """
+
+    def __init__(
+        self,
+        network: str,
+        width: float = 1.0,
+        input_shape: tuple[int, int, int] = (224, 224, 3),
+        last: str | None = None,
+        weights: str | os.PathLike | None = None,
+        hub: dict | None = None,
+        name: str = "backbone",
+        **kwargs,
+    ):
+        inputs = keras.Input(input_shape, name="image")
+        if network.startswith(HUB):
+            whole, rescaling, hub = _from_hub(network.removeprefix(HUB), input_shape, weights, hub)
+        elif network in _OWN:
+            whole = keras.Model(inputs, _OWN[network](inputs))
+        else:
+            whole = _from_applications(network, width, inputs)
+        outputs = _endpoints(whole, network, last)
+        if hub:
+            outputs = keras.Model(whole.inputs, outputs, name="network")(rescaling(inputs))
+        super().__init__(inputs, outputs, name=name, **kwargs)
+        self.network, self.width, self.last, self.hub = network, width, last, hub
+        for layer in _layers_inside(self):
+            if isinstance(layer, keras.layers.BatchNormalization):
+                # keras.applications takes up to 0.999: a few hundred steps would end with statistics far from the weights.
+                layer.momentum = BATCH_NORM["momentum"]
+        if weights and not hub:
+            self._load_pretrained(whole, weights)
+
+    @property
+    def endpoints(self) -> dict[int, keras.KerasTensor]:
+        """Stride -> the last feature maps of this stride, that of the largest maps first."""
+        return dict(sorted((int(name.removeprefix("stride_")), maps) for name, maps in self.output.items()))
+
+    @property
+    def stages(self) -> list[list[keras.Layer]]:
+        """Layers with weights to train, in stages whose feature maps have one size, that of the largest maps first."""
+        stages = {}
+        for layer, stride in _with_strides(_layers_inside(self), self.inputs[0].shape[1]):
+            # What a Normalization holds is measured, not trained. Asking for variables to train would lose frozen layers.
+            if layer.weights and not isinstance(layer, keras.layers.Normalization):
+                stages.setdefault(stride, []).append(layer)
+        return [stages[stride] for stride in sorted(stages)]
+
+    @property
+    def architecture(self) -> dict:
+        """What two backbones must have in common for the weights of one to fit the other."""
+        return {"network": self.network, "width": self.width, "last": self.last}
+
+    def get_config(self):
+        hub = self.hub and dict(self.hub)
+        return {
+            **self.architecture,
+            "input_shape": list(self.inputs[0].shape[1:]),
+            "hub": hub,
+            "name": self.name,
+            "trainable": self.trainable,
+        }
+
+    def take_weights(self, other: Backbone, origin: str | os.PathLike) -> None:
+        """Copy the weights of another backbone that is the same but for the size of photos.
+
+        Raises:
+            PretrainedWeightsError: it is another one; `origin` is what the message calls it.
+        """
+        if other.architecture != self.architecture:
+            raise PretrainedWeightsError(
+                f"the weights of {origin} are those of the backbone {other.architecture}, not of {self.architecture}. "
+                "Give weights of the same backbone, 'imagenet', or None for random ones."
+            )
+        _set_weights(self, other.get_weights())
+
+    def _load_pretrained(self, whole, weights):
+        if weights == "imagenet":
+            _set_weights(whole, _download(self.network, self.width, whole.inputs[0].shape[1:]))
+        elif str(weights).endswith(".h5") and Path(weights).is_file():
+            try:
+                whole.load_weights(weights)
+            except Exception as error:  # h5py and Keras have many
+                message = f"{weights} does not hold the weights of {self.network} without its top: {error}"
+                raise PretrainedWeightsError(message) from None
+        else:
+            self.take_weights(load_trained(weights).backbone, weights)
+
+
+def load_trained(source: str | os.PathLike) -> keras.Model:
+    """The network with a `.backbone` in a preset, by name, a run folder or a `.keras` file.
+
+    Raises:
+        PretrainedWeightsError: there is none.
+    """
+    path = PRESETS_FOLDER / source / "model.keras"
+    if not path.is_file():
+        path = Path(source) / "model.keras" if Path(source).is_dir() else Path(source)
+    if path.suffix != ".keras" or not path.is_file():
+        presets = ", ".join(sorted(folder.parent.name for folder in PRESETS_FOLDER.glob("*/model.keras")))
+        raise PretrainedWeightsError(
+            f"weights={str(source)!r} is no file of weights or trained network. Give None, 'imagenet', the path of a .h5 file "
+            f"of Keras, a preset ({presets}), a run folder or a .keras file."
+        )
+    try:
+        trained = keras.models.load_model(path, compile=False)
+    except Exception as error:  # zipfile, h5py and Keras have many
+        raise PretrainedWeightsError(f"{path} can't be loaded: {error}") from None
+    if not isinstance(getattr(trained, "backbone", None), Backbone):
+        raise PretrainedWeightsError(f"{path} holds no network of this package with a backbone.")
+    return trained
+
+
+def _set_weights(model, values):
+    model.set_weights(values)
+    for layer in _layers_inside(model):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # else it goes on with the statistics that it had
+
+
+def _with_strides(layers, size):
+    """Each layer with the stride of its output."""
+    stride = 1
+    for layer in layers:
+        shape = getattr(layer.output, "shape", ())
+        # Maps of one pixel are what gates are made of; they belong to the stage that they are in.
+        if len(shape) == 4 and (shape[1] > 1 or size <= 32):
+            stride = 2 ** round(math.log2(size / shape[1]))
+        yield layer, stride
+
+
+def _layers_inside(model):
+    for layer in model.layers:
+        yield from _layers_inside(layer) if isinstance(layer, keras.Model) else [layer]
+
+
+def _endpoints(whole, network, last):
+    if last and last not in (names := [layer.name for layer in whole.layers]):
+        raise NetworkError(f"{network} has no layer {last!r} to end with; its last ones are {', '.join(names[-8:])}.")
+    end = whole.get_layer(last).output if last else whole.output
+    if len(getattr(end, "shape", ())) != 4:
+        raise NetworkError(f"{network} does not end in feature maps but in {end}. Take a convolutional network.")
+    layers = keras.Model(whole.inputs, end).layers
+    maps = {
+        stride: layer.output
+        for layer, stride in _with_strides(layers, whole.inputs[0].shape[1])
+        if stride >= 4 and not isinstance(layer, keras.layers.ZeroPadding2D)  # whose maps are larger by a pixel or two
+    }
+    return {f"stride_{stride}": maps[stride] for stride in sorted(maps)} | {f"stride_{max(maps)}": end}
+
+
+def _from_applications(network, width, inputs):
+    build = getattr(keras.applications, network, None)
+    if not callable(build):
+        raise NetworkError(f"keras.applications has no network {network!r}. Its names are like MobileNetV3Small or ResNet50.")
+    # Each module has its networks' own preprocessing; some do it inside the network, and theirs does nothing.
+    x = sys.modules[build.__module__].preprocess_input(inputs)
+    if network.startswith("EfficientNetB"):
+        # Keras divides by the root of the deviation once more inside the network, but only where it fetches the weights.
+        scale = 1 / np.sqrt(_IMAGENET_DEVIATION)
+        x = keras.layers.Rescaling(scale.tolist(), (255 * _IMAGENET_MEAN * (1 - scale)).tolist(), name="deviation")(x)
+    try:
+        return build(include_top=False, weights=None, input_tensor=x, **_options(width, inputs.shape[1:]))
+    except (TypeError, ValueError) as error:
+        raise NetworkError(f"{network} can't be built at width {width} for photos of {inputs.shape[1:]}: {error}") from None
+
+
+def _options(width, input_shape):
+    return {"input_shape": input_shape} if width == 1 else {"input_shape": input_shape, "alpha": width}
+
+
+def _download(network, width, input_shape):
+    if network in _OWN:
+        raise PretrainedWeightsError(
+            f"keras.applications has no weights for {network}. Give a preset with this backbone, or a file made by "
+            "tools/convert_pytorch_weights.py."
+        )
+    build, cache = getattr(keras.applications, network), Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
+    try:
+        return build(include_top=False, weights="imagenet", **_options(width, input_shape)).get_weights()
+    except Exception as error:  # of the network, of the file system, or a width that was never trained
+        raise PretrainedWeightsError(
+            f"the ImageNet weights of {network} can't be had: {error}. Without a network: fetch that file on another machine, "
+            f"put it into {cache} under the same name and run again, or give its path as the weights. None (in a config: null) "
+            "starts from random weights."
+        ) from None
+
+
+def _from_hub(preset, input_shape, weights, saved):
+    """A backbone for photos of one size, by which its stages are told apart, its rescaling, and what to rebuild it from."""
+    keras_hub = require("keras_hub", "hub", f"the network {HUB}{preset}")
+    if weights not in (None, "imagenet"):
+        raise PretrainedWeightsError(f"a preset of keras-hub has its own weights: the weights are {weights!r}; give None.")
+    try:
+        if saved:
+            found = keras.saving.deserialize_keras_object(saved["backbone"])
+        else:
+            found = keras_hub.models.Backbone.from_preset(preset, load_weights=weights is not None)
+    except Exception as error:  # keras-hub, its stores and h5py have many
+        raise PretrainedWeightsError(
+            f"the preset {preset} of keras-hub can't be had: {error}. Without a network: fetch it on another machine and give "
+            "its folder."
+        ) from None
+    saved = saved or {"backbone": keras.saving.serialize_keras_object(found), **_hub_range(keras_hub, preset)}
+    whole = keras.models.clone_model(found, input_tensors=keras.Input(input_shape))
+    _set_weights(whole, found.get_weights())
+    return whole, keras.layers.Rescaling(saved["scale"], saved["offset"], name="rescaling"), saved
+
+
+def _hub_range(keras_hub, preset):
+    try:
+        converter = keras_hub.layers.ImageConverter.from_preset(preset)
+    except (FileNotFoundError, ValueError):  # a backbone that was saved alone takes what it is given
+        converter = None
+    scale, offset = (getattr(converter, name, None) for name in ("scale", "offset"))
+    return {"scale": 1.0 if scale is None else scale, "offset": 0.0 if offset is None else offset}

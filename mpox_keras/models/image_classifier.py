@@ -1,0 +1,120 @@
+"""A backbone under classification heads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+import keras
+
+from mpox_keras.layers.pointwise import BATCH_NORM
+from mpox_keras.models.backbones import Backbone
+
+
+class Network(keras.Model):
+    """What `ImageClassifier` and `FastMpoxNet` share: a nested backbone, heads, and perhaps an out-of-distribution score.
+
+    Args:
+        backbone: part of the graph from `inputs` to the heads.
+        inputs: photos.
+        heads: name -> the maps that a head pools and classifies; the first is `diagnosis`.
+        ood_features: what the out-of-distribution score is computed from, each `(batch, channels)`.
+        classes: number of classes.
+        dropout: share of features dropped before each classifier in training, 0 to 1.
+        ood_score: whether that score, of a layer with the name `ood_score`, is an output.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        inputs: keras.KerasTensor,
+        heads: Mapping[str, keras.KerasTensor],
+        ood_features: Sequence[keras.KerasTensor] | None,
+        classes: int,
+        dropout: float,
+        ood_score: bool,
+        **kwargs,
+    ):
+        outputs, pooled = {}, {}
+        for name, maps in heads.items():
+            pooled[name] = keras.layers.GlobalAveragePooling2D(name=f"{name}_pooling")(maps)
+            x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(pooled[name])
+            # Logits stay in float32 under mixed precision, as Keras advises for outputs.
+            outputs[name] = keras.layers.Dense(classes, dtype="float32", name=name)(x)
+        ood_features = list(ood_features or [pooled["diagnosis"]])
+        if ood_score:
+            together = keras.layers.Concatenate(name="ood_features")(ood_features) if len(ood_features) > 1 else ood_features[0]
+            outputs["ood_score"] = keras.layers.Dense(1, "sigmoid", dtype="float32", name="ood_score")(together)
+        super().__init__(inputs, outputs, **kwargs)
+        self.backbone = backbone
+        self.ood_features = ood_features
+        self.classes, self.dropout, self.ood_score = classes, dropout, ood_score
+
+    def get_config(self):
+        return {
+            "backbone": keras.saving.serialize_keras_object(self.backbone),
+            "classes": self.classes,
+            "dropout": self.dropout,
+            "ood_score": self.ood_score,
+            "name": self.name,
+            "trainable": self.trainable,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        backbone = keras.saving.deserialize_keras_object(config["backbone"], custom_objects)
+        return cls(**{**config, "backbone": backbone})
+
+    def take_weights(self, other: Network, origin: str | os.PathLike) -> None:
+        """Copy the weights of another network wherever they fit; a head for another number of classes keeps its own.
+
+        Raises:
+            PretrainedWeightsError: its backbone is another one; `origin` is what the message calls it.
+        """
+        self.backbone.take_weights(other.backbone, origin)
+        theirs = {layer.name: layer for layer in other.layers}
+        for layer in self.layers:
+            values = theirs[layer.name].get_weights() if layer.name in theirs else []
+            if layer is not self.backbone and [v.shape for v in values] == [tuple(w.shape) for w in layer.weights]:
+                layer.set_weights(values)
+
+
+@keras.saving.register_keras_serializable(package="mpox_keras")
+class ImageClassifier(Network):
+    """The last feature maps of a backbone, pooled and classified.
+
+    Input: photos `(batch, height, width, 3)`, 0 to 255. Output: a dict with the logits `diagnosis`, `(batch, classes)`, as
+    `FastMpoxNet` gives them, so that training, `deploy` with its class activation map, and the exports work alike.
+
+    Args:
+        backbone: nested as one layer, `model.backbone`.
+        classes: number of classes.
+        dropout: share of features dropped before the classifier in training, 0 to 1.
+        normalization: whether the maps are normalised first: those of several depths differ in scale, and one learning rate has
+            to suit them all.
+        ood_score: whether there is the output `ood_score` too, `(batch, 1)`, see `mpox_keras.models.out_of_distribution`.
+
+    Example:
+        >>> model = ImageClassifier(Backbone("MobileNetV3Small", width=0.5, weights="imagenet"), classes=4)
+        >>> model.backbone.trainable = False
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        classes: int = 4,
+        dropout: float = 0.2,
+        normalization: bool = False,
+        ood_score: bool = False,
+        name: str = "image_classifier",
+        **kwargs,
+    ):
+        inputs = keras.Input(backbone.inputs[0].shape[1:], name="image")
+        maps = backbone(inputs)[f"stride_{max(backbone.endpoints)}"]
+        if normalization:
+            maps = keras.layers.BatchNormalization(**BATCH_NORM, name="diagnosis_normalization")(maps)
+        super().__init__(backbone, inputs, {"diagnosis": maps}, None, classes, dropout, ood_score, name=name, **kwargs)
+        self.normalization = normalization
+
+    def get_config(self):
+        return {**super().get_config(), "normalization": self.normalization}

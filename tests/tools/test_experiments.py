@@ -1,0 +1,134 @@
+"""The experiments run, each by its command: tiny pictures, one epoch."""
+
+import csv
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image, ImageOps
+
+from mpox_keras.config import load_config
+from mpox_keras.data.augmentation import augment
+from mpox_keras.data.folder import DataError
+from mpox_keras.data.synthetic import write_synthetic_photos
+
+ROOT = Path(__file__).parent.parent.parent
+TINY = ["model.weights=null", "model.image_size=32", "training.epochs=1", "training.batch_size=8", "training.threads=null"]
+SKIN, WALL = (205, 150, 125), (40, 90, 200)
+
+
+@pytest.fixture(autouse=True)
+def experiments(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "tools" / "experiments")
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if str(ROOT / "tools") in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "photos"
+    write_synthetic_photos(folder, scenes_per_class=4)
+    for file in folder.glob("*/*_00[02]_*.png"):
+        with Image.open(file) as picture:
+            ImageOps.expand(picture.crop((40, 40, 184, 184)), 40, "navy").save(file)
+    return folder
+
+
+def run(main, photos, out, *arguments):
+    sets = [word for value in [*TINY, "data.folds=2"] for word in ("--set", value)]
+    result = CliRunner().invoke(main, [*arguments, "--data", str(photos), "--out", str(out), *sets], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+
+
+def rows(run):
+    with (run / "out_of_fold.csv").open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_every_run_has_a_config():
+    from experiment import CONFIGS, read_runs
+
+    for file in CONFIGS.glob("*.yaml"):
+        for name, changes in read_runs(file.stem).items():
+            assert set(changes) <= {"config", "set", "network", "split", "change"}, name
+            load_config(changes.get("config", "fast_mpoxnet"), changes.get("set", []))
+
+
+def test_the_ablation_leaves_parts_out(photos, tmp_path):
+    import ablation
+
+    run(ablation.main, photos, tmp_path, "ablation_backbone")
+    network = keras.models.load_model(tmp_path / "ablation_backbone" / "fold_0" / "model.keras")
+    assert list(network.output_names) == ["diagnosis", "ood_score"]
+    assert not {layer.name for layer in network.layers if layer.name.startswith("fusion")}
+
+
+def test_copies_made_before_the_split_are_photos_of_their_own(photos, tmp_path):
+    import leaky_protocols
+
+    run(leaky_protocols.main, photos, tmp_path, "protocol_copies_first", "--copies", "2")
+    found = rows(tmp_path / "protocol_copies_first")
+    assert len(found) == 3 * len(list(photos.glob("*/*.png")))
+    assert {Path(row["file"]).stem.split("_")[1] for row in found} == {"0", "1", "2"}
+    assert len({row["group"] for row in found}) == len(found)
+    report = (tmp_path / "protocol_copies_first" / "report.html").read_text()
+    assert "copies of every photo made before the split" in report
+
+
+def test_folds_may_be_wide_shots_and_close_ups(photos, tmp_path):
+    import framing_split
+
+    run(framing_split.main, photos, tmp_path, "framing_split_all_changes")
+    framed = {file.relative_to(photos).as_posix() for file in photos.glob("*/*_00[02]_*.png")}
+    assert {row["file"] for row in rows(tmp_path / "framing_split_all_changes") if row["fold"] == "0"} == framed
+
+
+def draw(skin_share, seed):
+    """A patch of skin that fills a share of the width, before a wall of another colour."""
+    photo = np.full((56, 56, 3), WALL, np.uint8)
+    margin = round(28 * (1 - skin_share))
+    photo[margin : 56 - margin, margin : 56 - margin] = SKIN
+    return photo + np.random.default_rng(seed).integers(0, 6, photo.shape, np.uint8)
+
+
+def test_framing_measures_skin_and_the_rim():
+    from framing import framing
+
+    assert framing(draw(1.0, 0))[:2] == (1.0, 1.0)
+    assert framing(draw(0.5, 0))[:2] == (pytest.approx(0.25), 0)
+
+
+def test_a_group_has_the_framing_of_most_of_its_photos_and_a_class_needs_both():
+    from framing import assign_framings
+
+    shares = np.array([1.0, 1.0, 0.4, 0.4, 0.4, 1.0])
+    pixels = np.stack([draw(share, seed) for seed, share in enumerate(shares)])
+    assert assign_framings(pixels, np.array(["mpox"] * 6), np.repeat([7, 8], 3), seed=0).tolist() == [1, 1, 1, 0, 0, 0]
+    with pytest.raises(DataError, match="all photos of measles are framed alike"):
+        assign_framings(pixels, np.array(["measles"] * 2 + ["mpox"] * 4), np.arange(6), seed=0)
+
+
+def test_changes_are_made_to_the_share_of_photos_asked_for_and_the_background_alone_is_painted():
+    from random_changes import RandomBackground, RandomDegradation
+
+    def changed(photos, layer):
+        return augment([layer], photos, np.zeros((len(photos), 1), "float32"), 0, 0)[0].numpy()
+
+    walls = np.empty((400, 64, 64, 3), "float32")
+    walls[:, :, :32], walls[:, :, 32:] = [60, 90, 160], [200, 150, 120]  # a blue wall beside skin
+    walls[:, 30:33, 46:49] = [120, 30, 40]
+    images = changed(walls, RandomBackground(0.25))
+    assert 70 < (np.abs(images - walls).max(axis=(1, 2, 3)) > 1).sum() < 130
+    np.testing.assert_allclose(images[:, :, 36:], walls[:, :, 36:], atol=1e-2)
+
+    stripes = np.broadcast_to(np.linspace(30, 220, 64)[:, None, None], (200, 64, 64, 3)).astype("float32")
+    images = changed(stripes, RandomDegradation(0.3))
+    # Three changes, each drawn on its own, change 1 - 0.7^3 of the photos; some of them hardly to be seen.
+    assert 50 < (np.abs(images - np.round(stripes)).max(axis=(1, 2, 3)) > 2).sum() < 150
+    assert np.abs(images.mean(axis=(2, 3)) - stripes.mean(axis=(2, 3))).max() < 12

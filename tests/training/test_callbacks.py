@@ -1,0 +1,69 @@
+"""Exact resume where the random layers lie inside a nested backbone."""
+
+import keras
+import numpy as np
+import pytest
+
+from mpox_keras.layers.pointwise import PointwiseBlock
+from mpox_keras.models.backbones import Backbone
+from mpox_keras.models.image_classifier import ImageClassifier
+from mpox_keras.training.callbacks import Checkpoint, resume
+
+PHOTOS = np.random.default_rng(0).uniform(0, 255, (8, 32, 32, 3)).astype("float32")
+LABELS = np.arange(8) % 4
+
+
+def efficientnet():
+    return ImageClassifier(Backbone("EfficientNetB0", input_shape=(32, 32, 3)))
+
+
+def stochastic_depth():
+    """ConvNeXt's own way to drop whole branches, which has no random state of its own, two networks deep."""
+    from keras.src.applications.convnext import StochasticDepth
+
+    inputs = keras.Input((32, 32, 3))
+    x = StochasticDepth(0.5)(PointwiseBlock(4)(keras.layers.Rescaling(1 / 255)(inputs)))
+    inner = keras.Model(inputs, keras.layers.Dropout(0.3)(x))
+    outer = keras.Model(inputs, inner(inputs))
+    pooled = keras.layers.Dropout(0.5)(keras.layers.GlobalAveragePooling2D()(outer(inputs)))
+    return keras.Model(inputs, {"diagnosis": keras.layers.Dense(4, name="diagnosis")(pooled)})
+
+
+def compiled(build):
+    keras.utils.set_random_seed(0)
+    model = build()
+    optimizer = keras.optimizers.SGD(0.05, momentum=0.9)
+    optimizer.build(model.trainable_variables)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
+    return model
+
+
+def fit(model, path, first, last):
+    model.fit(
+        PHOTOS,
+        {"diagnosis": LABELS},
+        batch_size=4,
+        initial_epoch=first,
+        epochs=last,
+        shuffle=False,
+        verbose=0,
+        callbacks=[Checkpoint(path, seed=1)],
+    )
+    return model
+
+
+@pytest.mark.parametrize(("build", "random_layers"), [(stochastic_depth, 2), (efficientnet, 10)])
+def test_a_resumed_training_of_a_nested_network_ends_like_an_uninterrupted_one(build, random_layers, tmp_path):
+    whole = fit(compiled(build), tmp_path / "whole.npz", 0, 3)
+    states = [v for v in whole.non_trainable_variables if v.name == "seed_generator_state"]
+    assert len(states) == random_layers
+    assert len({tuple(state.numpy()) for state in states}) == random_layers  # no two drop the same
+
+    fit(compiled(build), tmp_path / "part.npz", 0, 1)
+    resumed = compiled(build)
+    for state in [v for v in resumed.non_trainable_variables if v.name == "seed_generator_state"]:
+        state.assign([7, 7])  # another process would start from others
+    assert resume(resumed, tmp_path / "part.npz", steps_per_epoch=2) == 1
+    fit(resumed, tmp_path / "part.npz", 1, 3)
+    for found, expected in zip(resumed.weights, whole.weights, strict=True):
+        np.testing.assert_array_equal(found.numpy(), expected.numpy(), err_msg=expected.path)
