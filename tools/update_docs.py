@@ -39,6 +39,7 @@ TABLES = {
     },
     "docs/training.md": {
         "speed": measurements.speed_table,
+        "augmentation": measurements.augmentation_table,
         "select": accuracy.select_table,
     },
     "docs/data.md": {

@@ -32,6 +32,13 @@ def speed_table():
     return table(["threads", "precision", "steps/s", "steps/s, batches from memory", "cost of the pipeline"], rows)
 
 
+def augmentation_table():
+    """Processor time of augmentation layers."""
+    times = load("augmentation_speed")["cpu_milliseconds"]
+    titles = {"augmentation_layers": "all augmentation of a config", "step": "training step without augmentation"}
+    return table(["layer", "ms of processor time"], [[titles.get(name, name), f"{value:.1f}"] for name, value in times.items()])
+
+
 def parity_table(preset):
     """What each kind of export of a preset keeps."""
     rows = []
