@@ -84,9 +84,9 @@ class TorchFastMpoxNet(nn.Module):
     def forward(self, x):
         x = self.stem(x * self.scale)
         stages = [x := stage(x) for stage in self.stages]
-        fused = stages[-len(self.fusions) - 1 :]
-        x = fused[0]
-        for fusion, maps in zip(self.fusions, fused[1:], strict=True):
+        merged = stages[-len(self.fusions) - 1 :]
+        x = merged[0]
+        for fusion, maps in zip(self.fusions, merged[1:], strict=True):
             x = fusion(x, maps)
         return torch.softmax(self.classifier(self.projection(x).mean((2, 3))), dim=1)
 

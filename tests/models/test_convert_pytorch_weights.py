@@ -62,7 +62,9 @@ def published_features(network, photos):
 def test_efficientnet_lite_gives_the_numbers_of_pytorch(tool, tmp_path):
     published = pytest.importorskip("efficientnet_lite_pytorch", reason="the reference needs efficientnet-lite-pytorch")
     torch.manual_seed(0)
-    reference = torch_shufflenet.with_random_statistics(published.EfficientNet.from_name("efficientnet-lite0"), 0, spread=0.2)
+    reference = torch_shufflenet.with_random_statistics(
+        published.EfficientNet.from_name("efficientnet-lite0"), 0, deviation=0.2
+    )
     file = converted(tool, "EfficientNetLite0", reference.state_dict(), tmp_path)
     backbone = Backbone("EfficientNetLite0", weights=file)  # the reference pads for 224
     photos = np.random.default_rng(0).uniform(0, 255, (1, 224, 224, 3)).astype("float32")

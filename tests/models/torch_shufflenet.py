@@ -50,16 +50,16 @@ class TorchShuffleNet(nn.Module):
         return outputs
 
 
-def with_random_statistics(model, seed, spread=0.5):
+def with_random_statistics(model, seed, deviation=0.5):
     """Give every batch norm statistics and factors away from their start, so that a forgotten one shows."""
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             for tensor, low, high in (
-                (module.weight.data, 1 - spread, 1 + spread),
-                (module.bias.data, -spread, spread),
-                (module.running_mean, -spread, spread),
-                (module.running_var, 1 - spread, 1 + spread),
+                (module.weight.data, 1 - deviation, 1 + deviation),
+                (module.bias.data, -deviation, deviation),
+                (module.running_mean, -deviation, deviation),
+                (module.running_var, 1 - deviation, 1 + deviation),
             ):
                 tensor.uniform_(low, high, generator=generator)
     return model.eval()

@@ -54,12 +54,12 @@ def tiny(config, classes, image_size=None):
 def test_workers_give_the_answers_that_one_process_gives(arrays, tmp_path):
     """In one process of its own, too: TensorFlow's threads, which set the last digits, are fixed once it runs."""
     left_out = [(0,), (0, 1)]
-    spread = train_left_out(CONFIG, arrays, FOLDS, left_out, tmp_path / "spread", workers=2)
+    first = train_left_out(CONFIG, arrays, FOLDS, left_out, tmp_path / "first", workers=2)
     again = train_left_out(CONFIG, arrays, FOLDS, left_out, tmp_path / "again", workers=2)
-    assert [len(spread[folds].probabilities) for folds in left_out] == [8, 16]
+    assert [len(first[folds].probabilities) for folds in left_out] == [8, 16]
     for folds_left_out in left_out:
-        np.testing.assert_array_equal(again[folds_left_out].probabilities, spread[folds_left_out].probabilities)
-        assert (tmp_path / "spread" / f"fold_{'_'.join(map(str, folds_left_out))}" / "model.keras").is_file()
+        np.testing.assert_array_equal(again[folds_left_out].probabilities, first[folds_left_out].probabilities)
+        assert (tmp_path / "first" / f"fold_{'_'.join(map(str, folds_left_out))}" / "model.keras").is_file()
 
 
 def test_a_network_never_sees_what_it_leaves_out(arrays, tmp_path, monkeypatch):

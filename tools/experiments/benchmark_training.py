@@ -63,9 +63,9 @@ def measure(config) -> dict:
             model.fit(batches, steps_per_epoch=STEPS + 4, verbose=0, shuffle=False, callbacks=[clock.callback(keras)])
             if round_:
                 speeds[name].append(STEPS / (clock.times[-1] - clock.times[3]))
-    figures = {name: _spread(values) for name, values in speeds.items()}
+    figures = {name: _summary(values) for name, values in speeds.items()}
     ratios = [c / p - 1 for p, c in zip(speeds["pipeline"], speeds["cached"], strict=True)]
-    return {"steps_per_second": figures, "pipeline_cost": _spread(ratios), "environment": environment()}
+    return {"steps_per_second": figures, "pipeline_cost": _summary(ratios), "environment": environment()}
 
 
 class _Clock:
@@ -76,7 +76,7 @@ class _Clock:
         return keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: self.times.append(time.perf_counter()))
 
 
-def _spread(values):
+def _summary(values):
     return {"median": statistics.median(values), "smallest": min(values), "largest": max(values)}
 
 
