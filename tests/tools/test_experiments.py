@@ -40,6 +40,14 @@ def photos(tmp_path_factory):
     return folder
 
 
+def tiny(config, classes, image_size=None):
+    """A network that is built and traced in a moment."""
+    inputs = keras.Input((32, 32, 3), name="image")
+    x = keras.layers.Conv2D(8, 3, strides=16, name="convolution")(inputs)
+    x = keras.layers.GlobalAveragePooling2D(name="diagnosis_pooling")(x)
+    return keras.Model(inputs, {"diagnosis": keras.layers.Dense(classes, name="diagnosis")(x)})
+
+
 def run(main, photos, out, *arguments):
     sets = [word for value in [*TINY, "data.folds=2"] for word in ("--set", value)]
     result = CliRunner().invoke(main, [*arguments, "--data", str(photos), "--out", str(out), *sets], catch_exceptions=False)
@@ -69,9 +77,10 @@ def test_the_ablation_leaves_parts_out(photos, tmp_path):
     assert not {layer.name for layer in network.layers if layer.name.startswith("fusion")}
 
 
-def test_copies_made_before_the_split_are_photos_of_their_own(photos, tmp_path):
+def test_copies_made_before_the_split_are_photos_of_their_own(photos, tmp_path, monkeypatch):
     import leaky_protocols
 
+    monkeypatch.setattr("mpox_keras.training.fit.build_model", tiny)
     run(leaky_protocols.main, photos, tmp_path, "protocol_copies_first", "--copies", "2")
     found = rows(tmp_path / "protocol_copies_first")
     assert len(found) == 3 * len(list(photos.glob("*/*.png")))
@@ -81,9 +90,10 @@ def test_copies_made_before_the_split_are_photos_of_their_own(photos, tmp_path):
     assert "copies of every photo made before the split" in report
 
 
-def test_folds_may_be_wide_shots_and_close_ups(photos, tmp_path):
+def test_folds_may_be_wide_shots_and_close_ups(photos, tmp_path, monkeypatch):
     import framing_split
 
+    monkeypatch.setattr("mpox_keras.training.fit.build_model", tiny)
     run(framing_split.main, photos, tmp_path, "framing_split_all_changes")
     framed = {file.relative_to(photos).as_posix() for file in photos.glob("*/*_00[02]_*.png")}
     assert {row["file"] for row in rows(tmp_path / "framing_split_all_changes") if row["fold"] == "0"} == framed
