@@ -16,6 +16,9 @@ from mpox_keras.data.synthetic import write_synthetic_photos
 from mpox_keras.inference.metadata import write_metadata
 from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 
+OWN_THREADS = ("--set", "training.threads=null")
+"""For commands that train: TensorFlow may already run in the process of the tests, and its threads are settled then."""
+
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
@@ -127,7 +130,7 @@ def test_data_check_writes_the_groups_table(tmp_path):
     [
         (["fit", "--config", "missing.yaml", "--data", "x"], "missing.yaml can't be found"),
         (["fit", "--config", "quickstart", "--data", "x", "--set", "training.epoch=1"], "Did you mean training.epochs?"),
-        (["crossval", "--config", "quickstart", "--data", "missing"], "missing is not a folder"),
+        (["crossval", "--config", "quickstart", "--data", "missing", *OWN_THREADS], "missing is not a folder"),
         (["evaluate", "--data", "missing"], "missing is not a folder"),
         (["predict", "missing.jpg"], "missing.jpg is neither a file"),
         (["predict", __file__, "--model", "no_such_model"], "'no_such_model' is neither a preset"),
@@ -149,7 +152,7 @@ def test_a_split_without_groups_is_refused(photos, tmp_path):
     for label in ("mpox", "normal"):
         (tmp_path / label).mkdir()
         Image.fromarray(np.zeros((16, 16, 3), "uint8")).save(tmp_path / label / "a.png")
-    result = call("crossval", "--config", "quickstart", "--data", tmp_path, "--out", tmp_path / "run")
+    result = call("crossval", "--config", "quickstart", "--data", tmp_path, "--out", tmp_path / "run", *OWN_THREADS)
     assert result.exit_code == 2
     assert "mpox-keras data check" in result.stderr
     assert not (tmp_path / "run").exists()
