@@ -62,8 +62,8 @@ class ModelConfig(_Section):
     )
     weights: str | None = Field(
         "imagenet",
-        description="Where the backbone's weights come from: `imagenet`, the path of a file, or null for random ones. "
-        "FastMpoxNet on ShuffleNetV2 also takes `fastestdet`, which its preset began with.",
+        description="Where the backbone's weights come from: `imagenet`, a `.h5` file of Keras, a trained network (preset, run "
+        "folder or `.keras` file), or null for random ones.",
     )
     image_size: Annotated[int, Field(ge=32, multiple_of=32)] = Field(
         224, description="Height and width in pixels of the photos that the network answers for."

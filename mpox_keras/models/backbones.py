@@ -20,6 +20,12 @@ PRESETS_FOLDER = Path(__file__).parent / "presets"
 """A folder for each trained network that comes with the package."""
 
 _OWN = {"EfficientNetLite0": efficientnet_lite0, "ShuffleNetV2": shufflenet_v2}
+_SHIPPED = {
+    "EfficientNetLite0": "efficientnet_lite0_msid",  # whose backbone was not trained any further
+    "ShuffleNetV2": Path(__file__).parent / "shufflenet_v2.weights.h5",
+}
+"""Network -> its ImageNet weights, where Keras has none."""
+
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
 
@@ -45,8 +51,8 @@ class Backbone(keras.Model):
         width: multiplier of the channels (`alpha` in keras.applications), for MobileNets.
         input_shape: height, width and 3.
         last: name of the layer to end with, if not the network's last one.
-        weights: None (random); `"imagenet"` (keras.applications: downloaded once; keras-hub: the preset's own); the path of a
-            file of Keras, `.h5`, with the weights of the network without its top; or a trained network, as a preset's name, a
+        weights: None (random); `"imagenet"` (keras.applications: downloaded once; keras-hub: the preset's own; of
+            ShuffleNetV2 and EfficientNetLite0 they come with the package); the path of a file of Keras, `.h5`, with the weights of the network without its top; or a trained network, as a preset's name, a
             run folder or a `.keras` file, whose backbone is the same but for the size of photos.
         hub: what a saved backbone of keras-hub is rebuilt from; of `get_config`.
 
@@ -135,6 +141,8 @@ class Backbone(keras.Model):
         _set_weights(self, other.get_weights())
 
     def _load_pretrained(self, whole, weights):
+        if weights == "imagenet":
+            weights = _SHIPPED.get(self.network, weights)
         if weights == "imagenet":
             _set_weights(whole, _download(self.network, self.width, whole.inputs[0].shape[1:]))
         elif str(weights).endswith(".h5") and Path(weights).is_file():
@@ -230,11 +238,6 @@ def _options(width, input_shape):
 
 
 def _download(network, width, input_shape):
-    if network in _OWN:
-        raise PretrainedWeightsError(
-            f"keras.applications has no weights for {network}. Give a preset with this backbone, or a file made by "
-            "tools/convert_pytorch_weights.py."
-        )
     build, cache = getattr(keras.applications, network), Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
     try:
         return build(include_top=False, weights="imagenet", **_options(width, input_shape)).get_weights()
