@@ -51,9 +51,10 @@ class Backbone(keras.Model):
         width: multiplier of the channels (`alpha` in keras.applications), for MobileNets.
         input_shape: height, width and 3.
         last: name of the layer to end with, if not the network's last one.
-        weights: None (random); `"imagenet"` (keras.applications: downloaded once; keras-hub: the preset's own; of
-            ShuffleNetV2 and EfficientNetLite0 they come with the package); the path of a file of Keras, `.h5`, with the weights of the network without its top; or a trained network, as a preset's name, a
-            run folder or a `.keras` file, whose backbone is the same but for the size of photos.
+        weights: None (random); `"imagenet"` (of keras.applications, downloaded once; of a preset of keras-hub, its own; those
+            of ShuffleNetV2 and EfficientNetLite0 come with the package); the path of a file of Keras, `.h5`, with the weights
+            of the network without its top; or a trained network, as a preset's name, a run folder or a `.keras` file, whose
+            backbone is the same but for the size of photos.
         hub: what a saved backbone of keras-hub is rebuilt from; of `get_config`.
 
     Raises:
