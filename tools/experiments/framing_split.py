@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import dataclasses
 
-import keras
 import numpy as np
 from experiment import command, cross_validate_runs
 from framing import assign_framings
-from random_changes import RandomBackground, RandomDegradation
+from random_changes import RandomBackground, RandomDegradation, RandomGrey
 
 from mpox_keras.data.augmentation import augmentation_layers
 from mpox_keras.data.loading import load_photos
@@ -25,7 +24,7 @@ def with_changes(change):
 
     def layers(augmentation, size):
         crop, *rest = augmentation_layers(augmentation, size)
-        kinds = {"background": RandomBackground, "grey": keras.layers.RandomGrayscale}
+        kinds = {"background": RandomBackground, "grey": RandomGrey}
         after = [kinds[name](share) for name, share in change.items() if name in kinds]
         before = [RandomDegradation(change["degradation"])] if "degradation" in change else []
         return [*before, crop, *after, *rest]

@@ -43,6 +43,14 @@ class RandomBackground(RandomChange):
         return tf.where(painted, 255 * draw[:, None, None, :3], images)
 
 
+class RandomGrey(RandomChange):
+    """Takes the colour away; Keras's RandomGrayscale fails on photos that come with labels."""
+
+    def change(self, images):
+        chosen = (self.draw(tf.shape(images)[0]) < self.share)[:, None, None, None]
+        return tf.where(chosen, tf.image.rgb_to_grayscale(images), images)
+
+
 class RandomDegradation(RandomChange):
     """Lost resolution, sensor noise and JPEG artefacts, each of a share of the photos."""
 
