@@ -7,12 +7,16 @@ import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mpox_keras.config import Config
 from mpox_keras.data.decode import decode_photo, resize_photo
 from mpox_keras.data.folder import Photo
+
+if TYPE_CHECKING:
+    # Predicting needs no config, nor the packages that check it.
+    from mpox_keras.config import Config
 
 _THREADS = 4
 

@@ -63,7 +63,7 @@ def run_quickstart(
     results, labels, probabilities = evaluate_classifier(classifier, validation)
     echo(format_summary(results))
     shown = stratified_sample(validation, 2 * len(classifier.classes))
-    answers = classifier.predict_and_show(photo.source for photo in shown)
+    answers = classifier.predict_and_show(photo.encoded for photo in shown)
     return write_report(
         folder / "report",
         results,
