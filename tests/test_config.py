@@ -24,7 +24,7 @@ def test_dump_and_load_are_inverse(tmp_path):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_every_config_of_the_project_is_valid_and_states_only_what_differs(path):
     defaults = Config().model_dump()
-    stated = yaml.safe_load(path.read_text())
+    stated = yaml.safe_load(path.read_text()) or {}
     assert load_config(path) == parse_config(stated)
     for section, values in stated.items():
         assert not {key for key, value in values.items() if value == defaults[section][key]}, section
