@@ -184,7 +184,6 @@ def test_without_a_network_the_message_says_where_to_put_the_file(monkeypatch):
         ("MobileNetV2", {"last": "block_99"}, "no layer 'block_99' to end with.*out_relu"),
         ("MobileNetV2", {"weights": "nowhere.h5"}, "nowhere.h5.* is no file .*fast_mpoxnet_msid"),
         ("MobileNetV2", {"weights": __file__}, "is no file of weights or trained network"),
-        ("ShuffleNetV2", {"weights": "imagenet"}, "no weights for ShuffleNetV2.*tools/convert_pytorch_weights.py"),
         ("EfficientNetLite0", {"weights": "fast_mpoxnet_msid"}, "'ShuffleNetV2'.*not of.*'EfficientNetLite0'"),
         ("keras_hub:nowhere", {}, "preset nowhere of keras-hub can't be had"),
         ("keras_hub:nowhere", {"weights": "file.h5"}, "a preset of keras-hub has its own weights"),
