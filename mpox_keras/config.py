@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import importlib.resources
 from collections.abc import Sequence
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -191,21 +193,37 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Read and check a config file.
 
     Args:
-        path: YAML file, or the name of a config that comes with the package, such as `fast_mpoxnet`; keys left out keep
-            their defaults.
+        path: YAML file, or the name of a config that comes with the package; keys left out keep their defaults.
         overrides: `section.key=value` texts, each value in YAML, that win over the file.
 
     Raises:
         ConfigError: the file can't be read, or a key or value is wrong.
     """
-    file = _find_config(path)
-    try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"the config {path} can't be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the config {path} is no YAML: {error}") from None
+    file, folder = Path(path), importlib.resources.files("mpox_keras.configs")
+    if not file.is_file():
+        file = folder / f"{path}.yaml"
+    if not file.is_file():
+        shipped = sorted(each.name.removesuffix(".yaml") for each in folder.iterdir() if each.name.endswith(".yaml"))
+        raise ConfigError(
+            f"the config {path} can't be found: there is no such file, and the configs that come with the package are "
+            f"{', '.join(shipped)}."
+        )
+    values = read_yaml(file, "the config")
     return parse_config({} if values is None else values, overrides, origin=str(path))
+
+
+def read_yaml(file: Path | Traversable, kind: str) -> object:
+    """What a YAML file holds; `kind` is what error messages call it.
+
+    Raises:
+        ConfigError: the file can't be read, or is no YAML.
+    """
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{kind} {file} can't be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{kind} {file} is no YAML: {error}") from None
 
 
 def parse_config(values: object, overrides: Sequence[str] = (), origin: str = "the config") -> Config:
@@ -216,8 +234,9 @@ def parse_config(values: object, overrides: Sequence[str] = (), origin: str = "t
     """
     if not isinstance(values, dict):
         raise ConfigError(f"{origin} must hold keys and values, not a {type(values).__name__}.")
+    values = copy.deepcopy(values)
     for text in overrides:
-        values = _override(values, text)
+        _override(values, text)
     try:
         return Config.model_validate(values)
     except pydantic.ValidationError as error:
@@ -229,19 +248,6 @@ def dump_config(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(), sort_keys=False)
 
 
-def _find_config(path):
-    if Path(path).is_file():
-        return Path(path)
-    folder = importlib.resources.files("mpox_keras.configs")
-    shipped = {file.name.removesuffix(".yaml"): file for file in folder.iterdir() if file.name.endswith(".yaml")}
-    if str(path) in shipped:
-        return shipped[str(path)]
-    raise ConfigError(
-        f"the config {path} can't be found: there is no such file, and the configs that come with the package are "
-        f"{', '.join(sorted(shipped))}."
-    )
-
-
 def _override(values, text):
     key, equals, value = text.partition("=")
     if not equals or not key:
@@ -251,24 +257,21 @@ def _override(values, text):
     except yaml.YAMLError as error:
         raise ConfigError(f"the value of the override {text!r} is no YAML: {error}") from None
     *sections, last = key.split(".")
-    result = dict(values)
-    inner = result
     for section in sections:
-        below = inner.get(section)
-        if below is not None and not isinstance(below, dict):
+        if values.get(section) is None:
+            values[section] = {}
+        values = values[section]
+        if not isinstance(values, dict):
             raise ConfigError(f"the override {text!r} goes below {section}, which holds a value.")
-        inner[section] = inner = dict(below or {})
-    inner[last] = value
-    return result
+    values[last] = value
 
 
 def _explain(problem):
-    location = [str(part) for part in problem["loc"]]
-    key = ".".join(location)
+    key = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        *section, name = location
-        known = [other for other in all_keys() if not section or other.startswith(f"{section[0]}.")]
-        places = {other.rsplit(".", 1)[-1]: other for other in known}
+        section, dot, name = key.rpartition(".")
+        known = [other for other in all_keys() if other.startswith(section + dot)]
+        places = {other.rpartition(".")[2]: other for other in known}
         if not section:
             places |= {field: field for field in Config.model_fields}
         near = difflib.get_close_matches(name, places, n=1)
@@ -278,18 +281,13 @@ def _explain(problem):
     if isinstance(problem["input"], str) and problem["type"].startswith("float"):
         return f"{key} = {problem['input']!r} is text, expected a number. In YAML write 0.002 or 2.0e-3, not 2e-3."
     message = problem["msg"].removeprefix("Value error, ")
-    if not key:
-        return f"{message}."
-    return f"{key} = {problem['input']!r}: {message[0].lower()}{message[1:]}."
+    return f"{key} = {problem['input']!r}: {message[0].lower()}{message[1:]}." if key else f"{message}."
 
 
 def all_keys() -> dict[str, FieldInfo]:
     """Every key a config may hold, as `section.key`, with its type, default and description."""
     keys = {}
     for name, field in Config.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, pydantic.BaseModel):
-            keys |= {f"{name}.{inner}": found for inner, found in section.model_fields.items()}
-        else:
-            keys[name] = field
+        inner = getattr(field.annotation, "model_fields", None)
+        keys |= {f"{name}.{key}": found for key, found in inner.items()} if inner else {name: field}
     return keys

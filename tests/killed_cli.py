@@ -6,18 +6,10 @@ KILL_AT is the number of the file that is about to take its place, or has just t
 import os
 import signal
 
-import keras
+from tiny_network import tiny
 
 import mpox_keras.models.build as build
 from mpox_keras.cli import main
-
-
-def tiny(config, classes, image_size=None):
-    inputs = keras.Input((32, 32, 3), name="image")
-    x = keras.layers.Conv2D(4, 3, strides=32, name="convolution")(inputs)
-    x = keras.layers.GlobalAveragePooling2D(name="diagnosis_pooling")(x)
-    x = keras.layers.Dropout(0.2, name="diagnosis_dropout")(x)
-    return keras.Model(inputs, {"diagnosis": keras.layers.Dense(classes, dtype="float32", name="diagnosis")(x)})
 
 
 def killing_replace(replace, kill_at):

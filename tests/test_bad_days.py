@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_network import tiny
 
 from mpox_keras.config import ConfigError, load_config, parse_config
 from mpox_keras.data.decode import PhotoError
@@ -210,8 +211,6 @@ def test_a_damaged_file_of_a_run_is_named_with_what_to_do(work, tmp_path, file):
 
 @pytest.mark.slow
 def test_a_clock_that_jumps_changes_nothing(work, tmp_path, monkeypatch):
-    from killed_cli import tiny
-
     jumps = iter([1e9, -1e9] * 100_000)
     clock = time.time
     monkeypatch.setattr(time, "time", lambda: clock() + next(jumps))

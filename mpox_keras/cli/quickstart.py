@@ -22,7 +22,7 @@ def quickstart(data, out, open_report):
     start_tensorflow()
     from mpox_keras.training.quickstart import run_quickstart
 
-    report = run_quickstart(data, out, echo=click.echo, progress=show_progress)
+    report = run_quickstart(data, out, progress=show_progress)
     click.echo(f"report: {report}")
     if open_report:
         # A machine without a browser would say so here.

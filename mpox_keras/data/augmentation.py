@@ -1,8 +1,7 @@
 """Training batches: photos drawn, augmented by Keras layers and mixed, the same in every run with the same seed.
 
-Keras's preprocessing layers draw their random numbers from a counter of their own, which a run resumed after a crash could not
-restore. Here the counters are set anew for every batch, from the seed and the step, so that any of these layers may be used and
-a resumed run still sees what an uninterrupted one would.
+Keras's preprocessing layers draw from counters of their own, which a resumed run could not restore. Here these are set anew for
+every batch, from the seed and the step, so that any such layer may be used and a resumed run sees what another would.
 """
 
 from __future__ import annotations
@@ -24,10 +23,7 @@ def augmentation_layers(augmentation: AugmentationConfig, size: int) -> list[ker
 
     Two of them are not Keras's: it has no crop of random size, and for a batch of 32 photos its layers for mirroring and colour
     alone take 137 ms of a processor's time; these two, the crop included, 46 (`tools/experiments/benchmark_augmentation.py`).
-
-    Args:
-        augmentation: what is changed.
-        size: height and width of the result.
+    What they give is `size` pixels high and wide.
 
     Example:
         >>> layers = [*augmentation_layers(AugmentationConfig(), 224), keras.layers.RandomErasing(0.2)]
@@ -41,12 +37,7 @@ def augmentation_layers(augmentation: AugmentationConfig, size: int) -> list[ker
 
 
 def training_batches(
-    photos: np.ndarray,
-    targets: np.ndarray,
-    layers: Sequence[keras.Layer],
-    batch_size: int,
-    seed: int,
-    first_step: int = 0,
+    photos: np.ndarray, targets: np.ndarray, layers: Sequence[keras.Layer], batch_size: int, seed: int, first_step: int = 0
 ) -> tf.data.Dataset:
     """Endless batches of augmented photos; each epoch sees every photo at most once, in an order of its own.
 
@@ -116,8 +107,7 @@ class RandomResizedCrop(keras.Layer):
 
     def __init__(self, size: int, area: Sequence[float] = (0.35, 1.0), **options):
         super().__init__(**options)
-        self.size = size
-        self.area = tuple(area)
+        self.size, self.area = size, tuple(area)
         self.generator = keras.random.SeedGenerator()
 
     def call(self, data, training=True):
@@ -136,14 +126,8 @@ class RandomResizedCrop(keras.Layer):
             image, scale, translation, mirrored = item
             # Of TensorFlow's ways to mirror by a tensor the cheapest: steps of -1 take as long as the crop itself.
             image = tf.raw_ops.Reverse(tensor=image, dims=mirrored)
-            return tf.raw_ops.ScaleAndTranslate(
-                images=image[None],
-                size=[self.size, self.size],
-                scale=scale,
-                translation=translation,
-                kernel_type="triangle",
-                antialias=True,
-            )[0]
+            place = {"size": [self.size, self.size], "scale": scale, "translation": translation}
+            return tf.raw_ops.ScaleAndTranslate(images=image[None], **place, kernel_type="triangle", antialias=True)[0]
 
         items = (images, scale, -start * side * scale, mirrored)
         return {**data, "images": tf.map_fn(crop, items, fn_output_signature=tf.TensorSpec((self.size, self.size, 3)))}
@@ -163,11 +147,10 @@ class RandomColour(keras.Layer):
 
     def call(self, data, training=True):
         images = tf.cast(data["images"], tf.float32)
-        batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
-        draw = self.strength * keras.random.uniform((batch, 6), -1.0, 1.0, seed=self.generator)
+        draw = self.strength * keras.random.uniform((tf.shape(images)[0], 6), -1.0, 1.0, seed=self.generator)
         contrast, saturation = 1 + draw[:, 1, None], 1 + draw[:, 2, None, None]
         gains = 1 + draw[:, 3:] / 2
         matrix = (saturation * tf.eye(3) + (1 - saturation) * _GREY[:, None]) * (gains * contrast)[:, None, :]
         shift = 127.5 * (1 - contrast) + 255 * draw[:, :1]
-        flat = tf.reshape(images, (batch, height * width, 3)) @ matrix + shift[:, None, :]
-        return {**data, "images": tf.reshape(flat, (batch, height, width, 3))}
+        flat = tf.reshape(images, (-1, images.shape[1] * images.shape[2], 3)) @ matrix + shift[:, None, :]
+        return {**data, "images": tf.reshape(flat, (-1, *images.shape[1:]))}

@@ -16,8 +16,8 @@ The result has plain Keras layers only.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -27,20 +27,20 @@ from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 from mpox_keras.models.image_classifier import Network
 from mpox_keras.models.shufflenet_v2 import STAGES
 
+Ranges = Mapping[str, np.ndarray]
+"""Name of a convolution -> the largest magnitude in each of its channels, `(channels,)`, all over 0."""
 
-def fold_batch_norms(
-    model: FastMpoxNet, temperature: float = 1.0, ranges: Mapping[str, np.ndarray] | None = None
-) -> keras.Model:
+
+def fold_batch_norms(model: FastMpoxNet, temperature: float = 1.0, ranges: Ranges | None = None) -> keras.Model:
     """The deployed form of a trained Fast-MpoxNet, for export.
+
+    It computes what `deploy(model, class_activation_map=True, temperature=temperature)` does, from the same input to the same
+    outputs.
 
     Args:
         model: on ShuffleNetV2.
         temperature: what logits are divided by before the softmax.
         ranges: of `channel_ranges`, to bring the channels inside to one range.
-
-    Returns:
-        A model that computes what `deploy(model, class_activation_map=True, temperature=temperature)` does, from the same
-        input to the same outputs.
 
     Example:
         >>> folded, deployed = fold_batch_norms(model), deploy(model)
@@ -48,7 +48,7 @@ def fold_batch_norms(
         True
     """
     inputs = keras.Input(model.inputs[0].shape[1:], name="image")
-    network = _Network(model, ranges or {})
+    network = _Folding(model, ranges or {})
     maps, stages = network.stem(inputs), {}
     for stage, (_, units) in STAGES.items():
         stages[stage] = maps = network.stage(maps, stage, units)
@@ -65,7 +65,7 @@ def fold_batch_norms(
     return keras.Model(inputs, outputs, name=model.name)
 
 
-def exportable(model: Network, temperature: float, ranges: Mapping[str, np.ndarray] | None = None) -> keras.Model:
+def exportable(model: Network, temperature: float, ranges: Ranges | None = None) -> keras.Model:
     """The form in which a trained network is exported: `fold_batch_norms` where that is known, else `deploy`."""
     if can_fold(model):
         return fold_batch_norms(model, temperature, ranges)
@@ -77,16 +77,8 @@ def can_fold(model: Network) -> bool:
     return isinstance(model, FastMpoxNet) and model.backbone.network == "ShuffleNetV2" and model.head_filters > 0
 
 
-def channel_ranges(folded: keras.Model, photos: np.ndarray) -> dict[str, np.ndarray]:
-    """The largest magnitude in each channel of every convolution inside a model.
-
-    Args:
-        folded: of `fold_batch_norms`, without ranges.
-        photos: `(photos, height, width, 3)`, 0 to 255.
-
-    Returns:
-        Name of the convolution -> `(channels,)`, all over 0.
-    """
+def channel_ranges(folded: keras.Model, photos: np.ndarray) -> Ranges:
+    """Those of a model of `fold_batch_norms` without ranges, for photos `(photos, height, width, 3)`, 0 to 255."""
     convolutions = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
     maps = {layer.name: layer.output for layer in folded.layers if isinstance(layer, convolutions)}
     largest = {name: keras.ops.max(keras.ops.abs(values), axis=(1, 2)) for name, values in maps.items()}
@@ -96,8 +88,7 @@ def channel_ranges(folded: keras.Model, photos: np.ndarray) -> dict[str, np.ndar
     return {name: np.maximum(values, max(values.max() / 100, 1e-6)) for name, values in ranges.items()}
 
 
-@dataclasses.dataclass
-class _Maps:
+class _Maps(NamedTuple):
     """Feature maps: place `i` holds channel `order[i]` of the trained network, divided by `scale[i]`."""
 
     maps: keras.KerasTensor
@@ -105,7 +96,7 @@ class _Maps:
     scale: np.ndarray
 
 
-class _Network:
+class _Folding:
     """Writes the parts of a trained network anew, with convolutions of the same names as the layers they come from."""
 
     def __init__(self, model, ranges):
@@ -126,33 +117,32 @@ class _Network:
         return _Maps(x, np.arange(len(bias)), scale)
 
     def stage(self, x, stage, units):
-        name = f"stage{stage}_unit1"
-        unit = self.backbone.get_layer(name)
-        half = unit.filters // 2
-        projected = self.depthwise(x, unit.projection[1], unit.projection[2], f"{name}_projection_depthwise", strides=2)
-        main = self.pointwise(x, unit.main[0], f"{name}_main_expand")
-        main = self.depthwise(main, unit.main[2], unit.main[3], f"{name}_main_depthwise", strides=2)
-        first, second = _by_passes(half, units - 1, turn=0), _by_passes(half, units - 1, turn=1, start=half)
-        x = _concatenate(
-            _renamed(self.pointwise(projected, unit.projection[3], f"{name}_projection_project", first), first),
-            _renamed(self.pointwise(main, unit.main[4], f"{name}_main_project", second - half), second),
-        )
-        for number in range(2, units + 1):
+        for number in range(1, units + 1):
             name = f"stage{stage}_unit{number}"
             unit = self.backbone.get_layer(name)
-            main = self.pointwise(_concatenate(*_ranges(x, parity=1)), unit.main[0], f"{name}_main_expand")
-            main = self.depthwise(main, unit.main[2], unit.main[3], f"{name}_main_depthwise", strides=1)
+            half, taken = unit.filters // 2, x
+            if number == 1:
+                passed = [self.branch(x, unit.projection, f"{name}_projection", _by_passes(half, units - 1, turn=0))]
+            else:
+                passed, taken = _ranges(x, parity=0), _concatenate(*_ranges(x, parity=1))
+            main = self.pointwise(taken, unit.main[0], f"{name}_main_expand")
             order = _by_passes(half, units - number, turn=number, start=half)
-            main = self.pointwise(main, unit.main[4], f"{name}_main_project", order - half)
-            x = _concatenate(*_ranges(x, parity=0), _renamed(main, order))
+            main = self.branch(main, unit.main, f"{name}_main", order - half)
+            x = _concatenate(*passed, main._replace(order=order))
         return x
+
+    def branch(self, x, layers, name, order):
+        """The last layers of a branch of a unit: padding, depthwise convolution and its normalisation, pointwise block."""
+        *_, convolution, normalization, project = layers
+        x = self.depthwise(x, convolution, normalization, f"{name}_depthwise")
+        return self.pointwise(x, project, f"{name}_project", order)
 
     def fusion(self, name, local, global_):
         """An ABLGFM; its channels come in the order and scale of the global maps."""
         fusion = self.model.get_layer(name)
         if fusion.pooling:
             pooling = keras.layers.AveragePooling2D(fusion.pooling.pool_size, name=f"{name}_pooling")
-            local = dataclasses.replace(local, maps=pooling(local.maps))
+            local = local._replace(maps=pooling(local.maps))
         if fusion.global_projection:
             global_ = self.pointwise(global_, fusion.global_projection, f"{name}_global_projection")
         order, scale = global_.order, global_.scale
@@ -185,17 +175,17 @@ class _Network:
         layer = keras.layers.Conv2D(len(bias), 1, activation=block.activation, name=name)
         return _Maps(_with_weights(layer, x.maps, kernel, bias[order] / scale), order, scale)
 
-    def depthwise(self, x, convolution, normalization, name, strides):
+    def depthwise(self, x, convolution, normalization, name):
         """A 3x3 depthwise convolution, padded by one pixel on every side, and its normalisation as one convolution."""
-        kernel, bias = _folded(convolution.kernel, normalization, axis=2)
+        kernel, bias = _folded(convolution.kernel[..., 0], normalization)
         scale = self.ranges.get(name, np.ones(len(bias)))
-        maps = x.maps
-        if strides == 2:
-            # With stride 2 "same" would pad below and to the right, where the trained network reads no padding.
-            maps = keras.layers.ZeroPadding2D(((1, 0), (1, 0)), name=f"{name}_padding")(maps)
-        layer = keras.layers.DepthwiseConv2D(3, strides=strides, padding="valid" if strides == 2 else "same", name=name)
-        kernel = kernel[:, :, x.order] * (x.scale / scale)[:, None]
-        return _Maps(_with_weights(layer, maps, kernel, bias[x.order] / scale), x.order, scale)
+        maps, strides, padding = x.maps, convolution.strides, "same"
+        if strides == (2, 2):
+            # "same" would pad below and to the right, where the trained network reads no padding.
+            maps, padding = keras.layers.ZeroPadding2D(((1, 0), (1, 0)), name=f"{name}_padding")(maps), "valid"
+        layer = keras.layers.DepthwiseConv2D(3, strides=strides, padding=padding, name=name)
+        kernel = kernel[:, :, x.order] * (x.scale / scale)
+        return _Maps(_with_weights(layer, maps, kernel[..., None], bias[x.order] / scale), x.order, scale)
 
 
 def _by_passes(channels, units_left, turn, start=0):
@@ -219,21 +209,16 @@ def _ranges(x, parity):
     return [_Maps(x.maps[..., i:j], x.order[i:j] // 2, x.scale[i:j]) for i, j in edges]
 
 
-def _renamed(x, order):
-    return dataclasses.replace(x, order=order)
-
-
 def _concatenate(*pieces):
-    maps = keras.layers.Concatenate()([piece.maps for piece in pieces])
-    return _Maps(maps, *(np.concatenate([getattr(piece, key) for piece in pieces]) for key in ("order", "scale")))
+    maps, orders, scales = zip(*pieces, strict=True)
+    return _Maps(keras.layers.Concatenate()(maps), np.concatenate(orders), np.concatenate(scales))
 
 
-def _folded(kernel, normalization, axis=3):
-    """Kernel and bias of a convolution that also does the normalisation after it; `axis` holds the output channels."""
+def _folded(kernel, normalization):
+    """Kernel, whose last axis holds the channels, and bias of a convolution that also does the normalisation after it."""
     gamma, beta, mean, variance = (np.asarray(value, "float64") for value in normalization.get_weights())
     factor = gamma / np.sqrt(variance + normalization.epsilon)
-    shape = [-1 if dimension == axis else 1 for dimension in range(4)]
-    return np.asarray(kernel, "float64") * factor.reshape(shape), beta - mean * factor
+    return np.asarray(kernel, "float64") * factor, beta - mean * factor
 
 
 def _with_weights(layer, inputs, kernel, bias):

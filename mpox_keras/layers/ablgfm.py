@@ -16,10 +16,8 @@ class ABLGFM(keras.layers.Layer):
         attention = sigmoid(position(Z) + context(average over all positions of Z))
         output    = attention * local + (1 - attention) * global_
 
-    where `position` and `context` are each PWConv-BN-ReLU to `filters / reduction` channels, then PWConv-BN back.
-
-    The local map is average-pooled to the global one's size first, and a map whose channels differ from `filters` is
-    projected by PWConv-BN-ReLU.
+    where `position` and `context` are each PWConv-BN-ReLU to `filters / reduction` channels, then PWConv-BN back. First, the
+    local map is average-pooled to the global one's size, and PWConv-BN-ReLU projects a map of other than `filters` channels.
 
     Inputs: a list `[local, global_]` of shapes `(batch, k * height, k * width, any)` and `(batch, height, width, any)`
     with a whole number `k`. Output: `(batch, height, width, filters)`.
@@ -41,32 +39,25 @@ class ABLGFM(keras.layers.Layer):
         super().__init__(**kwargs)
         if reduction < 1 or filters % reduction:
             raise ValueError(f"reduction must divide filters ({filters}); got {reduction}.")
-        self.filters = filters
-        self.reduction = reduction
-        self.position = self._attention_stack("position")
-        self.context = self._attention_stack("context")
-        self.local_projection = None
-        self.global_projection = None
-        self.pooling = None
+        self.filters, self.reduction = filters, reduction
+        self.position, self.context = self._attention_stack("position"), self._attention_stack("context")
+        self.local_projection = self.global_projection = self.pooling = None
 
     def _block(self, filters, name, activation="relu"):
-        return PointwiseBlock(filters, activation=activation, dtype=self.dtype_policy, name=name)
+        return PointwiseBlock(filters, activation, dtype=self.dtype_policy, name=name)
 
     def _attention_stack(self, name):
-        return [
-            self._block(self.filters // self.reduction, f"{name}_reduce"),
-            self._block(self.filters, f"{name}_expand", activation=None),
-        ]
+        reduce = self._block(self.filters // self.reduction, f"{name}_reduce")
+        return [reduce, self._block(self.filters, f"{name}_expand", activation=None)]
 
     def build(self, input_shape):
         local, global_ = self._two_shapes(input_shape)
-        factors = {local[axis] / global_[axis] for axis in (1, 2)}
-        if len(factors) != 1 or not min(factors).is_integer():
+        factor = local[1] // global_[1]
+        if tuple(local[1:3]) != (factor * global_[1], factor * global_[2]):
             raise ValueError(
                 f"the local map's height and width must be the same whole multiple of the global one's; "
                 f"got {tuple(local[1:3])} and {tuple(global_[1:3])}."
             )
-        factor = int(factors.pop())
         if factor > 1:
             self.pooling = keras.layers.AveragePooling2D(factor, dtype=self.dtype_policy, name="pooling")
         if local[-1] != self.filters:
@@ -90,10 +81,8 @@ class ABLGFM(keras.layers.Layer):
             global_ = self.global_projection(global_)
         position = local + global_
         context = keras.ops.mean(position, axis=(1, 2), keepdims=True)
-        for layer in self.position:
-            position = layer(position)
-        for layer in self.context:
-            context = layer(context)
+        for of_position, of_context in zip(self.position, self.context, strict=True):
+            position, context = of_position(position), of_context(context)
         attention = keras.ops.sigmoid(position + context)
         return attention * local + (1 - attention) * global_
 

@@ -23,8 +23,7 @@ class PointwiseBlock(keras.layers.Layer):
 
     def __init__(self, filters, activation="relu", **kwargs):
         super().__init__(**kwargs)
-        self.filters = filters
-        self.activation = keras.activations.get(activation)
+        self.filters, self.activation = filters, activation
         self.convolution = keras.layers.Conv2D(filters, 1, use_bias=False, dtype=self.dtype_policy, name="convolution")
         self.normalization = keras.layers.BatchNormalization(**BATCH_NORM, dtype=self.dtype_policy, name="normalization")
 
@@ -33,11 +32,10 @@ class PointwiseBlock(keras.layers.Layer):
         self.normalization.build(self.compute_output_shape(input_shape))
 
     def call(self, inputs, training=None):  # Keras hands `training` on to the inner layers
-        return self.activation(self.normalization(self.convolution(inputs)))
+        return keras.activations.get(self.activation)(self.normalization(self.convolution(inputs)))
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.filters)
 
     def get_config(self):
-        activation = None if self.activation is keras.activations.linear else keras.activations.serialize(self.activation)
-        return {**super().get_config(), "filters": self.filters, "activation": activation}
+        return {**super().get_config(), "filters": self.filters, "activation": self.activation}

@@ -36,29 +36,19 @@ class ShuffleUnit(keras.layers.Layer):
             raise ValueError(f"filters must be even, because half of the channels pass by; got {filters}.")
         if stride not in (1, 2):
             raise ValueError(f"stride must be 1 or 2; got {stride}.")
-        self.filters = filters
-        self.stride = stride
-        half = filters // 2
-        self.main = [
-            PointwiseBlock(half, dtype=self.dtype_policy, name="main_expand"),
-            *self._depthwise("main"),
-            PointwiseBlock(half, dtype=self.dtype_policy, name="main_project"),
-        ]
-        self.projection = []
-        if stride == 2:
-            self.projection = [
-                *self._depthwise("projection"),
-                PointwiseBlock(half, dtype=self.dtype_policy, name="projection_project"),
-            ]
+        self.filters, self.stride = filters, stride
+        expand = PointwiseBlock(filters // 2, dtype=self.dtype_policy, name="main_expand")
+        self.main = [expand, *self._branch("main")]
+        self.projection = self._branch("projection") if stride == 2 else []
 
-    def _depthwise(self, branch):
+    def _branch(self, name):
+        dtype = self.dtype_policy
         # "same" padding at stride 2 would pad only below and to the right.
         return [
-            keras.layers.ZeroPadding2D(1, dtype=self.dtype_policy, name=f"{branch}_padding"),
-            keras.layers.DepthwiseConv2D(
-                3, strides=self.stride, use_bias=False, dtype=self.dtype_policy, name=f"{branch}_depthwise"
-            ),
-            keras.layers.BatchNormalization(**BATCH_NORM, dtype=self.dtype_policy, name=f"{branch}_normalization"),
+            keras.layers.ZeroPadding2D(1, dtype=dtype, name=f"{name}_padding"),
+            keras.layers.DepthwiseConv2D(3, strides=self.stride, use_bias=False, dtype=dtype, name=f"{name}_depthwise"),
+            keras.layers.BatchNormalization(**BATCH_NORM, dtype=dtype, name=f"{name}_normalization"),
+            PointwiseBlock(self.filters // 2, dtype=dtype, name=f"{name}_project"),
         ]
 
     def build(self, input_shape):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import sys
@@ -52,9 +53,8 @@ class Backbone(keras.Model):
         input_shape: height, width and 3.
         last: name of the layer to end with, if not the network's last one.
         weights: None (random); `"imagenet"` (of keras.applications, downloaded once; of a preset of keras-hub, its own; those
-            of ShuffleNetV2 and EfficientNetLite0 come with the package); the path of a file of Keras, `.h5`, with the weights
-            of the network without its top; or a trained network, as a preset's name, a run folder or a `.keras` file, whose
-            backbone is the same but for the size of photos.
+            of ShuffleNetV2 and EfficientNetLite0 come with the package); an `.h5` file of Keras, of the network without its
+            top; or a preset's name, a run folder or a `.keras` file, with the same backbone for photos of any size.
         hub: what a saved backbone of keras-hub is rebuilt from; of `get_config`.
 
     Raises:
@@ -119,14 +119,8 @@ class Backbone(keras.Model):
         return {"network": self.network, "width": self.width, "last": self.last}
 
     def get_config(self):
-        hub = self.hub and dict(self.hub)
-        return {
-            **self.architecture,
-            "input_shape": list(self.inputs[0].shape[1:]),
-            "hub": hub,
-            "name": self.name,
-            "trainable": self.trainable,
-        }
+        own = {"hub": self.hub and dict(self.hub), "name": self.name, "trainable": self.trainable}
+        return {**self.architecture, "input_shape": list(self.inputs[0].shape[1:]), **own}
 
     def take_weights(self, other: Backbone, origin: str | os.PathLike) -> None:
         """Copy the weights of another backbone that is the same but for the size of photos.
@@ -251,7 +245,7 @@ def _download(network, width, input_shape):
 
 
 def _from_hub(preset, input_shape, weights, saved):
-    """A backbone for photos of one size, by which its stages are told apart, its rescaling, and what to rebuild it from."""
+    """A backbone for photos of one size, its rescaling, and what to rebuild it from."""
     keras_hub = require("keras_hub", "hub", f"the network {HUB}{preset}")
     if weights not in (None, "imagenet"):
         raise PretrainedWeightsError(f"a preset of keras-hub has its own weights: the weights are {weights!r}; give None.")
@@ -265,16 +259,11 @@ def _from_hub(preset, input_shape, weights, saved):
             f"the preset {preset} of keras-hub can't be had: {error}. Without a network: fetch it on another machine and give "
             "its folder."
         ) from None
-    saved = saved or {"backbone": keras.saving.serialize_keras_object(found), **_hub_range(keras_hub, preset)}
+    if not saved:
+        saved = {"backbone": keras.saving.serialize_keras_object(found), "scale": 1.0, "offset": 0.0}
+        with contextlib.suppress(FileNotFoundError, ValueError):  # a backbone that was saved alone takes what it is given
+            converter = keras_hub.layers.ImageConverter.from_preset(preset)
+            saved |= {key: value for key in ("scale", "offset") if (value := getattr(converter, key)) is not None}
     whole = keras.models.clone_model(found, input_tensors=keras.Input(input_shape))
     _set_weights(whole, found.get_weights())
     return whole, keras.layers.Rescaling(saved["scale"], saved["offset"], name="rescaling"), saved
-
-
-def _hub_range(keras_hub, preset):
-    try:
-        converter = keras_hub.layers.ImageConverter.from_preset(preset)
-    except (FileNotFoundError, ValueError):  # a backbone that was saved alone takes what it is given
-        converter = None
-    scale, offset = (getattr(converter, name, None) for name in ("scale", "offset"))
-    return {"scale": 1.0 if scale is None else scale, "offset": 0.0 if offset is None else offset}

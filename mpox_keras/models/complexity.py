@@ -15,8 +15,7 @@ _MEASURED = {"moving_mean", "moving_variance", "mean", "variance", "count"}  # o
 def measure_complexity(model: keras.Model) -> dict:
     """Count parameters, frozen ones too, and multiply-adds for one photo.
 
-    Multiply-adds are those of convolutions and matrix products, read from the graph that TensorFlow would run, so that what
-    is counted is what is computed.
+    These are those of convolutions and matrix products in the graph that TensorFlow would run: what is computed is counted.
 
     Args:
         model: functional, with one input of known size. Layers are gathered into parts by their name up to the first `_`.
@@ -54,8 +53,7 @@ def _multiply_adds(operation):
 
 def format_complexity(complexity: dict) -> str:
     """`measure_complexity` as a table for the terminal."""
-    rows = [(name, *part.values()) for name, part in complexity["parts"].items()]
-    rows.append(("total", complexity["trainable_parameters"], complexity["multiply_adds"]))
     lines = [f"{'part':12}{'trainable parameters':>22}{'multiply-adds':>16}"]
-    lines += [f"{name:12}{parameters:22,}{operations:16,}" for name, parameters, operations in rows]
+    for name, part in {**complexity["parts"], "total": complexity}.items():
+        lines.append(f"{name:12}{part['trainable_parameters']:22,}{part['multiply_adds']:16,}")
     return "\n".join(lines)

@@ -13,15 +13,14 @@ def deploy(model: Network, class_activation_map: bool = False, temperature: floa
     Args:
         model: `FastMpoxNet` or `ImageClassifier`.
         class_activation_map: whether the map is an output too.
-        temperature: what logits are divided by before the softmax (temperature scaling, Guo et al. 2017,
-            arXiv 1706.04599); over 1 makes the answer less sure.
+        temperature: what logits are divided by before the softmax (Guo et al. 2017, arXiv 1706.04599); over 1 makes the answer
+            less sure.
 
     Returns:
-        A functional `keras.Model` that shares its layers with `model`. Input: photos `(batch, height, width, 3)`, 0 to 255.
-        Output: a dict with `probabilities`, `(batch, classes)`; on request `class_activation_map`,
-        `(batch, height / 32, width / 32, classes)`: each position's share of the logits (Zhou et al. 2016,
-        arXiv 1512.04150), so that its mean over all positions is the logits; and, if the model has it, `ood_score`,
-        `(batch, 1)`.
+        A functional model that shares its layers with `model`. Input: photos `(batch, height, width, 3)`, 0 to 255. Output: a
+        dict with `probabilities`, `(batch, classes)`; on request `class_activation_map`, `(batch, height / 32, width / 32,
+        classes)`: each position's share of the logits (Zhou et al. 2016, arXiv 1512.04150), of which they are the mean over all
+        positions; and, if the model has it, `ood_score`, `(batch, 1)`.
 
     Raises:
         ValueError: the temperature is not positive.

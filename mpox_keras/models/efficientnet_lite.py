@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import keras
 
 _STAGES = (
@@ -15,8 +17,6 @@ _STAGES = (
 )
 """Blocks, kernel size, stride of the first block, expansion and channels of each stage (Tan and Le 2019, arXiv 1905.11946)."""
 
-_LAST_BLOCK_OF_STRIDE_16 = 10
-
 
 def efficientnet_lite0(inputs: keras.KerasTensor) -> keras.KerasTensor:
     """Feature maps `(batch, height / 32, width / 32, 1712)` of photos `(batch, height, width, 3)`, 0 to 255.
@@ -26,14 +26,11 @@ def efficientnet_lite0(inputs: keras.KerasTensor) -> keras.KerasTensor:
     """
     x = keras.layers.Rescaling(1 / 127.5, -1, name="rescaling")(inputs)
     x = _convolution(x, 32, 3, 2, "stem")
-    blocks = [
-        (kernel, stride if index == 0 else 1, expansion, channels)
-        for count, kernel, stride, expansion, channels in _STAGES
-        for index in range(count)
-    ]
-    for number, (kernel, stride, expansion, channels) in enumerate(blocks):
-        x = _block(x, channels, kernel, stride, expansion, f"block_{number}")
-        if number == _LAST_BLOCK_OF_STRIDE_16:
+    numbers = itertools.count()
+    for blocks, kernel, stride, expansion, channels in _STAGES:
+        for index in range(blocks):
+            x = _block(x, channels, kernel, 1 if index else stride, expansion, f"block_{next(numbers)}")
+        if channels == 112:
             finer = keras.layers.AveragePooling2D(2, padding="same", name="pooling")(x)
     return keras.layers.Concatenate(name="features")([_convolution(x, 1280, 1, 1, "head"), x, finer])
 

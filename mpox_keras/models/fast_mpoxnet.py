@@ -29,9 +29,8 @@ _STAGES = {2: 8, 3: 16, 4: 32}
 class FastMpoxNet(Network):
     """Fast-MpoxNet (Yue et al. 2024, arXiv 2308.13492) in its training form.
 
-    The maps of a small backbone at strides 8, 16 and 32 are fused by two ABLGFM modules, projected and classified; in
-    training each of the three also has a classification head of its own (multiple auxiliary losses). What the paper states
-    and what is reconstructed here is listed in the README.
+    The maps of a small backbone at strides 8, 16 and 32 are fused by two ABLGFM modules, projected and classified; in training
+    each of the three also has a head of its own. The README lists what the paper states and what is reconstructed here.
 
     Input: photos `(batch, height, width, 3)`, 0 to 255; the rescaling is inside the model. Output: a dict of logits, each
     `(batch, classes)`: `diagnosis` and, with auxiliary heads, `auxiliary_2`, `auxiliary_3`, `auxiliary_4` for strides 8, 16 and
@@ -39,9 +38,8 @@ class FastMpoxNet(Network):
 
     Args:
         classes: number of classes.
-        weights: None (random); `"imagenet"` or the path of a `.h5` file of Keras, for the backbone; or a trained network, as a
-            preset's name, a run folder or a `.keras` file, whose weights are taken wherever they fit: a head for other classes
-            starts anew.
+        weights: None (random); `"imagenet"` or an `.h5` file of Keras, for the backbone; or a preset's name, a run folder or a
+            `.keras` file, whose weights are taken wherever they fit: a head for other classes starts anew.
         input_shape: height and width, each a multiple of 32, and 3.
         backbone: a key of `SMALL`, nested as one layer, `model.backbone`; or any `Backbone` with endpoints of these strides.
         fusion: whether the maps of strides 8 and 16 are fused into those of stride 32; without it these alone are classified.
@@ -49,8 +47,8 @@ class FastMpoxNet(Network):
         fusion_filters: channels of the two modules; if left out, those of `SMALL`, else as many as the endpoints have.
         head_filters: channels of the projection before the main classifier, 0 for none; if left out, those of `SMALL`, else
             288.
-        dropout: share of features dropped before each classifier in training, 0 to 1.
-        ood_score: whether there is the output `ood_score` too, `(batch, 1)`, see `mpox_keras.models.out_of_distribution`.
+        dropout: share of features dropped before each classifier in training.
+        ood_score: whether there is the output `ood_score` too, `(batch, 1)`, see `mpox_keras.training.out_of_distribution`.
 
     Raises:
         ValueError: a size is not a multiple of 32, or the backbone lacks an endpoint.
@@ -79,23 +77,22 @@ class FastMpoxNet(Network):
         name: str = "fast_mpoxnet",
         **kwargs,
     ):
-        if isinstance(backbone, Backbone):
+        given = isinstance(backbone, Backbone)
+        if given:
             input_shape = backbone.inputs[0].shape[1:]
         if len(input_shape) != 3 or input_shape[2] != 3 or any(not size or size % 32 for size in input_shape[:2]):
             raise ValueError(f"input_shape must be (height, width, 3) with multiples of 32; got {input_shape}.")
-        named = weights is not None and (str(weights) == "imagenet" or str(weights).endswith(".h5"))
-        if not isinstance(backbone, Backbone):
-            options, *widths = SMALL.get(backbone, ({}, None, None))
-            fusion_filters = fusion_filters or widths[0]
-            head_filters = widths[1] if head_filters is None else head_filters
-            backbone = Backbone(backbone, input_shape=input_shape, weights=weights if named else None, **options)
-        elif named:
+        of_backbone = str(weights) == "imagenet" or str(weights).endswith(".h5")
+        if given and of_backbone:
             raise ValueError(f"weights={weights!r} is for the backbone; give it to the Backbone.")
-        trained = load_trained(weights) if weights is not None and not named else None
+        small_fusion, small_head = None, 288
+        if not given:
+            options, small_fusion, small_head = SMALL.get(backbone, ({}, None, 288))
+            backbone = Backbone(backbone, input_shape=input_shape, weights=weights if of_backbone else None, **options)
         if missing := set(_STAGES.values()).difference(backbone.endpoints):
             raise ValueError(f"the backbone {backbone.network} has no feature maps of stride {min(missing)}.")
-        fusion_filters = fusion_filters or [backbone.endpoints[stride].shape[-1] for stride in (16, 32)]
-        head_filters = 288 if head_filters is None else head_filters
+        fusion_filters = fusion_filters or small_fusion or [backbone.endpoints[stride].shape[-1] for stride in (16, 32)]
+        head_filters = small_head if head_filters is None else head_filters
 
         inputs = keras.Input(input_shape, name="image")
         maps = backbone(inputs)
@@ -109,21 +106,14 @@ class FastMpoxNet(Network):
         heads = {"diagnosis": features}
         if auxiliary_heads:
             heads |= {f"auxiliary_{stage}": maps for stage, maps in stages.items()}
-        pooled = [
-            keras.layers.GlobalAveragePooling2D(dtype="float32", name=f"ood_pooling_{stage}")(maps)
-            for stage, maps in stages.items()
-        ]
+        pool = keras.layers.GlobalAveragePooling2D
+        pooled = [pool(dtype="float32", name=f"ood_pooling_{stage}")(maps) for stage, maps in stages.items()]
         super().__init__(backbone, inputs, heads, pooled, classes, dropout, ood_score, name=name, **kwargs)
         self.fusion, self.auxiliary_heads = fusion, auxiliary_heads
         self.fusion_filters, self.head_filters = tuple(fusion_filters), head_filters
-        if trained:
-            self.take_weights(trained, weights)
+        if weights is not None and not of_backbone:
+            self.take_weights(load_trained(weights), weights)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "fusion": self.fusion,
-            "auxiliary_heads": self.auxiliary_heads,
-            "fusion_filters": list(self.fusion_filters),
-            "head_filters": self.head_filters,
-        }
+        own = {name: getattr(self, name) for name in ("fusion", "auxiliary_heads", "head_filters")}
+        return {**super().get_config(), **own, "fusion_filters": list(self.fusion_filters)}

@@ -15,13 +15,11 @@ class Network(keras.Model):
     """What `ImageClassifier` and `FastMpoxNet` share: a nested backbone, heads, and perhaps an out-of-distribution score.
 
     Args:
-        backbone: part of the graph from `inputs` to the heads.
-        inputs: photos.
+        backbone, inputs: the beginning of the graph.
         heads: name -> the maps that a head pools and classifies; the first is `diagnosis`.
-        ood_features: what the out-of-distribution score is computed from, each `(batch, channels)`.
-        classes: number of classes.
-        dropout: share of features dropped before each classifier in training, 0 to 1.
-        ood_score: whether that score, of a layer with the name `ood_score`, is an output.
+        ood_features: what the out-of-distribution score is computed from, each `(batch, channels)`; if left out, what
+            `diagnosis` pools.
+        classes, dropout, ood_score: as in both.
     """
 
     def __init__(
@@ -29,7 +27,7 @@ class Network(keras.Model):
         backbone: Backbone,
         inputs: keras.KerasTensor,
         heads: Mapping[str, keras.KerasTensor],
-        ood_features: Sequence[keras.KerasTensor] | None,
+        ood_features: Sequence[keras.KerasTensor],
         classes: int,
         dropout: float,
         ood_score: bool,
@@ -41,24 +39,17 @@ class Network(keras.Model):
             x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(pooled[name])
             # Logits stay in float32 under mixed precision, as Keras advises for outputs.
             outputs[name] = keras.layers.Dense(classes, dtype="float32", name=name)(x)
-        ood_features = list(ood_features or [pooled["diagnosis"]])
+        features = list(ood_features or [pooled["diagnosis"]])
         if ood_score:
-            together = keras.layers.Concatenate(name="ood_features")(ood_features) if len(ood_features) > 1 else ood_features[0]
+            together = keras.layers.Concatenate(name="ood_features")(features) if len(features) > 1 else features[0]
             outputs["ood_score"] = keras.layers.Dense(1, "sigmoid", dtype="float32", name="ood_score")(together)
         super().__init__(inputs, outputs, **kwargs)
-        self.backbone = backbone
-        self.ood_features = ood_features
+        self.backbone, self.ood_features = backbone, features
         self.classes, self.dropout, self.ood_score = classes, dropout, ood_score
 
     def get_config(self):
-        return {
-            "backbone": keras.saving.serialize_keras_object(self.backbone),
-            "classes": self.classes,
-            "dropout": self.dropout,
-            "ood_score": self.ood_score,
-            "name": self.name,
-            "trainable": self.trainable,
-        }
+        own = {name: getattr(self, name) for name in ("classes", "dropout", "ood_score", "name", "trainable")}
+        return {"backbone": keras.saving.serialize_keras_object(self.backbone), **own}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -92,7 +83,7 @@ class ImageClassifier(Network):
         dropout: share of features dropped before the classifier in training, 0 to 1.
         normalization: whether the maps are normalised first: those of several depths differ in scale, and one learning rate has
             to suit them all.
-        ood_score: whether there is the output `ood_score` too, `(batch, 1)`, see `mpox_keras.models.out_of_distribution`.
+        ood_score: whether there is the output `ood_score` too, `(batch, 1)`, see `mpox_keras.training.out_of_distribution`.
 
     Example:
         >>> model = ImageClassifier(Backbone("MobileNetV3Small", width=0.5, weights="imagenet"), classes=4)
@@ -113,7 +104,7 @@ class ImageClassifier(Network):
         maps = backbone(inputs)[f"stride_{max(backbone.endpoints)}"]
         if normalization:
             maps = keras.layers.BatchNormalization(**BATCH_NORM, name="diagnosis_normalization")(maps)
-        super().__init__(backbone, inputs, {"diagnosis": maps}, None, classes, dropout, ood_score, name=name, **kwargs)
+        super().__init__(backbone, inputs, {"diagnosis": maps}, (), classes, dropout, ood_score, name=name, **kwargs)
         self.normalization = normalization
 
     def get_config(self):

@@ -21,16 +21,12 @@ from mpox_keras.utils.files import replacing
 class EpochLog(keras.callbacks.Callback):
     """Prints a line per epoch with the time left, and keeps all epochs in a CSV file.
 
-    Args:
-        path: the CSV file; when a run is resumed, rows from its first epoch on are made anew.
-        epochs: how many there will be.
+    When a run is resumed, rows from its first epoch on are made anew; CSVLogger, which appends, would have them twice.
     """
 
-    def __init__(self, path: Path, epochs: int):
+    def __init__(self, path: Path):
         super().__init__()
-        self.path = path
-        self.epochs = epochs
-        self.rows = []
+        self.path, self.rows = path, []
 
     def on_train_begin(self, logs=None):
         if self.path.is_file():
@@ -42,44 +38,35 @@ class EpochLog(keras.callbacks.Callback):
         self.start = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        seconds = time.perf_counter() - self.start
-        learning_rate = float(self.model.optimizer.learning_rate)
-        self.rows.append({"epoch": epoch + 1, "seconds": seconds, "learning_rate": learning_rate, **(logs or {})})
+        seconds, rate = time.perf_counter() - self.start, float(self.model.optimizer.learning_rate)
+        self.rows.append({"epoch": epoch + 1, "seconds": seconds, "learning_rate": rate, **logs})
         with replacing(self.path) as temporary, temporary.open("w", newline="") as stream:
             writer = csv.DictWriter(stream, self.rows[-1])
             writer.writeheader()
             writer.writerows(self.rows)
         # The first epoch is slower by the time that TensorFlow takes to build its graph.
         usual = [float(row["seconds"]) for row in self.rows[1:] or self.rows]
-        left = sum(usual) / len(usual) * (self.epochs - epoch - 1)
+        epochs = self.params["epochs"]
+        left = sum(usual) / len(usual) * (epochs - epoch - 1)
+        left = f"{left:.0f} s" if left < 90 else f"{left / 60:.1f} min"
         # Keras names the metric of a network with one head after no head.
         metric = "accuracy" if "accuracy" in logs else "diagnosis_accuracy"
-        shown = [f"loss {logs['loss']:.3f}", f"accuracy {logs[metric]:.3f}"]
-        if f"val_{metric}" in logs:
-            shown.append(f"validation accuracy {logs[f'val_{metric}']:.3f}")
-        click.echo(f"epoch {epoch + 1}/{self.epochs}  {'  '.join(shown)}  {_duration(left)} left", err=True)
-
-
-def _duration(seconds):
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
+        shown = {"loss": "loss", "accuracy": metric, "validation accuracy": f"val_{metric}"}
+        shown = "  ".join(f"{name} {logs[key]:.3f}" for name, key in shown.items() if key in logs)
+        click.echo(f"epoch {epoch + 1}/{epochs}  {shown}  {left} left", err=True)
 
 
 class Checkpoint(keras.callbacks.Callback):
     """After every epoch saves network, optimizer and moving average in one file, from which `resume` goes on.
 
     Keras's BackupAndRestore keeps the epoch in a second file, which a crash between the two can set apart from the weights, and
-    HDF5, in which Keras saves weights, ends the process where the disk is full.
-    The random states of dropout and stochastic depth, which Keras saves nowhere, are made functions of the seed and the epoch.
-
-    Args:
-        path: ends in `.npz`.
-        seed: of these states.
+    HDF5, in which Keras saves weights, ends the process where the disk is full. The random states of dropout and stochastic
+    depth, which Keras saves nowhere, are made functions of `seed` and the epoch. `path` ends in `.npz`.
     """
 
     def __init__(self, path: Path, seed: int):
         super().__init__()
-        self.path = path
-        self.seed = seed
+        self.path, self.seed = path, seed
 
     def on_epoch_begin(self, epoch, logs=None):
         # Those of layers in a nested backbone too; and the one of Keras itself, from which ConvNeXt's stochastic depth draws.
@@ -109,40 +96,30 @@ class Unfreezing(keras.callbacks.Callback):
 
     def __init__(self, stages: list[list[keras.Layer]], epochs: list[int]):
         super().__init__()
-        self.stages = stages
-        self.epochs = epochs
-        self.frozen = 0
+        self.stages, self.epochs, self.frozen = stages, epochs, 0
 
     def on_epoch_begin(self, epoch, logs=None):
         begun = sum(epoch >= start for start in self.epochs)
         frozen = 0 if begun == len(self.epochs) else max(0, len(self.stages) - begun)
-        if frozen == self.frozen:
-            return
-        self.frozen = frozen
-        for number, stage in enumerate(self.stages):
-            for layer in stage:
-                layer.trainable = number >= frozen
-        # What is trained was fixed when the step was traced.
-        self.model.make_train_function(force=True)
+        if frozen != self.frozen:
+            self._freeze(frozen)
+            # What is trained was fixed when the step was traced.
+            self.model.make_train_function(force=True)
 
     def on_epoch_end(self, epoch, logs=None):
         # Before Keras gives every variable its average: it pairs the averages with what is trainable by then.
         if epoch == self.params["epochs"] - 1:
-            for stage in self.stages:
-                for layer in stage:
-                    layer.trainable = True
+            self._freeze(0)
+
+    def _freeze(self, stages):
+        self.frozen = stages
+        for number, stage in enumerate(self.stages):
+            for layer in stage:
+                layer.trainable = number >= stages
 
 
 def resume(model: keras.Model, checkpoint: Path, steps_per_epoch: int) -> int:
-    """Load a checkpoint if there is one.
-
-    Args:
-        model: compiled, as it was when the checkpoint was made.
-        checkpoint: file of `Checkpoint`.
-        steps_per_epoch: training steps in an epoch.
-
-    Returns:
-        Number of epochs already done.
+    """Load a file of `Checkpoint`, if there is one, into a model compiled as it was; gives the number of epochs already done.
 
     Raises:
         RunError: the checkpoint is damaged.

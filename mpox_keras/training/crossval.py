@@ -16,7 +16,6 @@ from mpox_keras.evaluation.external import evaluate_mpox_against_other_rashes
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.evaluation.thresholds import choose_thresholds
 from mpox_keras.reports.report import write_report
-from mpox_keras.training.fit import Augment, Build
 from mpox_keras.training.folds import train_left_out
 from mpox_keras.training.runs import environment, open_run, training_seconds
 from mpox_keras.utils.files import locked, replacing
@@ -28,10 +27,9 @@ def cross_validate(
     folder: str | Path,
     *,
     external: Sequence[Photo] | None = None,
-    augment: Augment | None = None,
-    build: Build | None = None,
     protocol: str = "groups kept together, augmentation of the training part only",
     workers: int = 1,
+    **options,
 ) -> dict:
     """Train one network per fold on the photos of the other folds and predict the photos left out.
 
@@ -40,15 +38,13 @@ def cross_validate(
 
     Args:
         config: the experiment.
-        photos: labelled photos; folds given with them are used, else grouped stratified ones are made.
-        folder: gets a folder per fold, with its network, `out_of_fold.csv` (file, label, group, fold, one probability per
-            class, ood_score), `results.json` and `report.html`.
-        external: photos of mpox and of other external rashes, evaluated by every fold's network and used for nothing.
-        augment: makes the layers that change training photos, `augmentation_layers` if left out. A folder belongs to one
-            `augment` and one `build`; neither is written down in it.
-        build: makes the network, `build_model` if left out.
+        photos: labelled; folds given with them are used, else grouped stratified ones are made.
+        folder: gets a folder per fold, `out_of_fold.csv` (file, label, group, fold, one probability per class, ood_score),
+            `results.json` and `report.html`.
+        external: photos of mpox and of other rashes, evaluated by every fold's network and used for nothing else.
         protocol: what the report says of the split and the augmentation.
         workers: how many networks are trained side by side, see `train_left_out`.
+        **options: `augment` and `build`, as for `train`. A folder belongs to one of each; neither is written down in it.
 
     Returns:
         Figures of `evaluate_predictions` and `choose_thresholds`, training seconds, config and environment; with external
@@ -57,37 +53,30 @@ def cross_validate(
 
     Raises:
         DataError: the folds do not fit the photos.
-        PhotoError: a photo can't be read.
-        RunError: the folder belongs to another run, or something in it is damaged.
-        FolderInUseError: another run works in the folder.
+        PhotoError, RunError, FolderInUseError: as in `fit_photos`.
 
     Example:
         >>> results = cross_validate(config, photos, "runs/crossval")
         >>> results["accuracy_mean"], results["accuracy_sd"]
     """
-    folder = Path(folder)
-    classes = config.data.classes
+    folder, classes = Path(folder), config.data.classes
     with locked(folder):
         open_run(folder, config, photos)
         folds = assign_folds(photos, config.data.folds, config.seed)
         arrays = load_arrays(photos, config)
-        numbers = sorted(set(folds.tolist()))
-        answers = train_left_out(
-            config,
-            arrays,
-            folds,
-            [(fold,) for fold in numbers],
-            folder,
-            external=load_photos(external, config.model.image_size) if external else None,
-            augment=augment,
-            build=build,
-            workers=workers,
-        )
+        numbers = np.unique(folds).tolist()
+        external_pixels = load_photos(external, config.model.image_size) if external else None
+        alone = [(fold,) for fold in numbers]
+        answers = train_left_out(config, arrays, folds, alone, folder, external_pixels, workers, **options)
         probabilities, ood_score = np.zeros((len(photos), len(classes))), np.zeros(len(photos))
         for fold in numbers:
             probabilities[folds == fold] = answers[fold,].probabilities
             ood_score[folds == fold] = answers[fold,].ood_score
-        _write_out_of_fold(folder / "out_of_fold.csv", photos, folds, probabilities, ood_score, classes)
+        with replacing(folder / "out_of_fold.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(["file", "label", "group", "fold", *classes, "ood_score"])
+            for photo, fold, row, unlike in zip(photos, folds, probabilities, ood_score, strict=True):
+                writer.writerow([photo.file, photo.label, photo.group, fold, *(f"{value:.6f}" for value in (*row, unlike))])
         labels = arrays.labels
         seconds = {f"fold_{fold}": training_seconds(folder / f"fold_{fold}") for fold in numbers}
         results = {
@@ -126,11 +115,3 @@ def _external_figures(photos, probabilities, classes):
         "external_auc": float(np.mean(each)),
         "external_auc_of_each_network": each,
     }
-
-
-def _write_out_of_fold(path, photos, folds, probabilities, ood_score, classes):
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["file", "label", "group", "fold", *classes, "ood_score"])
-        for photo, fold, row, unlike in zip(photos, folds, probabilities, ood_score, strict=True):
-            writer.writerow([photo.file, photo.label, photo.group, fold, *(f"{value:.6f}" for value in (*row, unlike))])

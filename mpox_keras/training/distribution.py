@@ -11,13 +11,9 @@ from mpox_keras.config import ConfigError
 def make_strategy(distribution: str, batch_size: int) -> tf.distribute.Strategy:
     """The strategy that the network is to be built and compiled in.
 
-    With `mirrored` each GPU, or each logical CPU device where there is no GPU, takes its share of every batch
-    and all of them make one step together (`tf.distribute.MirroredStrategy`). On TensorFlow `keras.distribution`
-    is a prototype marked as not to be used. Several machines and TPUs were not tried and are not offered.
-
-    Args:
-        distribution: `none` or `mirrored`.
-        batch_size: of all devices together.
+    With `mirrored` each GPU, or each logical CPU device where there is no GPU, takes its share of every batch of `batch_size`,
+    and all of them make one step together (`tf.distribute.MirroredStrategy`); with `none` there is one device. On TensorFlow
+    `keras.distribution` is a prototype marked as not to be used. Several machines and TPUs were not tried and are not offered.
 
     Raises:
         ConfigError: the devices can't share a batch evenly.
@@ -35,10 +31,7 @@ def make_strategy(distribution: str, batch_size: int) -> tf.distribute.Strategy:
 
 
 def synchronize(model: keras.Model) -> None:
-    """Let batch normalisations take their statistics from the whole batch, not from each device's share of it.
-
-    Without it a network would learn something else on two devices than on one.
-    """
+    """Let batch normalisations take their statistics from the whole batch, so that two devices learn what one learns."""
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True

@@ -49,8 +49,8 @@ def train(
         photos: to train on.
         folder: gets `checkpoint.npz` while training, `log.csv`, and at last `model.keras`.
         validation: photos that are measured after every epoch and change nothing.
-        augment: makes the layers that change training photos, `augmentation_layers` if left out.
-        build: makes the network, `build_model` if left out.
+        augment, build: make the layers that change training photos, and the network, as `augmentation_layers` and `build_model`
+            do.
 
     Returns:
         The trained network in its training form, with the moving average of its weights and the output `ood_score`.
@@ -66,18 +66,22 @@ def train(
     """
     folder, classes = Path(folder), len(config.data.classes)
     if (folder / MODEL_FILE).is_file():
-        return _load_trained(folder / MODEL_FILE)
-    augment, build = augment or augmentation_layers, build or build_model
-    keras.utils.set_random_seed(config.seed)
-    keras.mixed_precision.set_dtype_policy(config.training.precision)
-    batch_size = min(config.training.batch_size, len(photos.labels))
-    steps_per_epoch = len(photos.labels) // batch_size
-    with make_strategy(config.training.distribution, batch_size).scope():
         try:
-            model = build(config.model, classes, config.training.image_size)
+            return keras.models.load_model(folder / MODEL_FILE, compile=False)
+        except Exception as error:  # zipfile, h5py and Keras have many
+            problem = f"{folder / MODEL_FILE} is damaged ({error}). Delete it, and this network is trained anew."
+            raise RunError(problem) from None
+    training, augment, build = config.training, augment or augmentation_layers, build or build_model
+    keras.utils.set_random_seed(config.seed)
+    keras.mixed_precision.set_dtype_policy(training.precision)
+    batch_size = min(training.batch_size, len(photos.labels))
+    steps_per_epoch = len(photos.labels) // batch_size
+    with make_strategy(training.distribution, batch_size).scope():
+        try:
+            model = build(config.model, classes, training.image_size)
         finally:
             keras.mixed_precision.set_dtype_policy("float32")
-        if config.training.distribution != "none":
+        if training.distribution != "none":
             synchronize(model)
         compile_model(model, config, steps_per_epoch)
 
@@ -86,26 +90,22 @@ def train(
     batches = training_batches(
         photos.pixels if photos.larger is None else photos.larger,
         np.eye(classes, dtype="float32")[photos.labels],
-        augment(config.augmentation, config.training.image_size or config.model.image_size),
+        augment(config.augmentation, training.image_size or config.model.image_size),
         batch_size,
         config.seed,
         first_epoch * steps_per_epoch,
     )
-    callbacks = [
-        keras.callbacks.SwapEMAWeights(),
-        EpochLog(folder / "log.csv", config.training.epochs),
-        Checkpoint(checkpoint, config.seed),
-    ]
-    if config.training.unfreezing:
-        callbacks.append(Unfreezing(model.backbone.stages, config.training.unfreezing))
-    if config.training.tensorboard:
+    callbacks = [keras.callbacks.SwapEMAWeights(), EpochLog(folder / "log.csv"), Checkpoint(checkpoint, config.seed)]
+    if training.unfreezing:
+        callbacks.append(Unfreezing(model.backbone.stages, training.unfreezing))
+    if training.tensorboard:
         require("tensorboard", "logs", "training.tensorboard")
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
     model.fit(
         for_every_output(batches, model, balanced_weights(photos.labels, classes)),
         steps_per_epoch=steps_per_epoch,
         initial_epoch=first_epoch,
-        epochs=config.training.epochs,
+        epochs=training.epochs,
         validation_data=validation and _validation_batches(config, validation, model),
         callbacks=callbacks,
         shuffle=False,
@@ -122,19 +122,12 @@ def train(
     return trained
 
 
-def _load_trained(path):
-    try:
-        return keras.models.load_model(path, compile=False)
-    except Exception as error:  # zipfile, h5py and Keras have many
-        raise RunError(f"{path} is damaged ({error}). Delete it, and this network is trained anew.") from None
-
-
 def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> dict | None:
     """Train on labelled photos and write all that is needed to use, evaluate and repeat the result.
 
     Args:
         config: the experiment; `data.validation_fraction` of the photos, in whole groups, is left out and evaluated.
-        photos: labelled photos with their groups.
+        photos: labelled.
         folder: the run folder; gets `model.keras`, `metadata.json` and what `open_run` and `train` write.
 
     Returns:
@@ -173,21 +166,15 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
 def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> None:
     """Give a network its optimizer and its main and auxiliary losses.
 
-    The loss is the weighted sum over the outputs of the cross-entropy with label smoothing; the weights of the auxiliary
-    heads are not stated by Yue et al. and come from the config. AdamW (Loshchilov and Hutter 2019), with a linear warm-up
-    and a cosine decay to zero, and a moving average of the weights (Polyak averaging).
+    The loss is the weighted sum over the outputs of the cross-entropy with label smoothing; Yue et al. do not state the weights
+    of the auxiliary heads. AdamW (Loshchilov and Hutter 2019), with a linear warm-up and a cosine decay to zero, and a moving
+    average of the weights (Polyak averaging).
     """
     training = config.training
     steps = training.epochs * steps_per_epoch
     warmup = min(round(training.warmup_epochs * steps_per_epoch), steps - 1)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        decay_steps=steps - warmup,
-        warmup_target=training.learning_rate,
-        warmup_steps=warmup,
-    )
-    if not warmup:
-        schedule = keras.optimizers.schedules.CosineDecay(training.learning_rate, steps)
+    rate, cosine = training.learning_rate, keras.optimizers.schedules.CosineDecay
+    schedule = cosine(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup) if warmup else cosine(rate, steps)
     optimizer = keras.optimizers.AdamW(schedule, training.weight_decay, use_ema=True, ema_momentum=training.average_momentum)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     # Built here, because `resume` loads its state, and because TensorFlow would trace the training step twice otherwise.
@@ -195,12 +182,10 @@ def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> N
     loss_weights = {"diagnosis": 1.0}
     if "auxiliary_2" in model.output_names:
         loss_weights |= {f"auxiliary_{stage}": w for stage, w in zip((2, 3, 4), training.auxiliary_weights, strict=True)}
+    cross_entropy = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=training.label_smoothing)
     model.compile(
         optimizer,
-        loss={
-            name: keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=training.label_smoothing)
-            for name in loss_weights
-        },
+        loss=dict.fromkeys(loss_weights, cross_entropy),
         loss_weights=loss_weights,
         metrics={"diagnosis": [keras.metrics.CategoricalAccuracy(name="accuracy")]},
         # On a CPU, XLA made a step several times slower.
@@ -216,11 +201,9 @@ def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
 
 def for_every_output(batches: tf.data.Dataset, model: keras.Model, weights: np.ndarray) -> tf.data.Dataset:
     """Batches for a network with several heads: the same targets and sample weights for each."""
-    names = model.output_names
 
     def expand(images, targets):
-        sample_weights = tf.linalg.matvec(targets, weights)
-        return images, dict.fromkeys(names, targets), dict.fromkeys(names, sample_weights)
+        return images, *(dict.fromkeys(model.output_names, each) for each in (targets, tf.linalg.matvec(targets, weights)))
 
     return batches.map(expand)
 

@@ -17,7 +17,7 @@ import numpy as np
 from mpox_keras.config import Config
 from mpox_keras.data.loading import PhotoArrays
 from mpox_keras.models.deploy import deploy
-from mpox_keras.training.fit import Augment, Build, train
+from mpox_keras.training.fit import train
 from mpox_keras.training.runs import set_threads
 from mpox_keras.utils.files import replacing
 from mpox_keras.utils.parallel import run_parallel
@@ -27,17 +27,11 @@ _PREDICTIONS = "predictions.npz"
 
 @dataclasses.dataclass(frozen=True)
 class FoldPredictions:
-    """What a network answers for the photos that were left out of its training, in their order.
+    """What a network answers for the photos that were left out of its training, in their order, and for external ones."""
 
-    Attributes:
-        probabilities: `(left out, classes)`.
-        ood_score: `(left out,)`.
-        external: `(external photos, classes)`, or None.
-    """
-
-    probabilities: np.ndarray
-    ood_score: np.ndarray
-    external: np.ndarray | None
+    probabilities: np.ndarray  # (left out, classes)
+    ood_score: np.ndarray  # (left out,)
+    external: np.ndarray | None  # probabilities, (external photos, classes)
 
 
 def train_left_out(
@@ -46,11 +40,9 @@ def train_left_out(
     folds: np.ndarray,
     left_out: Sequence[tuple[int, ...]],
     folder: Path,
-    *,
     external: np.ndarray | None = None,
-    augment: Augment | None = None,
-    build: Build | None = None,
     workers: int = 1,
+    **options,
 ) -> dict[tuple[int, ...], FoldPredictions]:
     """Train a network for each set of folds, on all photos but theirs, and have it answer for theirs.
 
@@ -63,13 +55,9 @@ def train_left_out(
         left_out: for each network the folds that it must not see.
         folder: gets a folder for each network, `fold_0` or, without two folds, `fold_0_1`, with `model.keras`.
         external: `(external photos, size, size, 3)`, uint8, photos that every network answers for too.
-        augment: as in `train`.
-        build: as in `train`.
         workers: how many networks are trained side by side, each in a process of its own that has
             `config.training.threads` threads, or its share of the cores.
-
-    Returns:
-        The answers of each network.
+        **options: `augment` and `build`, as for `train`.
 
     Raises:
         WorkerError: a worker was killed.
@@ -89,7 +77,7 @@ def train_left_out(
         held_out = np.isin(folds, without)
         names = " and ".join(map(str, without))
         click.echo(f"fold {names}: {(~held_out).sum()} photos to train on, {held_out.sum()} left out", err=True)
-        model = deploy(train(config, photos[~held_out], folders[without], augment=augment, build=build))
+        model = deploy(train(config, photos[~held_out], folders[without], **options))
         outputs = model.predict(photos.pixels[held_out], verbose=0)
         answers = {"probabilities": outputs["probabilities"], "ood_score": outputs["ood_score"][:, 0]}
         if external is not None:

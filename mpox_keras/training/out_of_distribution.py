@@ -1,25 +1,30 @@
-"""The pictures from which a trained network learns to tell photos like its own from pictures of other things."""
+"""The output `ood_score` of a network, 0 to 1: how much a picture looks like one of anything but skin."""
 
 from __future__ import annotations
 
 import keras
 import numpy as np
 import tensorflow as tf
+from sklearn.linear_model import LogisticRegression
 
 from mpox_keras.config import AugmentationConfig
 from mpox_keras.data.augmentation import augment, augmentation_layers
 from mpox_keras.data.non_skin import non_skin_pictures
 from mpox_keras.models.image_classifier import Network
-from mpox_keras.models.out_of_distribution import fit_ood_score
 
 _CHANGES = AugmentationConfig(mixup=0.0)
 # Things may be seen from near or far, and may have any colour.
 _FROM_NEAR = AugmentationConfig(crop_area=[0.1, 1.0], mixup=0.0)
 _BATCH = 64
+_PENALTY = 30
 
 
 def add_ood_score(model: Network, photos: np.ndarray, non_skin: np.ndarray | None = None, seed: int = 0) -> Network:
-    """A network with the output `ood_score`, 0 to 1: how much a picture looks like one of anything but skin.
+    """A network with the output `ood_score`, in place of the one that it may have.
+
+    A logistic regression tells the photos from pictures of other things by the means of feature maps: of `FastMpoxNet` those of
+    strides 8, 16 and 32, of `ImageClassifier` the last. That it is shown what to refuse is called outlier exposure (Hendrycks
+    et al. 2019, arXiv 1812.04606); the network itself is not trained any further.
 
     Args:
         model: trained.
@@ -28,7 +33,7 @@ def add_ood_score(model: Network, photos: np.ndarray, non_skin: np.ndarray | Non
         seed: of the changes made to both.
 
     Returns:
-        As `mpox_keras.models.out_of_distribution.fit_ood_score`.
+        A network of the same class that shares its backbone with `model`.
 
     Example:
         >>> model = add_ood_score(model, photos)
@@ -42,7 +47,17 @@ def add_ood_score(model: Network, photos: np.ndarray, non_skin: np.ndarray | Non
     kinds = [(photos, augmentation_layers(_CHANGES, size)), (non_skin, from_near), (non_skin, in_any_colour)]
     for part, (pictures, layers) in enumerate(kinds):
         shown = shown.concatenate(_pictures(pictures, count, layers, seed + part))
-    return fit_ood_score(model, shown, np.repeat([False, False, True, True], count))
+
+    features = dict(enumerate(model.ood_features))
+    values = list(keras.Model(model.inputs, features).predict(shown, verbose=0).values())
+    # One scale for all channels of a map: with one for each, hardly used channels would count, of which 8 bits keep little.
+    scale = np.concatenate([np.full(part.shape[1], np.sqrt(part.var(axis=0).mean())) for part in values])
+    unlike = np.repeat([False, False, True, True], count)
+    regression = LogisticRegression(C=1 / _PENALTY, max_iter=1000).fit(np.concatenate(values, axis=1) / scale, unlike)
+    scored = type(model)(**{**model.get_config(), "backbone": model.backbone, "ood_score": True})
+    scored.take_weights(model, model.name)
+    scored.get_layer("ood_score").set_weights([regression.coef_.T / scale[:, None], regression.intercept_])
+    return scored
 
 
 def _pictures(pictures, count, layers, seed):

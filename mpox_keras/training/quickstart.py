@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
+
+import click
 
 from mpox_keras.config import load_config
 from mpox_keras.curation.check import check_folder
@@ -23,18 +24,12 @@ from mpox_keras.training.fit import fit_photos
 _SYNTHETIC = "The pictures are synthetic: drawn by this program. The figures say that the program works, not how well."
 
 
-def run_quickstart(
-    data: str | Path | None,
-    folder: str | Path,
-    echo: Callable[[str], None] = print,
-    progress: Progress | None = None,
-) -> Path:
+def run_quickstart(data: str | Path | None, folder: str | Path, progress: Progress | None = None) -> Path:
     """Go once through everything on a folder of photos, or on synthetic pictures.
 
     Args:
         data: a folder of class folders; None draws synthetic pictures.
         folder: gets the pictures, the TFDS dataset, the run and the report.
-        echo: called with each line for the user.
         progress: as for `check_folder`, which groups photos of one scene where no groups table lies beside them.
 
     Returns:
@@ -50,18 +45,18 @@ def run_quickstart(
     synthetic = data is None
     if synthetic:
         data = folder / "synthetic_photos"
-        echo(f"Drawing synthetic pictures in {data}. {_SYNTHETIC}")
+        click.echo(f"Drawing synthetic pictures in {data}. {_SYNTHETIC}")
         write_synthetic_photos(data)
-    builder = _build_dataset(Path(data), folder / "tensorflow_datasets", echo, progress)
+    builder = _build_dataset(Path(data), folder / "tensorflow_datasets", progress)
     photos = read_dataset(builder)
     config = load_config("quickstart", [f"data.classes={builder.info.features['label'].names}"])
 
-    echo(f"Training on {len(photos)} pictures, with {round(100 * config.data.validation_fraction)} % left out.")
+    click.echo(f"Training on {len(photos)} pictures, with {round(100 * config.data.validation_fraction)} % left out.")
     fit_photos(config, photos, folder / "fit")
     classifier = load_classifier(folder / "fit")
     _, validation = split_off_validation(photos, config.data.validation_fraction, config.seed)
     results, labels, probabilities = evaluate_classifier(classifier, validation)
-    echo(format_summary(results))
+    click.echo(format_summary(results))
     shown = stratified_sample(validation, 2 * len(classifier.classes))
     answers = classifier.predict_and_show(photo.encoded for photo in shown)
     return write_report(
@@ -80,7 +75,7 @@ def run_quickstart(
     )
 
 
-def _build_dataset(data, target, echo, progress):
+def _build_dataset(data, target, progress):
     """Build the TFDS dataset `mpox/folder` from a folder of class folders."""
     import tensorflow_datasets as tfds
 
@@ -89,13 +84,12 @@ def _build_dataset(data, target, echo, progress):
     if not data.is_dir():
         raise DataError(f"{data} is not a folder. Give a folder with one folder of photos per class.")
     if not find_groups_file(data):
-        folders = [path for path in data.iterdir() if path.is_dir() and list_photos(path)]
-        classes = sorted(class_of_folder(path.name) for path in folders)
+        classes = sorted(class_of_folder(path.name) for path in data.iterdir() if path.is_dir() and list_photos(path))
         if not classes:
             raise DataError(f"{data} holds no folders with photos. Give a folder with one folder of photos per class.")
-        echo(f"Looking for photos of one scene, to keep them together; the result goes to {data / 'groups.csv'}.")
+        click.echo(f"Looking for photos of one scene, to keep them together; the result goes to {data / 'groups.csv'}.")
         check_folder(data, classes, progress).write_groups(data / "groups.csv")
-    echo(f"Building the TFDS dataset mpox/folder in {target}.")
+    click.echo(f"Building the TFDS dataset mpox/folder in {target}.")
     # TFDS would keep an older build, of whatever photos.
     shutil.rmtree(target, ignore_errors=True)
     builder = tfds.builder("mpox/folder", data_dir=target)

@@ -7,9 +7,9 @@ import csv
 import difflib
 import hashlib
 import io
-import json
 import os
 import platform
+import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,7 @@ from mpox_keras.config import Config, ConfigError, dump_config, load_config
 from mpox_keras.data.folder import Photo
 from mpox_keras.inference.metadata import file_sha256
 from mpox_keras.utils.errors import MpoxKerasError
-from mpox_keras.utils.files import replacing
+from mpox_keras.utils.files import replacing, write_json
 
 
 class RunError(MpoxKerasError, RuntimeError):
@@ -37,8 +37,9 @@ def open_run(folder: str | Path, config: Config, photos: Sequence[Photo]) -> Non
     Raises:
         RunError: the folder belongs to another run.
     """
-    folder = Path(folder)
-    pretrained = {"pretrained_sha256": _pretrained_sha256(config.model)}
+    folder, weights = Path(folder), config.model.weights
+    # None for random weights, and for those that come with a package or that Keras fetches.
+    pretrained = file_sha256(weights) if weights and Path(weights).is_file() else None
     texts = {"config.yaml": dump_config(config), "data.csv": _data_table(photos)}
     for name, text in texts.items():
         path = folder / name
@@ -46,12 +47,12 @@ def open_run(folder: str | Path, config: Config, photos: Sequence[Photo]) -> Non
             with replacing(path) as temporary:
                 temporary.write_text(text, encoding="utf-8")
         elif (before := _before(path)) != text:
+            changed = list(difflib.unified_diff(before.splitlines(), text.splitlines(), n=0, lineterm=""))[3:5]
+            difference = " against ".join(repr(line[1:].strip()) for line in changed)
             raise RunError(
-                f"{folder} holds a run with another {name}: {_first_difference(before, text)}. "
-                "Give another folder with --out, or remove this one."
+                f"{folder} holds a run with another {name}: {difference}. Give another folder with --out, or remove this one."
             )
-    with replacing(folder / "environment.json") as temporary:
-        temporary.write_text(json.dumps({**environment(), **pretrained}, indent=2))
+    write_json(folder / "environment.json", {**environment(), "pretrained_sha256": pretrained})
 
 
 def _before(path):
@@ -62,21 +63,15 @@ def _before(path):
     return path.read_text(encoding="utf-8")
 
 
-def _pretrained_sha256(model):
-    """Of a file of pretrained weights; None for random ones, and for those that come with a package or that Keras fetches."""
-    return file_sha256(model.weights) if model.weights and Path(model.weights).is_file() else None
-
-
 def set_threads(threads: int | None) -> None:
     """Bound the threads of TensorFlow's operators; None leaves its choice, one per core.
 
     Raises:
         RunError: TensorFlow already runs with another number.
     """
-    if threads is None:
-        return
     try:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        if threads is not None:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
     except RuntimeError:
         raise RunError(f"training.threads={threads} comes too late: TensorFlow already runs in this process.") from None
 
@@ -84,39 +79,27 @@ def set_threads(threads: int | None) -> None:
 def environment() -> dict:
     """Versions, processor and threads: what may change a result in its last digits."""
     packages = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn")
+    cpuinfo = Path("/proc/cpuinfo")
+    found = re.search(r"^model name\s*: *(.*\S)", cpuinfo.read_text() if cpuinfo.is_file() else "", re.MULTILINE)
     return {
         "mpox-keras": __version__,
         "python": platform.python_version(),
         **{package: version(package) for package in packages},
         "machine": platform.machine(),
-        "processor": _processor(),
+        "processor": found[1] if found else platform.processor(),
         "cores": os.cpu_count(),
         "threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
     }
 
 
-def _processor():
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-
-
 def _data_table(photos):
-    rows = [["file", "label", "group", "fold", "sha256"]]
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["file", "label", "group", "fold", "sha256"])
     for photo in photos:
         content = photo.encoded if isinstance(photo.encoded, bytes) else photo.encoded.read_bytes()
-        fold = "" if photo.fold is None else photo.fold
-        rows.append([photo.file, photo.label, photo.group, fold, hashlib.sha256(content).hexdigest()])
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(rows)
+        writer.writerow([photo.file, photo.label, photo.group, photo.fold, hashlib.sha256(content).hexdigest()])
     return stream.getvalue()
-
-
-def _first_difference(before, after):
-    changed = list(difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))[3:5]
-    return " against ".join(repr(line[1:].strip()) for line in changed)
 
 
 def training_seconds(folder: str | Path) -> float:

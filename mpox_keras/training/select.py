@@ -21,7 +21,7 @@ from mpox_keras.models.complexity import measure_complexity
 from mpox_keras.models.deploy import deploy
 from mpox_keras.reports.plots import plot_selection, save_plot
 from mpox_keras.reports.report import write_report
-from mpox_keras.training.folds import FoldPredictions, train_left_out
+from mpox_keras.training.folds import train_left_out
 from mpox_keras.training.runs import environment, open_run, training_seconds
 from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.files import locked, replacing
@@ -36,15 +36,15 @@ def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folde
 
     For each fold a network is chosen without it: by its accuracy on each of the other folds, after training on the rest of
     them. Trained on all of the other folds, the chosen one is evaluated on the fold that had no part in the choice. These
-    evaluations together estimate what choosing in this way is worth. The winner, to be used from now on, is chosen in the same
-    way from all folds; its own figure is flattered by the choice. Equal accuracy is decided for the smaller network.
+    evaluations together estimate what choosing in this way is worth. The winner is chosen in the same way from all folds; its
+    own figure is flattered by the choice. Equal accuracy is decided for the smaller network.
 
     A network that leaves two folds out serves the choice for both of them, so that `k` folds take `k (k + 1) / 2` networks of
     each candidate. What has ended in an earlier call is not done again.
 
     Args:
         configs: the candidates by name; alike in `seed` and `data`.
-        photos: labelled photos; folds given with them are used, else grouped stratified ones are made.
+        photos: labelled; folds given with them are used, else grouped stratified ones are made.
         folder: gets a folder per candidate, `results.json`, `report.html`, `selection.svg` and `winner.yaml`.
         workers: how many networks are trained side by side, see `train_left_out`.
 
@@ -57,22 +57,21 @@ def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folde
         SelectionError: there are fewer than two candidates, or they differ in `seed` or `data`.
         DataError: the folds do not fit the photos, or there are fewer than three.
         MissingExtraError: LiteRT, which times the networks, is not installed.
-        PhotoError, RunError, FolderInUseError: as in `cross_validate`.
+        PhotoError, RunError, FolderInUseError: as in `fit_photos`.
 
     Example:
         >>> results = select_network({"small": small, "large": large}, photos, "runs/select")
         >>> results["winner"], results["accuracy"]
     """
-    data, seed = _shared(configs)
-    folder = Path(folder)
+    folder, first = Path(folder), _first_of_comparable(configs)
     with locked(folder):
         costs = _costs(configs)
-        folds = assign_folds(photos, data.folds, seed)
-        numbers = sorted(set(folds.tolist()))
+        folds = assign_folds(photos, first.data.folds, first.seed)
+        numbers = np.unique(folds).tolist()
         if len(numbers) < 3:
             raise DataError(f"nested cross-validation needs three folds or more; there are {len(numbers)}.")
         left_out = [(fold,) for fold in numbers] + list(itertools.combinations(numbers, 2))
-        answers: dict[str, dict[tuple[int, ...], FoldPredictions]] = {}
+        answers = {}
         for name, config in configs.items():
             click.echo(f"{name}: {len(left_out)} networks", err=True)
             open_run(folder / name, config, photos)
@@ -82,10 +81,20 @@ def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folde
 
 
 def _choose(configs, photos, folds, labels, answers, costs, folder):
-    classes, numbers = next(iter(configs.values())).data.classes, sorted(set(folds.tolist()))
+    classes, numbers = next(iter(configs.values())).data.classes, np.unique(folds).tolist()
 
     def best(accuracies):
         return max(accuracies, key=lambda name: (accuracies[name], -costs[name]["trainable_parameters"]))
+
+    def inner_accuracy(fold, name):
+        """Over all folds but one, each evaluated by the network that saw neither it nor that one."""
+        right = []
+        for pair, answer in answers[name].items():
+            if len(pair) == 2 and fold in pair:
+                # The answers are for both folds of the pair, in the order of the photos.
+                of_pair = np.isin(folds, pair)
+                right.append((answer.probabilities.argmax(axis=1) == labels[of_pair])[folds[of_pair] != fold])
+        return float(np.concatenate(right).mean())
 
     def out_of_fold(names):
         probabilities = np.zeros((len(photos), len(classes)))
@@ -95,7 +104,7 @@ def _choose(configs, photos, folds, labels, answers, costs, folder):
 
     chosen = {}
     for fold in numbers:
-        inner = {name: _accuracy_without(fold, answers[name], labels, folds) for name in configs}
+        inner = {name: inner_accuracy(fold, name) for name in configs}
         chosen[fold] = {"network": best(inner), "inner_accuracy": inner}
     candidates = {
         name: {
@@ -147,40 +156,24 @@ def format_selection(results: dict) -> str:
     return "\n".join(lines)
 
 
-def _shared(configs):
+def _first_of_comparable(configs):
     if len(configs) < 2:
         raise SelectionError(f"there is nothing to choose among {', '.join(configs) or 'no configs'}; give two or more.")
     (first, config), *rest = configs.items()
-    for name, other in rest:
-        for key in ("seed", "data"):
-            if getattr(other, key) != getattr(config, key):
-                raise SelectionError(f"{name} and {first} differ in {key}; networks can only be compared on the same folds.")
-    return config.data, config.seed
+    for (name, other), key in itertools.product(rest, ("seed", "data")):
+        if getattr(other, key) != getattr(config, key):
+            raise SelectionError(f"{name} and {first} differ in {key}; networks can only be compared on the same folds.")
+    return config
 
 
 def _costs(configs):
     """Size and speed, measured before hours of training, in which a missing package would be found too late."""
-    models = {}
-    for name, config in configs.items():
-        untrained = config.model.model_copy(update={"weights": None})
-        models[name] = build_model(untrained, len(config.data.classes))
-    speeds = measure_speed(models)
-    costs = {}
-    for name, model in models.items():
-        complexity = measure_complexity(deploy(model))
-        del complexity["parts"]
-        costs[name] = {**complexity, **speeds[name]}
+    models = {
+        name: build_model(config.model.model_copy(update={"weights": None}), len(config.data.classes))
+        for name, config in configs.items()
+    }
+    costs = {name: {**measure_complexity(deploy(models[name])), **speed} for name, speed in measure_speed(models).items()}
+    for cost in costs.values():
+        del cost["parts"]
     keras.backend.clear_session()
     return costs
-
-
-def _accuracy_without(fold, answers, labels, folds):
-    """Accuracy of a candidate over all folds but one, each evaluated by the network that saw neither it nor that one."""
-    right = []
-    for pair, answer in answers.items():
-        if len(pair) == 2 and fold in pair:
-            # The answers are for both folds of the pair, in the order of the photos.
-            of_pair = np.isin(folds, pair)
-            other = folds[of_pair] != fold
-            right.append((answer.probabilities.argmax(axis=1) == labels[of_pair])[other])
-    return float(np.concatenate(right).mean())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image, ImageOps
+from tiny_network import tiny
 
 from mpox_keras.config import load_config
 from mpox_keras.data.augmentation import augment
@@ -38,14 +39,6 @@ def photos(tmp_path_factory):
         with Image.open(file) as picture:
             ImageOps.expand(picture.crop((40, 40, 184, 184)), 40, "navy").save(file)
     return folder
-
-
-def tiny(config, classes, image_size=None):
-    """A network that is built and traced in a moment."""
-    inputs = keras.Input((32, 32, 3), name="image")
-    x = keras.layers.Conv2D(8, 3, strides=16, name="convolution")(inputs)
-    x = keras.layers.GlobalAveragePooling2D(name="diagnosis_pooling")(x)
-    return keras.Model(inputs, {"diagnosis": keras.layers.Dense(classes, name="diagnosis")(x)})
 
 
 def run(main, photos, out, *arguments):

@@ -13,6 +13,7 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
+from tiny_network import tiny
 
 from mpox_keras.config import load_config, parse_config
 from mpox_keras.data.folder import read_folder
@@ -66,14 +67,6 @@ def test_a_network_with_one_head_trains_too(arrays, tmp_path, capsys, overrides,
     model = train(config, arrays, tmp_path, validation=arrays, build=build)
     assert list(model.output_names) == ["diagnosis", "ood_score"]
     assert "validation accuracy" in capsys.readouterr().err
-
-
-def tiny(config, classes, image_size=None):
-    """A network that is built and traced in a moment."""
-    inputs = keras.Input((config.image_size, config.image_size, 3), name="image")
-    x = keras.layers.Conv2D(8, 3, strides=16, name="convolution")(inputs)
-    x = keras.layers.GlobalAveragePooling2D(name="diagnosis_pooling")(x)
-    return keras.Model(inputs, {"diagnosis": keras.layers.Dense(classes, name="diagnosis")(x)})
 
 
 class StopAfter(Exception):

@@ -4,9 +4,9 @@ import itertools
 import json
 from functools import partial
 
-import keras
 import numpy as np
 import pytest
+from tiny_network import tiny
 
 from mpox_keras.config import load_config, parse_config
 from mpox_keras.data.folder import CLASSES, Photo
@@ -41,14 +41,6 @@ def arrays():
 
 
 FOLDS = np.arange(24) // 8
-
-
-def tiny(config, classes, image_size=None):
-    """A network that is built and traced in a moment."""
-    inputs = keras.Input((32, 32, 3), name="image")
-    x = keras.layers.Conv2D(round(100 * config.dropout), 3, strides=32, name="convolution")(inputs)
-    x = keras.layers.GlobalAveragePooling2D(name="diagnosis_pooling")(x)
-    return keras.Model(inputs, {"diagnosis": keras.layers.Dense(4, name="diagnosis")(x)})
 
 
 def test_workers_give_the_answers_that_one_process_gives(arrays, tmp_path):
