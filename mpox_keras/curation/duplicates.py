@@ -125,32 +125,29 @@ def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress = ignore_p
         [(3, 17)]
     """
     keypoints = []
-    for index, photo in enumerate(photos):
+    for done, photo in enumerate(photos, 1):
         keypoints.append([_detect_keypoints(_make_variant(photo, variant)) for variant in _VARIANTS])
-        progress("keypoints", index + 1, len(photos))
+        progress("keypoints", done, len(photos))
 
     candidates = defaultdict(list)
     for query, variant, other, votes in _vote(photos, keypoints, progress):
         candidates[min(query, other), max(query, other)].append((votes, query, variant, other))
 
     pairs = []
-    for done, ((first, second), matches) in enumerate(sorted(candidates.items())):
+    for done, ((first, second), matches) in enumerate(sorted(candidates.items()), 1):
         for _, query, variant, other in sorted(matches, reverse=True)[:2]:
             queried = _make_variant(photos[query], _VARIANTS[variant])
             if found := _compare(queried, keypoints[query][variant], photos[other], keypoints[other][0]):
                 pairs.append(ScenePair(first, second, *found))
                 break
-        progress("comparison", done + 1, len(candidates))
+        progress("comparison", done, len(candidates))
     return pairs
 
 
 def _make_variant(photo: np.ndarray, variant: tuple[bool, float, float]) -> np.ndarray:
     mirrored, width_factor, height_factor = variant
-    if mirrored:
-        photo = np.ascontiguousarray(photo[:, ::-1])
-    if (width_factor, height_factor) != (1, 1):
-        photo = cv2.resize(photo, None, fx=width_factor, fy=height_factor, interpolation=cv2.INTER_AREA)
-    return photo
+    photo = cv2.flip(photo, 1) if mirrored else photo
+    return cv2.resize(photo, None, fx=width_factor, fy=height_factor, interpolation=cv2.INTER_AREA)
 
 
 def _detect_keypoints(photo: np.ndarray) -> _Keypoints:
@@ -216,10 +213,9 @@ def _count_votes(places, other_places, owners, size) -> dict[int, int]:
 
 def _compare(first, first_keypoints, second, second_keypoints) -> tuple[int, float, float] | None:
     """`(inliers, correlation, overlap)` if the two photos show one scene, else None."""
-    fit = _fit_transform(first_keypoints, second_keypoints)
-    if fit is None:
+    transform, inliers = _fit_transform(first_keypoints, second_keypoints)
+    if inliers < MIN_INLIERS:
         return None
-    transform, inliers = fit
     scale = np.sqrt(abs(np.linalg.det(transform[:, :2])))
     if not 1 / 6.5 < scale < 6.5:
         return None
@@ -245,9 +241,9 @@ def _compare(first, first_keypoints, second, second_keypoints) -> tuple[int, flo
     return (inliers, correlation, overlap) if correlation >= MIN_CORRELATION else None
 
 
-def _fit_transform(first: _Keypoints, second: _Keypoints) -> tuple[np.ndarray, int] | None:
+def _fit_transform(first: _Keypoints, second: _Keypoints) -> tuple[np.ndarray | None, int]:
     if min(len(first.places), len(second.places)) < MIN_INLIERS:
-        return None
+        return None, 0
     similarity = first.root_sift() @ second.root_sift().T
     rows = np.arange(len(similarity))
     nearest = similarity.argmax(axis=1)
@@ -256,15 +252,14 @@ def _fit_transform(first: _Keypoints, second: _Keypoints) -> tuple[np.ndarray, i
     similarity[rows, nearest] = -1
     chosen = mutual & (distance < 0.9**2 * (1 - similarity.max(axis=1)))
     if chosen.sum() < MIN_INLIERS:
-        return None
+        return None, 0
     start, end = first.places[chosen, :2], second.places[nearest[chosen], :2]
     transform, inlier = cv2.estimateAffinePartial2D(start, end, ransacReprojThreshold=4, confidence=0.99)
     if transform is None:
-        return None
+        return None, 0
     # SIFT may give one spot several orientations; a spot counts once.
     inlier = inlier[:, 0] > 0
-    inliers = min(len(np.unique(points[inlier].round(), axis=0)) for points in (start, end))
-    return (transform, inliers) if inliers >= MIN_INLIERS else None
+    return transform, min(len(np.unique(points[inlier].round(), axis=0)) for points in (start, end))
 
 
 def _correlate(fine, coarse, transform) -> tuple[float, float]:

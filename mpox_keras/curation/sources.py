@@ -73,13 +73,14 @@ def read_sources(
         >>> photos = read_sources(["clinic", "web.csv"], CLASSES, {"acne": ""}, {})
     """
     named = _name_sources(sources)
-    unknown = [name for name in licences if name not in named]
-    if unknown:
+    if unknown := [name for name in licences if name not in named]:
         raise DataError(f"there is no source {unknown[0]} to give a licence; the sources are called {', '.join(named)}.")
     photos = []
     for name, path in named.items():
         found = _read_class_folders(name, path, classes) if path.is_dir() else _read_csv(name, path)
-        photos += [_add_licence(photo, licences.get(name)) for photo in found]
+        for photo in found:
+            licence = photo.recorded.get("licence") or licences.get(name, "")
+            photos.append(dataclasses.replace(photo, recorded={**photo.recorded, "licence": licence}))
     return _map_labels(photos, labels, classes)
 
 
@@ -102,9 +103,7 @@ def _name_sources(sources):
 def _read_class_folders(name, directory, classes):
     folders = [class_of_folder(path.name) for path in directory.iterdir() if path.is_dir()]
     found = find_photos(directory, [*classes, *folders])
-    groups_file, metadata_file = find_groups_file(directory), find_metadata_file(directory)
-    rows = read_table(groups_file, ["group"]) if groups_file else {}
-    recorded = read_table(metadata_file, []) if metadata_file else {}
+    rows, recorded = read_table(find_groups_file(directory), "group"), read_table(find_metadata_file(directory))
     groups = {photo.file: photo.group for photo in apply_tables(found, directory)}
     return [
         SourcePhoto(
@@ -123,7 +122,7 @@ def _read_class_folders(name, directory, classes):
 
 def _read_csv(name, table):
     photos = []
-    for number, row in enumerate(read_table(table, ["label"]).values(), 2):
+    for number, row in enumerate(read_table(table, "label").values(), 2):
         place = f"{table}, row {number} ({row['file']})"
         if not row["file"]:
             raise DataError(f"{table}, row {number} names no file. Name it, or remove the row.")
@@ -163,12 +162,6 @@ def _read_box(row, place):
 def name_box(values: Sequence) -> str:
     """A box as errors name it: left, top, width and height."""
     return "the box " + ", ".join(f"{column}={value}" for column, value in zip(_BOX_COLUMNS, values, strict=True))
-
-
-def _add_licence(photo, licence):
-    if not licence or photo.recorded.get("licence"):
-        return photo
-    return dataclasses.replace(photo, recorded={**photo.recorded, "licence": licence})
 
 
 def _map_labels(photos, labels, classes):

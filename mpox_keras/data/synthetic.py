@@ -5,14 +5,13 @@ They show nothing that a clinician would call a rash, and a network trained on t
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
 
 from mpox_keras.utils.classes import CLASSES, MPOX
-from mpox_keras.utils.files import replacing
+from mpox_keras.utils.files import replacing, write_table
 
 _SKIN_TONES = np.array([[240, 205, 180], [222, 175, 140], [190, 135, 100], [140, 92, 66], [96, 62, 46]])
 _SIZE = 224
@@ -31,26 +30,23 @@ def write_synthetic_photos(directory: str | Path, scenes_per_class: int = 30, se
     """
     directory = Path(directory)
     random = np.random.default_rng(seed)
-    groups = [["file", "label", "group"]]
-    metadata = [["file", "patient", "source"]]
+    groups, metadata = [], []
     for label in CLASSES:
-        (directory / label).mkdir(parents=True, exist_ok=True)
         for scene in range(scenes_per_class):
             picture = draw_scene(label, random)
+            group = f"{label}_{scene:03d}"
             for view, image in enumerate((picture, _second_view(picture, random))):
-                file = f"{label}/{label}_{scene:03d}_{view}.png"
+                file = f"{label}/{group}_{view}.png"
                 with replacing(directory / file) as temporary:
                     image.save(temporary)
-                group = f"{label}_{scene:03d}"
                 groups.append([file, label, group])
                 metadata.append([file, group, "synthetic"])
-    for name, rows in (("groups.csv", groups), ("metadata.csv", metadata)):
-        with replacing(directory / name) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-            csv.writer(stream).writerows(rows)
+    write_table(directory / "groups.csv", ("file", "label", "group"), groups)
+    write_table(directory / "metadata.csv", ("file", "patient", "source"), metadata)
 
 
 def draw_scene(label: str, random: np.random.Generator) -> Image.Image:
-    """Draw one picture, `_SIZE` pixels square: skin of any tone, and what stands for the class.
+    """Draw one picture, 224 pixels square: skin of any tone, and what stands for the class.
 
     Measles: many flat red blotches that run together. Chickenpox: small blisters of different age. Mpox: a few large
     raised spots of the same age with a dent in the middle. Normal: a mole or two.
