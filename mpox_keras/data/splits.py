@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,18 +25,16 @@ def assign_folds(photos: Sequence[Photo], folds: int, seed: int) -> np.ndarray:
     Raises:
         DataError: only some photos have a fold, a given fold splits a group, or a class has fewer groups than folds.
     """
-    given = [photo.fold for photo in photos]
-    if any(fold is not None for fold in given):
+    if any(photo.fold is not None for photo in photos):
         _check_given_folds(photos)
-        return np.array(given)
+        return np.array([photo.fold for photo in photos])
 
     from sklearn.model_selection import StratifiedGroupKFold
 
     labels = np.array([photo.label for photo in photos])
     groups = np.array([photo.group for photo in photos])
-    for label in sorted(set(labels)):
-        found = len(set(groups[labels == label]))
-        if found < folds:
+    for label in np.unique(labels):
+        if (found := len(set(groups[labels == label]))) < folds:
             raise DataError(
                 f"{label} has {found} groups of photos, too few for {folds} folds. Add photos or lower the number of folds."
             )
@@ -56,11 +56,9 @@ def split_off_validation(photos: Sequence[Photo], fraction: float, seed: int) ->
     """
     if not fraction:
         return list(photos), []
-    unfolded = [Photo(p.file, p.encoded, p.label, p.group) for p in photos]
+    unfolded = [dataclasses.replace(photo, fold=None) for photo in photos]
     held_out = assign_folds(unfolded, max(2, round(1 / fraction)), seed) == 0
-    training = [photo for photo, out in zip(photos, held_out, strict=True) if not out]
-    validation = [photo for photo, out in zip(photos, held_out, strict=True) if out]
-    return training, validation
+    return list(itertools.compress(photos, ~held_out)), list(itertools.compress(photos, held_out))
 
 
 def _check_given_folds(photos):
