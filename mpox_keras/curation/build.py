@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import itertools
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,11 +14,12 @@ from mpox_keras.curation.check import (
     LABEL_CONFLICT,
     PIXEL_DUPLICATE,
     UNREADABLE,
+    CheckedPhoto,
     check_folder,
     list_groups,
     name_group,
 )
-from mpox_keras.curation.duplicates import Progress, ignore_progress
+from mpox_keras.curation.duplicates import Progress
 from mpox_keras.curation.sources import SourcePhoto, name_box, read_sources
 from mpox_keras.data.decode import PhotoError, decode_photo
 from mpox_keras.data.folder import CLASSES, DataError
@@ -33,13 +33,7 @@ _METADATA_COLUMNS = ("file", "patient", "stage", "source", "skin_tone", "licence
 
 @dataclasses.dataclass(frozen=True)
 class BuildReport:
-    """What `build_folder` made.
-
-    Attributes:
-        directory: the data set.
-        photos: every photo of every source, in the order of the sources.
-        groups: group number by file, of the photos kept.
-    """
+    """What `build_folder` made: every photo, in the order of the sources, and the group number by file of those kept."""
 
     directory: str
     photos: list[SourcePhoto]
@@ -65,7 +59,6 @@ class BuildReport:
             *_count_lines((source, f"{kept_of_source[source]} of {count}") for source, count in sources.items()),
             f"Left out, listed in left_out.csv: {len(left_out)}",
             *_count_lines(sorted(reasons.items())),
-            # Photos of one scene or patient.
             f"Groups with more than one label, kept: look at these: {len(mixed)}",
             *(f"  {name_group(files)}" for files in mixed),
             f"Without a known licence (--licence SOURCE=TEXT names it): {unlicensed.total()}",
@@ -84,7 +77,7 @@ def build_folder(
     classes: Sequence[str] = CLASSES,
     labels: Mapping[str, str] | None = None,
     licences: Mapping[str, str] | None = None,
-    progress: Progress = ignore_progress,
+    progress: Progress = lambda *step: None,
 ) -> BuildReport:
     """Build a folder of class folders from several sources, with each photo in it once.
 
@@ -103,10 +96,7 @@ def build_folder(
         classes: the class names allowed.
         labels: class by label, for labels that are no class; "" leaves the photos out.
         licences: licence by name of source, for photos whose table names none.
-        progress: called with the name of the step, how much of it is done, and how much there is.
-
-    Returns:
-        What was kept and what was left out, and why.
+        progress: told of every photo, in each step.
 
     Raises:
         DataError: a source, table, box, label or option does not fit, no photo is left, or `out` is not empty.
@@ -121,7 +111,7 @@ def build_folder(
     for path in map(Path, sources):
         if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
             raise DataError(f"{out} lies in the source {path} and would be taken for a part of it. Give a folder outside.")
-    photos = _name_files(read_sources(sources, classes, labels or {}, licences or {}))
+    photos = read_sources(sources, classes, labels or {}, licences or {})
     with replacing_folder(out) as directory:
         photos = _write_photos(photos, directory, progress)
         check = check_folder(directory, classes, progress)
@@ -139,15 +129,6 @@ def build_folder(
             raise DataError(f"nothing is left of {names}: all photos contradict each other in label.")
         _write_tables(report, directory)
     return report
-
-
-def _name_files(photos):
-    """Number the photos of each source, also those left out, so that a name stays if other photos come or go."""
-    numbers = defaultdict(lambda: itertools.count(1))
-    return [
-        dataclasses.replace(photo, file=f"{photo.label}/{photo.source}_{next(numbers[photo.source]):04d}.png")
-        for photo in photos
-    ]
 
 
 def _write_photos(photos, directory, progress):
@@ -188,14 +169,12 @@ def _find_duplicates(photos, check):
     written = {photo.file: photo for photo in photos if not photo.drop}
     places = {file: place for place, file in enumerate(written)}
     equal = {file: same for same in check.pixel_duplicates for file in same}
-    conflicting = {file for alike in check.label_conflicts for file in alike}
     drops = {}
-    for alike in check.alike:
-        alike = sorted(alike, key=places.get)
-        kept = []
+    for files in check.alike:
+        alike, kept = sorted(files, key=places.get), []
         for file in alike:
             copies = [other for other in kept if other in equal.get(file, ())]
-            if file in conflicting:
+            if files in check.label_conflicts:
                 reason, originals = LABEL_CONFLICT, [other for other in alike if other != file]
             elif copies:
                 reason, originals = PIXEL_DUPLICATE, copies
@@ -219,19 +198,15 @@ def _number_groups(photos, check):
 
 
 def _write_tables(report, directory):
-    groups = ((photo.file, photo.label, report.groups[photo.file], "") for photo in report.kept)
-    write_table(directory / "groups.csv", ("file", "label", "group", "drop"), groups)
+    groups = (CheckedPhoto(photo.file, photo.label, report.groups[photo.file], "") for photo in report.kept)
+    write_table(directory / "groups.csv", CheckedPhoto._fields, groups)
     write_table(directory / "metadata.csv", _METADATA_COLUMNS, map(_metadata_row, report.kept))
-    left_out = (
-        (photo.source, photo.origin, photo.label, photo.drop, "; ".join(photo.duplicate_of))
-        for photo in report.photos
-        if photo.drop
-    )
-    write_table(directory / "left_out.csv", ("source", "origin", "label", "reason", "duplicate_of"), left_out)
+    left_out = [photo for photo in report.photos if photo.drop]
+    rows = ((photo.source, photo.origin, photo.label, photo.drop, "; ".join(photo.duplicate_of)) for photo in left_out)
+    write_table(directory / "left_out.csv", ("source", "origin", "label", "reason", "duplicate_of"), rows)
 
 
 def _metadata_row(photo):
-    known = {column: getattr(photo, column) for column in ("file", "patient", "origin", "sha256")}
-    known["source"] = photo.recorded.get("source") or photo.source
-    known["box"] = " ".join(map(str, photo.box or ()))
-    return [{**photo.recorded, **known}.get(column, "") for column in _METADATA_COLUMNS]
+    row = {**photo.recorded, **{column: getattr(photo, column) for column in ("file", "patient", "origin", "sha256")}}
+    row |= {"source": row.get("source") or photo.source, "box": " ".join(map(str, photo.box or ()))}
+    return [row.get(column, "") for column in _METADATA_COLUMNS]

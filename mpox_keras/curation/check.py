@@ -7,8 +7,9 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from mpox_keras.curation.duplicates import Progress, ScenePair, find_scene_pairs, ignore_progress, to_comparison_copy
+from mpox_keras.curation.duplicates import Progress, ScenePair, find_scene_pairs, to_comparison_copy
 from mpox_keras.data.decode import PhotoError, decode_photo
 from mpox_keras.data.folder import CLASSES, find_photos
 from mpox_keras.data.groups import connected_components
@@ -17,16 +18,8 @@ from mpox_keras.utils.files import write_table
 UNREADABLE, PIXEL_DUPLICATE, LABEL_CONFLICT = "unreadable", "pixel duplicate", "label conflict"
 
 
-@dataclasses.dataclass(frozen=True)
-class CheckedPhoto:
-    """One photo file of the folder, a row of the groups table.
-
-    Attributes:
-        file: path relative to the folder, with `/` between its parts.
-        label: class name.
-        group: photos of one scene share this number.
-        drop: why the photo is to be left out (unreadable, pixel duplicate, label conflict), or "".
-    """
+class CheckedPhoto(NamedTuple):
+    """A row of the groups table: path in the folder, class, number of the scene, and why the photo is to be left out, or ""."""
 
     file: str
     label: str
@@ -39,7 +32,6 @@ class FolderReport:
     """What `check_folder` found; files are named relative to the folder.
 
     Attributes:
-        directory: the folder.
         photos: every photo file, sorted.
         unreadable: reason by file.
         sizes: number of readable photos by `(width, height)`.
@@ -100,21 +92,16 @@ class FolderReport:
 
     def write_groups(self, path: str | Path) -> None:
         """Write the table that `folder.read_folder` reads: `file,label,group,drop`."""
-        write_table(path, ("file", "label", "group", "drop"), map(dataclasses.astuple, self.photos))
+        write_table(path, CheckedPhoto._fields, self.photos)
 
 
-def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progress: Progress = ignore_progress) -> FolderReport:
+def check_folder(
+    directory: str | Path, classes: Sequence[str] = CLASSES, progress: Progress = lambda *step: None
+) -> FolderReport:
     """Decode every photo of a folder of class folders, and find duplicates, shared scenes and label conflicts.
 
-    Takes minutes for a thousand photos, most of them in `duplicates.find_scene_pairs`, whose limits apply.
-
-    Args:
-        directory: holds one folder per class, as for `folder.read_folder`.
-        classes: the class names allowed.
-        progress: called with the name of the step, how much of it is done, and how much there is.
-
-    Raises:
-        DataError: the folder is missing, holds no photos in class folders, or has photos in folders that name no class.
+    Arguments and errors are those of `folder.find_photos`; `progress` is told of every photo, in each step. Takes minutes for
+    a thousand photos, most of them in `duplicates.find_scene_pairs`, whose limits apply.
 
     Example:
         >>> report = check_folder("photos")
@@ -123,25 +110,23 @@ def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progre
     """
     directory = Path(directory)
     labels = {photo.file: photo.label for photo in find_photos(directory, classes)}
-    unreadable, sizes, copies, by_pixels = {}, Counter(), [], {}
+    unreadable, sizes, copies, by_pixels = {}, Counter(), {}, {}
     for done, file in enumerate(labels, 1):
         try:
             photo = decode_photo(directory / file, name=file)
         except PhotoError as error:
             unreadable[file] = str(error)
         else:
-            height, width = photo.shape[:2]
-            sizes[width, height] += 1
+            sizes[photo.shape[1::-1]] += 1
             same = by_pixels.setdefault((photo.shape, hashlib.sha256(photo).digest()), [])
             if not same:
-                copies.append(to_comparison_copy(photo))
+                copies[file] = to_comparison_copy(photo)
             same.append(file)
         progress("decoding", done, len(labels))
 
-    # In the order of `copies`: a set begins with the photo that was copied.
-    firsts = [same[0] for same in by_pixels.values()]
-    pairs = find_scene_pairs(copies, progress)
-    links = [dataclasses.replace(pair, first=firsts[pair.first], second=firsts[pair.second]) for pair in pairs]
+    copied = list(copies)
+    pairs = find_scene_pairs(list(copies.values()), progress)
+    links = [dataclasses.replace(pair, first=copied[pair.first], second=copied[pair.second]) for pair in pairs]
     equal = [(same[0], other) for same in by_pixels.values() for other in same[1:]]
     groups = connected_components(labels, [*equal, *((link.first, link.second) for link in links)])
     near_identical = [(link.first, link.second) for link in links if link.near_identical]

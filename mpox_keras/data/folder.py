@@ -14,28 +14,21 @@ from mpox_keras.data.groups import connected_components
 from mpox_keras.utils.classes import CLASSES, MPOX, NORMAL
 from mpox_keras.utils.errors import MpoxKerasError
 
-METADATA_COLUMNS = ("patient", "stage", "source", "skin_tone")
-"""Columns of `metadata.csv` that are carried along with a photo."""
-
 PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-
-OTHER_RASH = "other_rash"
-"""Label of photos that are known to show another rash than mpox, but not which."""
+GROUPS_FILES = ("audit.csv", "groups.csv")  # made by people; found by matching
+METADATA_FILES = ("metadata.csv", "labels.csv")
+METADATA_COLUMNS = ("patient", "stage", "source", "skin_tone")  # those that are carried along with a photo
+OTHER_RASH = "other_rash"  # label of photos that are known to show another rash than mpox, but not which
 
 _FOLDER_NAMES = {
-    "monkeypox": MPOX,
-    "monkey pox": MPOX,
-    "m-pox": MPOX,
+    **dict.fromkeys(("monkeypox", "monkey pox", "m-pox"), MPOX),
     "healthy": NORMAL,
-    "other rash": OTHER_RASH,
-    "others": OTHER_RASH,
-    "non mpox": OTHER_RASH,
-    "non monkeypox": OTHER_RASH,
+    **dict.fromkeys(("other rash", "others", "non mpox", "non monkeypox"), OTHER_RASH),
 }
 
 
 class DataError(MpoxKerasError, ValueError):
-    """The data given cannot be used as it is; the message says what was found, what was expected and what to do."""
+    """The data given cannot be used as it is."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,10 +66,7 @@ def class_of_folder(name: str) -> str:
 def walk_photos(directory: str | Path) -> Iterator[Path]:
     """Photo files below a folder, by suffix, in the order of their paths; hidden files and folders are passed over.
 
-    Only the names of one folder and of those above it are held at a time.
-
-    Raises:
-        OSError: a folder can't be read.
+    Only the names of one folder and of those above it are held at a time. Folders that can't be read raise OSError.
     """
     with os.scandir(directory) as entries:
         entries = sorted(entries, key=lambda entry: entry.name)
@@ -111,7 +101,7 @@ def read_table(path: Path | None, *required: str) -> dict[str, dict[str, str]]:
     """Read a CSV table about photos, keyed by its `file` column; no table has no rows.
 
     Raises:
-        DataError: a required column is missing, a file is listed twice, or the text is not UTF-8.
+        DataError: a column is missing, a file is listed twice, or the text is not UTF-8.
     """
     if path is None:
         return {}
@@ -132,17 +122,8 @@ def read_table(path: Path | None, *required: str) -> dict[str, dict[str, str]]:
     return table
 
 
-def find_groups_file(directory: str | Path) -> Path | None:
-    """The groups table beside the photos: `audit.csv` (made by people) before `groups.csv` (found by matching)."""
-    return _first_file(directory, "audit.csv", "groups.csv")
-
-
-def find_metadata_file(directory: str | Path) -> Path | None:
-    """The table of metadata beside the photos: `metadata.csv`, else `labels.csv`."""
-    return _first_file(directory, "metadata.csv", "labels.csv")
-
-
-def _first_file(directory, *names):
+def find_table(directory: str | Path, names: Sequence[str]) -> Path | None:
+    """The first that is there of the tables that may lie beside the photos: `GROUPS_FILES` or `METADATA_FILES`."""
     return next((path for name in names if (path := Path(directory) / name).is_file()), None)
 
 
@@ -150,7 +131,7 @@ def find_photos(directory: str | Path, classes: Sequence[str] = CLASSES) -> list
     """Photos of a folder of class folders, without regard to any table: each is a group of its own.
 
     Args:
-        directory: holds one folder per class (`Monkeypox` and the like are understood as `mpox`).
+        directory: holds one folder per class, named as `class_of_folder` understands.
         classes: the class names allowed.
 
     Raises:
@@ -178,18 +159,7 @@ def find_photos(directory: str | Path, classes: Sequence[str] = CLASSES) -> list
 def read_folder(directory: str | Path, classes: Sequence[str] = CLASSES, groups: str | Path | None = None) -> list[Photo]:
     """Read a folder of class folders, with the groups and metadata that lie beside the photos.
 
-    Args:
-        directory: as for `find_photos`.
-        classes: the class names allowed.
-        groups: table with the columns `file`, `group` and, if wanted, `fold` (0, 1, ...) and `drop` (a reason to leave
-            the photo out). By default `audit.csv`, else `groups.csv`, in the folder. Without any of them every photo
-            is a group of its own.
-
-    Returns:
-        The photos, sorted by file, without those whose row says `drop`.
-
-    Raises:
-        DataError: the folder or a table is missing or does not fit, or no photo is found.
+    Arguments and errors are those of `find_photos` and `apply_tables`.
 
     Example:
         >>> photos = read_folder("photos")
@@ -205,7 +175,8 @@ def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | P
     Args:
         photos: as found; the group, fold or metadata that they have stays where the tables are silent.
         directory: where the tables are looked for.
-        groups: as in `read_folder`.
+        groups: table with the columns `file`, `group` and, if wanted, `fold` (0, 1, ...) and `drop` (a reason to leave
+            the photo out). By default the one of `GROUPS_FILES` in the folder, if any.
 
     Returns:
         The photos, sorted by file, without those whose row says `drop`. Groups that share a known patient are joined.
@@ -213,9 +184,9 @@ def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | P
     Raises:
         DataError: a table does not fit the photos, or drops them all.
     """
-    groups = Path(groups) if groups else find_groups_file(directory)
+    groups = Path(groups) if groups else find_table(directory, GROUPS_FILES)
     group_rows = read_table(groups, "group")
-    metadata_rows = read_table(find_metadata_file(directory))
+    metadata_rows = read_table(find_table(directory, METADATA_FILES))
     kept = []
     for photo in photos:
         row = group_rows.get(photo.file, {})
@@ -229,14 +200,9 @@ def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | P
         if fold and not fold.isdigit():
             raise DataError(f"{groups} gives fold {fold!r} for {photo.file}; expected a whole number from 0, or nothing.")
         recorded = metadata_rows.get(photo.file, {})
-        kept.append(
-            dataclasses.replace(
-                photo,
-                group=row.get("group") or photo.group,
-                fold=int(fold) if fold else photo.fold,
-                metadata={**photo.metadata, **{c: recorded[c] for c in METADATA_COLUMNS if recorded.get(c)}},
-            )
-        )
+        metadata = {**photo.metadata, **{c: recorded[c] for c in METADATA_COLUMNS if recorded.get(c)}}
+        group, fold = row.get("group") or photo.group, int(fold) if fold else photo.fold
+        kept.append(dataclasses.replace(photo, group=group, fold=fold, metadata=metadata))
     if not kept:
         raise DataError(f"{groups} drops every photo of {directory}; nothing is left.")
     # Groups that share a known patient become one, named after the first of them.
@@ -250,5 +216,4 @@ def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | P
 
 def metadata_columns(photos: Sequence[Photo]) -> dict[str, list[str]]:
     """What is recorded of photos, by column, for breaking results down; "" where nothing is. Patients are left out."""
-    columns = [column for column in METADATA_COLUMNS if column != "patient"]
-    return {column: [photo.metadata.get(column, "") for photo in photos] for column in columns}
+    return {c: [photo.metadata.get(c, "") for photo in photos] for c in METADATA_COLUMNS if c != "patient"}

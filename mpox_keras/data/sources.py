@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from mpox_keras.data.folder import METADATA_COLUMNS, OTHER_RASH, DataError, Photo, find_groups_file, read_folder
+from mpox_keras.data.folder import GROUPS_FILES, METADATA_COLUMNS, OTHER_RASH, DataError, Photo, find_table, read_folder
 from mpox_keras.utils.classes import MPOX, NORMAL
 
 
@@ -16,7 +16,7 @@ def read_photos(data: str | os.PathLike, classes: Sequence[str], groups: str | N
     Args:
         data: a folder of class folders, or `mpox/CONFIG` for a dataset built with `tfds build mpox`.
         classes: the class names allowed.
-        groups: a groups table, for a folder only (see `read_folder`).
+        groups: a groups table, for a folder only (see `apply_tables`).
 
     Raises:
         DataError: there is no such folder or dataset, or it does not fit.
@@ -25,17 +25,27 @@ def read_photos(data: str | os.PathLike, classes: Sequence[str], groups: str | N
         return read_folder(data, classes, groups)
     if groups:
         raise DataError(f"a groups table goes with a folder of photos; {data} has its groups built in.")
-    return _read_tfds(str(data), classes)
+
+    import tensorflow_datasets as tfds
+
+    import mpox_keras.datasets  # noqa: F401 - registers the builder
+
+    builder = tfds.builder(str(data))
+    if not builder.is_prepared():
+        raise DataError(
+            f"{data} is not built in {builder.data_dir}. Build it first: "
+            f"tfds build {data} --imports mpox_keras.datasets --manual_dir DIR"
+        )
+    photos = read_dataset(builder)
+    if unknown := sorted({photo.label for photo in photos}.difference(classes)):
+        raise DataError(f"{data} has the classes {', '.join(unknown)}, which are not among {', '.join(classes)}.")
+    return photos
 
 
 def read_grouped_photos(data: str | os.PathLike, classes: Sequence[str], groups: str | None = None) -> list[Photo]:
-    """Like `read_photos`, and insists that a folder has a groups table, so that a split cannot leak.
-
-    Raises:
-        DataError: as `read_photos`, or there is no groups table.
-    """
+    """Like `read_photos`, but a folder without a groups table is a DataError, so that a split cannot leak."""
     photos = read_photos(data, classes, groups)
-    if Path(data).is_dir() and not groups and not find_groups_file(data):
+    if Path(data).is_dir() and not groups and not find_table(data, GROUPS_FILES):
         raise DataError(
             f"{data} has no groups.csv or audit.csv, so photos of one scene could lie on both sides of a split and flatter "
             f"the result. Find them with `mpox-keras data check {data}`, or give your own table with --groups."
@@ -53,23 +63,6 @@ def read_external_photos(data: str | os.PathLike, classes: Sequence[str]) -> lis
     labels = {photo.label for photo in photos}
     if MPOX not in labels or labels <= {MPOX, NORMAL}:
         raise DataError(f"{data} must hold photos of mpox and of other rashes; it has {', '.join(sorted(labels))}.")
-    return photos
-
-
-def _read_tfds(name, classes):
-    import tensorflow_datasets as tfds
-
-    import mpox_keras.datasets  # noqa: F401 - registers the builder
-
-    builder = tfds.builder(name)
-    if not builder.is_prepared():
-        raise DataError(
-            f"{name} is not built in {builder.data_dir}. Build it first: "
-            f"tfds build {name} --imports mpox_keras.datasets --manual_dir DIR"
-        )
-    photos = read_dataset(builder)
-    if unknown := sorted({photo.label for photo in photos}.difference(classes)):
-        raise DataError(f"{name} has the classes {', '.join(unknown)}, which are not among {', '.join(classes)}.")
     return photos
 
 
