@@ -43,14 +43,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def write_json(path: str | os.PathLike, value: object) -> None:
-    """Write a value as indented JSON, whole or not at all.
-
-    Raises:
-        ValueError: it holds a number that JSON does not have, such as NaN.
-
-    Example:
-        >>> write_json("runs/evaluate/results.json", {"accuracy": 0.9})
-    """
+    """Write a value as indented JSON, whole or not at all; NaN, which JSON does not have, is a ValueError."""
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -87,10 +80,7 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
 def locked(folder: str | os.PathLike) -> Iterator[None]:
     """Hold a folder, made if missing, for one run, and clear away what runs that were cut off left half written.
 
-    The operating system frees the folder when the process ends, however it ends.
-
-    Raises:
-        FolderInUseError: another run holds it.
+    The operating system frees the folder when the process ends, however it ends. Held by another, it is a FolderInUseError.
 
     Example:
         >>> with locked("runs/fit"):
