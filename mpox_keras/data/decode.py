@@ -9,16 +9,13 @@ import os
 import re
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from mpox_keras.utils.errors import MpoxKerasError, require
 from mpox_keras.utils.stderr import silenced_stderr
 
-MAX_PIXELS = 50_000_000
-"""Photos with more pixels are refused before they are decoded."""
-
-MIN_SIDE = 8
-"""Photos with fewer pixels on a side are refused."""
+MAX_PIXELS = 50_000_000  # Photos with more are refused before they are decoded,
+MIN_SIDE = 8  # and those with fewer on a side.
 
 # What is wrong with a file is in the error; Pillow's log would be printed beside it.
 logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)
@@ -36,7 +33,6 @@ _EXIF_BYTES = 65_536
 _JPEG_SCANS = 100
 _JPEG_MARKER = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")  # those before a segment, and that of the end
 
-_ORIENTATION_TAG = 0x0112
 _TURN_BY_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -55,9 +51,8 @@ class PhotoError(MpoxKerasError, ValueError):
 def decode_photo(source: str | os.PathLike | bytes, name: str | None = None) -> np.ndarray:
     """Decode a PNG, JPEG, WebP, BMP, GIF or TIFF photo.
 
-    The EXIF orientation is applied, transparent parts are laid over white, the first frame of an animation is
-    taken, 16-bit samples keep their upper 8 bits, and an embedded colour profile is ignored, as by every runtime the
-    models are exported to.
+    The EXIF orientation is applied, transparent parts are laid over white, the first frame of an animation is taken, 16-bit
+    samples keep their upper 8 bits, and a colour profile is ignored, as by every runtime the models are exported to.
 
     Args:
         source: path of the file, its URL (`s3://bucket/arm.jpg`; anything that fsspec knows), or its content as bytes.
@@ -102,17 +97,10 @@ def decode_photo(source: str | os.PathLike | bytes, name: str | None = None) -> 
 
 
 def resize_photo(photo: np.ndarray, size: int) -> np.ndarray:
-    """Resize the whole photo to a square, bilinear with antialiasing.
+    """Resize the whole photo, `(height, width, 3)` uint8, to `(size, size, 3)`, bilinear with antialiasing.
 
     The aspect ratio is not kept: cropping would lose lesions at the border and padding would show the network the shape
-    of the frame, while training changes the aspect at random anyway.
-
-    Args:
-        photo: uint8 array of shape `(height, width, 3)`.
-        size: side of the result in pixels.
-
-    Returns:
-        uint8 array of shape `(size, size, 3)`; the photo itself if it has that size already.
+    of the frame, while training changes the aspect at random anyway. A photo of that size already is returned itself.
 
     Example:
         >>> resize_photo(np.zeros((480, 640, 3), "uint8"), 224).shape
@@ -215,6 +203,6 @@ def _turn(image: Image.Image, name: str) -> Image.Transpose | None:
     if max(len(exif), len(exif_in_hexadecimal) // 2) > _EXIF_BYTES:
         raise _too_much_metadata(name)
     try:
-        return _TURN_BY_ORIENTATION.get(image.getexif().get(_ORIENTATION_TAG))
+        return _TURN_BY_ORIENTATION.get(image.getexif().get(ExifTags.Base.Orientation))
     except Exception:  # Damaged EXIF data says nothing about the pixels; the photo is shown as it is stored.
         return None

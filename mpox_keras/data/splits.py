@@ -15,8 +15,8 @@ def assign_folds(photos: Sequence[Photo], folds: int, seed: int) -> np.ndarray:
     """Fold number of each photo: as given with the data, else stratified by class with groups kept together.
 
     Args:
-        photos: labelled photos.
-        folds: how many folds to make; those given with the data win.
+        photos: all of them with a fold, or none.
+        folds: how many to make; those given with the data win.
         seed: of the shuffling.
 
     Returns:
@@ -25,12 +25,10 @@ def assign_folds(photos: Sequence[Photo], folds: int, seed: int) -> np.ndarray:
     Raises:
         DataError: only some photos have a fold, a given fold splits a group, or a class has fewer groups than folds.
     """
-    if any(photo.fold is not None for photo in photos):
-        _check_given_folds(photos)
-        return np.array([photo.fold for photo in photos])
-
     from sklearn.model_selection import StratifiedGroupKFold
 
+    if any(photo.fold is not None for photo in photos):
+        return _given_folds(photos)
     labels = np.array([photo.label for photo in photos])
     groups = np.array([photo.group for photo in photos])
     for label in np.unique(labels):
@@ -61,7 +59,7 @@ def split_off_validation(photos: Sequence[Photo], fraction: float, seed: int) ->
     return list(itertools.compress(photos, ~held_out)), list(itertools.compress(photos, held_out))
 
 
-def _check_given_folds(photos):
+def _given_folds(photos):
     fold_of_group = {}
     for photo in photos:
         if photo.fold is None:
@@ -71,3 +69,4 @@ def _check_given_folds(photos):
                 f"group {photo.group} straddles folds {fold_of_group[photo.group]} and {photo.fold} ({photo.file}): "
                 "photos of one scene or patient would be on both sides of a split."
             )
+    return np.array([photo.fold for photo in photos])

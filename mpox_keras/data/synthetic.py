@@ -18,19 +18,14 @@ _SIZE = 224
 
 
 def write_synthetic_photos(directory: str | Path, scenes_per_class: int = 30, seed: int = 0) -> None:
-    """Write class folders of synthetic pictures, two views of each scene, with `groups.csv` and `metadata.csv`.
-
-    Args:
-        directory: made if it is missing.
-        scenes_per_class: scenes drawn for each class of `CLASSES`.
-        seed: of the drawing.
+    """Write a folder for each of `CLASSES` with two views of every scene, and `groups.csv` and `metadata.csv`.
 
     Example:
         >>> write_synthetic_photos("synthetic")  # 240 pictures in synthetic/mpox, synthetic/chickenpox, ...
     """
     directory = Path(directory)
     random = np.random.default_rng(seed)
-    groups, metadata = [], []
+    rows = []
     for label in CLASSES:
         for scene in range(scenes_per_class):
             picture = draw_scene(label, random)
@@ -39,9 +34,9 @@ def write_synthetic_photos(directory: str | Path, scenes_per_class: int = 30, se
                 file = f"{label}/{group}_{view}.png"
                 with replacing(directory / file) as temporary:
                     image.save(temporary)
-                groups.append([file, label, group])
-                metadata.append([file, group, "synthetic"])
-    write_table(directory / "groups.csv", ("file", "label", "group"), groups)
+                rows.append((file, label, group))
+    write_table(directory / "groups.csv", ("file", "label", "group"), rows)
+    metadata = ((file, group, "synthetic") for file, _, group in rows)
     write_table(directory / "metadata.csv", ("file", "patient", "source"), metadata)
 
 
@@ -59,24 +54,24 @@ def draw_scene(label: str, random: np.random.Generator) -> Image.Image:
     red = np.array([200, 60, 60]) * 0.55 + tone * 0.35
     if label == "measles":
         blotches = np.clip((_smooth_noise(random, 12) + _smooth_noise(random, 24) * 0.7 - 0.35) * 2.2, 0, 1)
-        skin = _blend(skin, red, 0.6 * blotches)
+        skin = skin + (red - skin) * (0.6 * blotches)[..., None]
     elif label == "chickenpox":
         for _ in range(random.integers(14, 26)):
             radius = random.uniform(3, 8)
             distance = _distance(random)
-            skin = _blend(skin, red, 0.8 * _disc(distance, radius * 1.7, 3))
+            skin = _draw_spot(skin, red, 0.8, distance, radius * 1.7, 3)
             content = tone * 0.4 + 140 if random.random() < 0.6 else np.array([90, 45, 35])
-            skin = _blend(skin, content, 0.8 * _disc(distance, radius * 0.8, 1.5))
+            skin = _draw_spot(skin, content, 0.8, distance, radius * 0.8, 1.5)
     elif label == MPOX:
         for _ in range(random.integers(4, 9)):
             radius = random.uniform(11, 19)
             distance = _distance(random)
-            skin = _blend(skin, red, 0.65 * _disc(distance, radius * 1.25, 5))
-            skin = _blend(skin, tone * 0.45 + 130, 0.9 * _disc(distance, radius * 0.85, 3))
-            skin = _blend(skin, np.array([110, 60, 50]), 0.85 * _disc(distance, radius * 0.28, 2))
+            skin = _draw_spot(skin, red, 0.65, distance, radius * 1.25, 5)
+            skin = _draw_spot(skin, tone * 0.45 + 130, 0.9, distance, radius * 0.85, 3)
+            skin = _draw_spot(skin, np.array([110, 60, 50]), 0.85, distance, radius * 0.28, 2)
     else:
         for _ in range(random.integers(0, 3)):
-            skin = _blend(skin, tone * 0.45, 0.9 * _disc(_distance(random), random.uniform(2, 4), 1.2))
+            skin = _draw_spot(skin, tone * 0.45, 0.9, _distance(random), random.uniform(2, 4), 1.2)
     image = Image.fromarray(np.clip(skin, 0, 255).astype("uint8"))
     return image.filter(ImageFilter.GaussianBlur(random.uniform(0.3, 1.0)))
 
@@ -94,12 +89,9 @@ def _distance(random):
     return np.hypot((rows - top) * random.uniform(0.85, 1.15), columns - left) * dents
 
 
-def _disc(distance, radius, softness):
-    return 1 / (1 + np.exp(np.clip((distance - radius) / softness, -30, 30)))
-
-
-def _blend(image, colour, share):
-    return image + (colour - image) * share[..., None]
+def _draw_spot(skin, colour, share, distance, radius, softness):
+    disc = 1 / (1 + np.exp(np.clip((distance - radius) / softness, -30, 30)))
+    return skin + (colour - skin) * (share * disc)[..., None]
 
 
 def _second_view(picture, random):
