@@ -115,7 +115,7 @@ def measure(report: FolderReport, audit: dict[str, dict[str, str]], set_aside: t
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="JSON file to write.")
 def main(data, audit, set_aside, out):
     """Measure the check of DATA against AUDIT."""
-    rows = read_table(audit, ["group"])
+    rows = read_table(Path(audit), "group")
     classes = {class_of_folder(path.name) for path in Path(data).iterdir() if path.is_dir()}
 
     def progress(step, done, total):

@@ -27,7 +27,7 @@ import psutil
 from PIL import Image
 
 from mpox_keras.data.decode import decode_photo, resize_photo
-from mpox_keras.data.folder import list_photos
+from mpox_keras.data.folder import walk_photos
 from mpox_keras.data.loading import map_in_order
 from mpox_keras.data.synthetic import draw_scene
 from mpox_keras.screening.plan import SHARD_SIZE
@@ -67,7 +67,7 @@ def decode(files: list[Path]) -> int:
 
 def decoding_rate(folder: Path, workers: int) -> float:
     """Photos per second of decoding alone."""
-    files = list_photos(folder)
+    files = list(walk_photos(folder))
     shards = [files[start : start + SHARD_SIZE] for start in range(0, len(files), SHARD_SIZE)]
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         pool.map(decode, [files[:8]] * workers, chunksize=1)

@@ -207,7 +207,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         for fold, folder in enumerate(folds):
             for photo in read_folder(folder, self.builder_config.classes):
                 file = f"{folder.name}/{photo.file}"
-                photos.append(dataclasses.replace(photo, file=file, group="", fold=fold))
+                photos.append(dataclasses.replace(photo, file=file, group=file, fold=fold))
         return apply_tables(photos, directory)
 
     def _layout_error(self, directory: Path, fits: Callable[[Path], object]) -> DataError:

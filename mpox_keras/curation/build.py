@@ -14,18 +14,18 @@ from mpox_keras.curation.check import (
     LABEL_CONFLICT,
     PIXEL_DUPLICATE,
     UNREADABLE,
+    CheckedPhoto,
     check_folder,
-    list_members,
+    list_groups,
     name_group,
-    write_table,
 )
-from mpox_keras.curation.duplicates import Progress, ignore_progress
+from mpox_keras.curation.duplicates import Progress
 from mpox_keras.curation.sources import SourcePhoto, name_box, read_sources
 from mpox_keras.data.decode import PhotoError, decode_photo
 from mpox_keras.data.folder import CLASSES, DataError
 from mpox_keras.data.groups import connected_components
 from mpox_keras.data.loading import map_in_order
-from mpox_keras.utils.files import replacing_folder
+from mpox_keras.utils.files import replacing_folder, write_table
 
 NEAR_IDENTICAL = "near identical"
 _METADATA_COLUMNS = ("file", "patient", "stage", "source", "skin_tone", "licence", "url", "origin", "sha256", "box")
@@ -33,13 +33,7 @@ _METADATA_COLUMNS = ("file", "patient", "stage", "source", "skin_tone", "licence
 
 @dataclasses.dataclass(frozen=True)
 class BuildReport:
-    """What `build_folder` made.
-
-    Attributes:
-        directory: the data set.
-        photos: every photo of every source, in the order of the sources.
-        groups: group number by file, of the photos kept.
-    """
+    """What `build_folder` made: every photo, in the order of the sources, and the group number by file of those kept."""
 
     directory: str
     photos: list[SourcePhoto]
@@ -50,31 +44,31 @@ class BuildReport:
         """The photos in the data set, sorted by file."""
         return sorted((photo for photo in self.photos if not photo.drop), key=lambda photo: photo.file)
 
-    def mixed_groups(self) -> list[list[str]]:
-        """Files of each group with more than one label: photos of one scene or patient. Look at them."""
-        labels = {photo.file: photo.label for photo in self.kept}
-        groups = list_members({file: self.groups[file] for file in labels})
-        return [files for files in groups if len({labels[file] for file in files}) > 1]
-
     def to_text(self) -> str:
         """The report for people."""
         kept, left_out = self.kept, [photo for photo in self.photos if photo.drop]
-        lines = [f"{len(kept)} photos in {len(set(self.groups.values()))} groups in {self.directory}"]
-        lines += [f"  {label}: {count}" for label, count in sorted(Counter(photo.label for photo in kept).items())]
-        lines.append("Kept of each source")
-        of_source = Counter(photo.source for photo in kept)
-        for source, count in Counter(photo.source for photo in self.photos).items():
-            lines.append(f"  {source}: {of_source[source]} of {count}")
-        lines.append(f"Left out, listed in left_out.csv: {len(left_out)}")
+        labels = {photo.file: photo.label for photo in kept}
+        sources, kept_of_source = (Counter(photo.source for photo in photos) for photos in (self.photos, kept))
         reasons = Counter(photo.drop.partition(":")[0] for photo in left_out)
-        lines += [f"  {reason}: {count}" for reason, count in sorted(reasons.items())]
-        mixed = self.mixed_groups()
-        lines.append(f"Groups with more than one label, kept: look at these: {len(mixed)}")
-        lines += [f"  {name_group(files)}" for files in mixed]
+        mixed = [files for files in list_groups(self.groups) if len({labels[file] for file in files}) > 1]
         unlicensed = Counter(photo.source for photo in kept if not photo.recorded.get("licence"))
-        lines.append(f"Without a known licence (--licence SOURCE=TEXT names it): {unlicensed.total()}")
-        lines += [f"  {source}: {count}" for source, count in unlicensed.items()]
+        lines = [
+            f"{len(kept)} photos in {len(set(self.groups.values()))} groups in {self.directory}",
+            *_count_lines(sorted(Counter(labels.values()).items())),
+            "Kept of each source",
+            *_count_lines((source, f"{kept_of_source[source]} of {count}") for source, count in sources.items()),
+            f"Left out, listed in left_out.csv: {len(left_out)}",
+            *_count_lines(sorted(reasons.items())),
+            f"Groups with more than one label, kept: look at these: {len(mixed)}",
+            *(f"  {name_group(files)}" for files in mixed),
+            f"Without a known licence (--licence SOURCE=TEXT names it): {unlicensed.total()}",
+            *_count_lines(unlicensed.items()),
+        ]
         return "\n".join(lines)
+
+
+def _count_lines(counts):
+    return (f"  {name}: {count}" for name, count in counts)
 
 
 def build_folder(
@@ -83,7 +77,7 @@ def build_folder(
     classes: Sequence[str] = CLASSES,
     labels: Mapping[str, str] | None = None,
     licences: Mapping[str, str] | None = None,
-    progress: Progress = ignore_progress,
+    progress: Progress = lambda *step: None,
 ) -> BuildReport:
     """Build a folder of class folders from several sources, with each photo in it once.
 
@@ -102,10 +96,7 @@ def build_folder(
         classes: the class names allowed.
         labels: class by label, for labels that are no class; "" leaves the photos out.
         licences: licence by name of source, for photos whose table names none.
-        progress: called with the name of the step, how much of it is done, and how much there is.
-
-    Returns:
-        What was kept and what was left out, and why.
+        progress: told of every photo, in each step.
 
     Raises:
         DataError: a source, table, box, label or option does not fit, no photo is left, or `out` is not empty.
@@ -120,7 +111,7 @@ def build_folder(
     for path in map(Path, sources):
         if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
             raise DataError(f"{out} lies in the source {path} and would be taken for a part of it. Give a folder outside.")
-    photos = _name_files(read_sources(sources, classes, labels or {}, licences or {}))
+    photos = read_sources(sources, classes, labels or {}, licences or {})
     with replacing_folder(out) as directory:
         photos = _write_photos(photos, directory, progress)
         check = check_folder(directory, classes, progress)
@@ -140,19 +131,9 @@ def build_folder(
     return report
 
 
-def _name_files(photos):
-    """Number the photos of each source, also those left out, so that a name stays if other photos come or go."""
-    numbers = Counter()
-    named = []
-    for photo in photos:
-        numbers[photo.source] += 1
-        named.append(dataclasses.replace(photo, file=f"{photo.label}/{photo.source}_{numbers[photo.source]:04d}.png"))
-    return named
-
-
 def _write_photos(photos, directory, progress):
     written = []
-    for photo in map_in_order(lambda photo: photo if photo.drop else _write_photo(photo, directory), photos):
+    for photo in map_in_order(lambda photo: _write_photo(photo, directory), photos):
         written.append(photo)
         progress("writing", len(written), len(photos))
     for source in dict.fromkeys(photo.source for photo in written):
@@ -163,6 +144,8 @@ def _write_photos(photos, directory, progress):
 
 
 def _write_photo(photo, directory):
+    if photo.drop:
+        return photo
     try:
         pixels = decode_photo(photo.path, name=photo.origin)
     except PhotoError as error:
@@ -178,8 +161,7 @@ def _write_photo(photo, directory):
     path = directory / photo.file
     path.parent.mkdir(exist_ok=True)
     Image.fromarray(pixels).save(path)
-    with photo.path.open("rb") as stream:
-        return dataclasses.replace(photo, sha256=hashlib.file_digest(stream, "sha256").hexdigest())
+    return dataclasses.replace(photo, sha256=hashlib.sha256(photo.path.read_bytes()).hexdigest())
 
 
 def _find_duplicates(photos, check):
@@ -187,14 +169,12 @@ def _find_duplicates(photos, check):
     written = {photo.file: photo for photo in photos if not photo.drop}
     places = {file: place for place, file in enumerate(written)}
     equal = {file: same for same in check.pixel_duplicates for file in same}
-    conflicting = {file for alike in check.label_conflicts for file in alike}
     drops = {}
-    for alike in check.alike:
-        alike = sorted(alike, key=places.get)
-        kept = []
+    for files in check.alike:
+        alike, kept = sorted(files, key=places.get), []
         for file in alike:
             copies = [other for other in kept if other in equal.get(file, ())]
-            if file in conflicting:
+            if files in check.label_conflicts:
                 reason, originals = LABEL_CONFLICT, [other for other in alike if other != file]
             elif copies:
                 reason, originals = PIXEL_DUPLICATE, copies
@@ -210,33 +190,23 @@ def _find_duplicates(photos, check):
 
 def _number_groups(photos, check):
     """Group numbers by file; photos that are left out as duplicates join what they belong to all the same."""
-    scenes = {photo.file: photo.group for photo in check.photos}
-    first, pairs = {}, []
-    for photo in photos:
-        if photo.drop:
-            continue
-        keys = [("scene", scenes[photo.file]), ("group", photo.source, photo.group)]
-        if photo.patient:
-            keys.append(("patient", photo.patient))
-        pairs += [(first.setdefault(key, photo.file), photo.file) for key in keys]
-    return connected_components(sorted(scenes), pairs)
+    written = [photo for photo in photos if not photo.drop]
+    pairs = [(photo.file, ("scene", photo.group)) for photo in check.photos]
+    pairs += [(photo.file, ("group", photo.source, photo.group)) for photo in written]
+    pairs += [(photo.file, ("patient", photo.patient)) for photo in written if photo.patient]
+    return connected_components(sorted(photo.file for photo in check.photos), pairs)
 
 
 def _write_tables(report, directory):
-    kept = report.kept
-    groups = ((photo.file, photo.label, report.groups[photo.file], "") for photo in kept)
-    write_table(directory / "groups.csv", ("file", "label", "group", "drop"), groups)
-    write_table(directory / "metadata.csv", _METADATA_COLUMNS, map(_metadata_row, kept))
-    left_out = (
-        (photo.source, photo.origin, photo.label, photo.drop, "; ".join(photo.duplicate_of))
-        for photo in report.photos
-        if photo.drop
-    )
-    write_table(directory / "left_out.csv", ("source", "origin", "label", "reason", "duplicate_of"), left_out)
+    groups = (CheckedPhoto(photo.file, photo.label, report.groups[photo.file], "") for photo in report.kept)
+    write_table(directory / "groups.csv", CheckedPhoto._fields, groups)
+    write_table(directory / "metadata.csv", _METADATA_COLUMNS, map(_metadata_row, report.kept))
+    left_out = [photo for photo in report.photos if photo.drop]
+    rows = ((photo.source, photo.origin, photo.label, photo.drop, "; ".join(photo.duplicate_of)) for photo in left_out)
+    write_table(directory / "left_out.csv", ("source", "origin", "label", "reason", "duplicate_of"), rows)
 
 
 def _metadata_row(photo):
-    known = {column: getattr(photo, column) for column in ("file", "patient", "origin", "sha256")}
-    known["source"] = photo.recorded.get("source") or photo.source
-    known["box"] = " ".join(map(str, photo.box or ()))
-    return [{**photo.recorded, **known}.get(column, "") for column in _METADATA_COLUMNS]
+    row = {**photo.recorded, **{column: getattr(photo, column) for column in ("file", "patient", "origin", "sha256")}}
+    row |= {"source": row.get("source") or photo.source, "box": " ".join(map(str, photo.box or ()))}
+    return [row.get(column, "") for column in _METADATA_COLUMNS]

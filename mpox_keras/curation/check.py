@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from mpox_keras.curation.duplicates import Progress, ScenePair, find_scene_pairs, ignore_progress, to_comparison_copy
+from mpox_keras.curation.duplicates import Progress, ScenePair, find_scene_pairs, to_comparison_copy
 from mpox_keras.data.decode import PhotoError, decode_photo
 from mpox_keras.data.folder import CLASSES, find_photos
 from mpox_keras.data.groups import connected_components
-from mpox_keras.utils.files import replacing
+from mpox_keras.utils.files import write_table
 
 UNREADABLE, PIXEL_DUPLICATE, LABEL_CONFLICT = "unreadable", "pixel duplicate", "label conflict"
 
 
-@dataclasses.dataclass(frozen=True)
-class CheckedPhoto:
-    """One photo file of the folder.
-
-    Attributes:
-        file: path relative to the folder, with `/` between its parts.
-        label: class name.
-        group: photos of one scene share this number.
-        drop: why the photo is to be left out (unreadable, pixel duplicate, label conflict), or "".
-    """
+class CheckedPhoto(NamedTuple):
+    """A row of the groups table: path in the folder, class, number of the scene, and why the photo is to be left out, or ""."""
 
     file: str
     label: str
@@ -40,15 +32,13 @@ class FolderReport:
     """What `check_folder` found; files are named relative to the folder.
 
     Attributes:
-        directory: the folder.
         photos: every photo file, sorted.
         unreadable: reason by file.
         sizes: number of readable photos by `(width, height)`.
         pixel_duplicates: sets of files whose decoded pixels are equal.
         links: pairs of one scene, by file, found by matching among photos that are no pixel duplicates.
         alike: sets of files that are equal or near identical.
-        label_conflicts: those of `alike` with more than one label; all of their photos are dropped, because nothing in the
-            photos tells which label is right.
+        label_conflicts: those of `alike` with more than one label; all are dropped, as nothing tells which label is right.
         mixed_links: pairs of one scene whose labels differ although neither photo is dropped; look at them.
     """
 
@@ -64,8 +54,8 @@ class FolderReport:
 
     def scene_groups(self) -> list[list[str]]:
         """Groups of two and more files, the largest first."""
-        groups = list_members({photo.file: photo.group for photo in self.photos})
-        return sorted((files for files in groups if len(files) > 1), key=lambda files: (-len(files), files))
+        groups = list_groups({photo.file: photo.group for photo in self.photos})
+        return sorted(groups, key=lambda files: (-len(files), files))
 
     def to_dict(self) -> dict:
         """The report as plain values, ready for JSON."""
@@ -83,38 +73,35 @@ class FolderReport:
     def to_text(self) -> str:
         """The report for people."""
         report, groups = self.to_dict(), self.scene_groups()
-        lines = [f"{len(self.photos)} photos in {self.directory}"]
-        for label, count in report["photos_per_class"].items():
-            lines.append(f"  {label}: {count}, usable {report['usable_per_class'].get(label, 0)}")
-        common = sorted(self.sizes.items(), key=lambda item: (-item[1], item[0]))
-        lines.append(f"Sizes: {len(common)}; most common {', '.join(f'{w}x{h} ({n})' for (w, h), n in common[:3]) or '-'}")
-        lines += _section("Unreadable, dropped", self.unreadable.values())
-        lines += _section("Equal pixels, all but the first dropped", map(" = ".join, self.pixel_duplicates))
-        conflicts = map(" = ".join, self.label_conflicts)
-        lines += _section("Label conflicts among equal or near identical photos, all dropped", conflicts)
-        mixed = (f"{link.first} ~ {link.second} (correlation {link.correlation:.2f})" for link in self.mixed_links)
-        lines += _section("Same scene under different labels, kept: look at these", mixed)
-        lines += _section(f"Groups of one scene ({sum(map(len, groups))} photos in them)", map(name_group, groups))
-        lines.append(f"Usable: {report['usable']} photos in {report['usable_groups']} groups")
+        usable = report["usable_per_class"]
+        common = sorted(self.sizes.items(), key=lambda item: (-item[1], item[0]))[:3]
+        mixed = [f"{link.first} ~ {link.second} (correlation {link.correlation:.2f})" for link in self.mixed_links]
+        conflicts = [" = ".join(files) for files in self.label_conflicts]
+        lines = [
+            f"{len(self.photos)} photos in {self.directory}",
+            *(f"  {label}: {count}, usable {usable.get(label, 0)}" for label, count in report["photos_per_class"].items()),
+            f"Sizes: {len(self.sizes)}; most common {', '.join(f'{w}x{h} ({n})' for (w, h), n in common) or '-'}",
+            *_section("Unreadable, dropped", self.unreadable.values()),
+            *_section("Equal pixels, all but the first dropped", [" = ".join(files) for files in self.pixel_duplicates]),
+            *_section("Label conflicts among equal or near identical photos, all dropped", conflicts),
+            *_section("Same scene under different labels, kept: look at these", mixed),
+            *_section(f"Groups of one scene ({sum(map(len, groups))} photos in them)", list(map(name_group, groups))),
+            f"Usable: {report['usable']} photos in {report['usable_groups']} groups",
+        ]
         return "\n".join(lines)
 
     def write_groups(self, path: str | Path) -> None:
         """Write the table that `folder.read_folder` reads: `file,label,group,drop`."""
-        write_table(path, ("file", "label", "group", "drop"), map(dataclasses.astuple, self.photos))
+        write_table(path, CheckedPhoto._fields, self.photos)
 
 
-def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progress: Progress = ignore_progress) -> FolderReport:
+def check_folder(
+    directory: str | Path, classes: Sequence[str] = CLASSES, progress: Progress = lambda *step: None
+) -> FolderReport:
     """Decode every photo of a folder of class folders, and find duplicates, shared scenes and label conflicts.
 
-    Takes minutes for a thousand photos, most of them in `duplicates.find_scene_pairs`, whose limits apply.
-
-    Args:
-        directory: holds one folder per class, as for `folder.read_folder`.
-        classes: the class names allowed.
-        progress: called with the name of the step, how much of it is done, and how much there is.
-
-    Raises:
-        DataError: the folder is missing, holds no photos in class folders, or has photos in folders that name no class.
+    Arguments and errors are those of `folder.find_photos`; `progress` is told of every photo, in each step. Takes minutes for
+    a thousand photos, most of them in `duplicates.find_scene_pairs`, whose limits apply.
 
     Example:
         >>> report = check_folder("photos")
@@ -123,31 +110,27 @@ def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progre
     """
     directory = Path(directory)
     labels = {photo.file: photo.label for photo in find_photos(directory, classes)}
-    files = list(labels)
-
-    unreadable, sizes, copies, by_pixels = {}, Counter(), [], {}
-    for done, file in enumerate(files):
+    unreadable, sizes, copies, by_pixels = {}, Counter(), {}, {}
+    for done, file in enumerate(labels, 1):
         try:
             photo = decode_photo(directory / file, name=file)
         except PhotoError as error:
             unreadable[file] = str(error)
         else:
-            height, width = photo.shape[:2]
-            sizes[width, height] += 1
+            sizes[photo.shape[1::-1]] += 1
             same = by_pixels.setdefault((photo.shape, hashlib.sha256(photo).digest()), [])
             if not same:
-                copies.append(to_comparison_copy(photo))
+                copies[file] = to_comparison_copy(photo)
             same.append(file)
-        progress("decoding", done + 1, len(files))
+        progress("decoding", done, len(labels))
 
-    # In the order of `copies`: a set begins with the photo that was copied.
-    firsts = [same[0] for same in by_pixels.values()]
-    pairs = find_scene_pairs(copies, progress)
-    links = [dataclasses.replace(pair, first=firsts[pair.first], second=firsts[pair.second]) for pair in pairs]
+    copied = list(copies)
+    pairs = find_scene_pairs(list(copies.values()), progress)
+    links = [dataclasses.replace(pair, first=copied[pair.first], second=copied[pair.second]) for pair in pairs]
     equal = [(same[0], other) for same in by_pixels.values() for other in same[1:]]
-    groups = connected_components(files, equal + [(link.first, link.second) for link in links])
+    groups = connected_components(labels, [*equal, *((link.first, link.second) for link in links)])
     near_identical = [(link.first, link.second) for link in links if link.near_identical]
-    alike = [same for same in list_members(connected_components(files, equal + near_identical)) if len(same) > 1]
+    alike = list_groups(connected_components(labels, equal + near_identical))
     label_conflicts = [same for same in alike if len({labels[file] for file in same}) > 1]
 
     drops = dict.fromkeys(unreadable, UNREADABLE)
@@ -155,7 +138,7 @@ def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progre
     drops |= {file: LABEL_CONFLICT for same in label_conflicts for file in same}
     return FolderReport(
         directory=str(directory),
-        photos=[CheckedPhoto(file, labels[file], groups[file], drops.get(file, "")) for file in files],
+        photos=[CheckedPhoto(file, label, groups[file], drops.get(file, "")) for file, label in labels.items()],
         unreadable=unreadable,
         sizes=dict(sizes),
         pixel_duplicates=[same for same in by_pixels.values() if len(same) > 1],
@@ -168,20 +151,12 @@ def check_folder(directory: str | Path, classes: Sequence[str] = CLASSES, progre
     )
 
 
-def list_members(groups: Mapping[str, int]) -> list[list[str]]:
-    """The files of each group, from the group number of each file."""
+def list_groups(groups: Mapping[str, int]) -> list[list[str]]:
+    """Groups of two and more files, from the group number of each file."""
     members = defaultdict(list)
     for file, group in groups.items():
         members[group].append(file)
-    return list(members.values())
-
-
-def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
-    """Write a CSV table in UTF-8, whole or not at all."""
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+    return [files for files in members.values() if len(files) > 1]
 
 
 def name_group(files: Sequence[str]) -> str:
@@ -189,6 +164,5 @@ def name_group(files: Sequence[str]) -> str:
     return f"{len(files)}: {', '.join(files[:4])}{', ...' if len(files) > 4 else ''}"
 
 
-def _section(title: str, entries: Iterable[str]) -> list[str]:
-    entries = list(entries)
+def _section(title: str, entries: Collection[str]) -> list[str]:
     return [f"{title}: {len(entries)}", *(f"  {entry}" for entry in entries)]

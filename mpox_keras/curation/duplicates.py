@@ -2,22 +2,23 @@
 
 Whole-image hashes miss crops and zooms, so photos are compared in three steps:
 
-1. SIFT keypoints (Lowe 2004, doi 10.1023/B:VISI.0000029664.99615.94) as RootSIFT (Arandjelovic and Zisserman 2012,
-   doi 10.1109/CVPR.2012.6248018) of every photo go into one index of nearest neighbours. Each photo asks it as it is
-   and mirrored, and both also narrowed and flattened, because photos squeezed to a square lose their aspect.
-2. Neighbours vote for the scale, turn and shift between two photos (section 7.3 of Lowe). Two photos with `MIN_VOTES`
-   agreeing neighbours are matched on their own, and a similarity transform is fitted by RANSAC.
-3. One photo is laid over the other, the fit is refined to an affine one (Evangelidis and Psarakis 2008,
-   doi 10.1109/TPAMI.2008.113), and the pixels are compared window by window over the whole overlap. Keypoints alone
-   would link photos by a logo, caption or border that many share, and by the common shape of faces and hands.
+1. SIFT keypoints (Lowe 2004, doi 10.1023/B:VISI.0000029664.99615.94) as RootSIFT (Arandjelovic and Zisserman 2012, doi
+   10.1109/CVPR.2012.6248018) of every photo go into one index of nearest neighbours. Each photo asks it as it is and mirrored,
+   and both also narrowed and flattened, because photos squeezed to a square lose their aspect.
+2. Neighbours vote for the scale, turn and shift between two photos (section 7.3 of Lowe). Two photos with `MIN_VOTES` agreeing
+   neighbours are matched on their own, and a similarity transform is fitted by RANSAC.
+3. One photo is laid over the other, the fit is refined to an affine one (Evangelidis and Psarakis 2008, doi
+   10.1109/TPAMI.2008.113), and the pixels are compared window by window over the whole overlap. Keypoints alone would link
+   photos by a logo, caption or border that many share, and by the common shape of faces and hands.
 
-All thresholds were chosen by hand on the photos of MSID, the ones that `tools/measure_duplicates.py` measures on:
-expect somewhat worse figures on other photos. Two different photographs of one patient are rarely found, and copies of a
-photo that is plain nearly all over are not; only people or a list of patients can tell.
+All thresholds were chosen by hand on the photos of MSID, the ones that `tools/measure_duplicates.py` measures on: expect
+somewhat worse figures on other photos. Two different photographs of one patient are rarely found, and copies of a photo that is
+plain nearly all over are not; only people or a list of patients can tell.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from collections import defaultdict
@@ -30,9 +31,10 @@ from mpox_keras.utils.errors import require
 
 cv2 = require("cv2", "duplicates", "finding duplicates")
 
-MAX_SIDE = 256
-"""Photos are compared at no more than this many pixels on the longer side."""
+# Called with the name of a step, how much of it is done, and how much there is.
+Progress = Callable[[str, int, int], None]
 
+MAX_SIDE = 256  # pixels on the longer side at which photos are compared
 KEYPOINTS = 600
 NEIGHBOURS = 12
 MAX_DISTANCE_RATIO = 0.95
@@ -47,14 +49,6 @@ MIN_OVERLAP_PIXELS = 400
 MIN_TEXTURED_SHARE = 0.2
 NEAR_IDENTICAL_OVERLAP = 0.7
 
-Progress = Callable[[str, int, int], None]
-"""Called as `progress(step, done, total)`."""
-
-
-def ignore_progress(step: str, done: int, total: int) -> None:
-    """Tell nobody."""
-
-
 # (mirrored, width factor, height factor); the first is the photo as it is.
 _VARIANTS = tuple((mirrored, *squeeze) for mirrored in (False, True) for squeeze in ((1, 1), (0.65, 1), (1, 0.65)))
 _SCALE_BINS, _TURN_BINS, _SHIFT_BINS = 9, 9, 41
@@ -62,21 +56,13 @@ _SCALE_BINS, _TURN_BINS, _SHIFT_BINS = 9, 9, 41
 
 @dataclasses.dataclass(frozen=True)
 class ScenePair:
-    """Two photos found to show one scene.
-
-    Attributes:
-        first: index of one photo, or its file.
-        second: index of the other, larger than `first`, or its file.
-        inliers: keypoint matches that agree with one transform.
-        correlation: mean local correlation of the pixels where the photos overlap, at most 1.
-        overlap: the smaller of the two shares (0-1) that the overlap has of either photo.
-    """
+    """Two photos found to show one scene, by their indices, the smaller one first, or by their files."""
 
     first: int | str
     second: int | str
-    inliers: int
-    correlation: float
-    overlap: float
+    inliers: int  # keypoint matches that agree with one transform
+    correlation: float  # mean local correlation of the pixels where the photos overlap, at most 1
+    overlap: float  # the smaller of the two shares (0-1) that the overlap has of either photo
 
     @property
     def near_identical(self) -> bool:
@@ -96,25 +82,18 @@ class _Keypoints:
 
 
 def to_comparison_copy(photo: np.ndarray) -> np.ndarray:
-    """Grey copy of a photo, reduced to `MAX_SIDE`: what `find_scene_pairs` compares.
-
-    Args:
-        photo: uint8 array of shape `(height, width, 3)`, 0-255.
-
-    Returns:
-        uint8 array of shape `(height, width)`.
-    """
+    """Grey copy, `(height, width)`, of a photo, `(height, width, 3)` uint8, within `MAX_SIDE`: what is compared."""
     image = Image.fromarray(photo).convert("L")
     image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BILINEAR)
     return np.array(image)
 
 
-def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress = ignore_progress) -> list[ScenePair]:
+def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress = lambda *step: None) -> list[ScenePair]:
     """Find the photos that show one scene.
 
     Args:
         photos: results of `to_comparison_copy`.
-        progress: called with the name of the step, how much of it is done, and how much there is.
+        progress: told of every photo, in each of three steps.
 
     Returns:
         The confirmed pairs, sorted. Not every pair of a scene is confirmed on its own: take connected components.
@@ -125,42 +104,37 @@ def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress = ignore_p
         [(3, 17)]
     """
     keypoints = []
-    for index, photo in enumerate(photos):
+    for done, photo in enumerate(photos, 1):
         keypoints.append([_detect_keypoints(_make_variant(photo, variant)) for variant in _VARIANTS])
-        progress("keypoints", index + 1, len(photos))
+        progress("keypoints", done, len(photos))
 
     candidates = defaultdict(list)
     for query, variant, other, votes in _vote(photos, keypoints, progress):
         candidates[min(query, other), max(query, other)].append((votes, query, variant, other))
 
     pairs = []
-    for done, ((first, second), matches) in enumerate(sorted(candidates.items())):
+    for done, ((first, second), matches) in enumerate(sorted(candidates.items()), 1):
         for _, query, variant, other in sorted(matches, reverse=True)[:2]:
             queried = _make_variant(photos[query], _VARIANTS[variant])
             if found := _compare(queried, keypoints[query][variant], photos[other], keypoints[other][0]):
                 pairs.append(ScenePair(first, second, *found))
                 break
-        progress("comparison", done + 1, len(candidates))
+        progress("comparison", done, len(candidates))
     return pairs
 
 
 def _make_variant(photo: np.ndarray, variant: tuple[bool, float, float]) -> np.ndarray:
     mirrored, width_factor, height_factor = variant
-    if mirrored:
-        photo = np.ascontiguousarray(photo[:, ::-1])
-    if (width_factor, height_factor) != (1, 1):
-        photo = cv2.resize(photo, None, fx=width_factor, fy=height_factor, interpolation=cv2.INTER_AREA)
-    return photo
+    photo = cv2.flip(photo, 1) if mirrored else photo
+    return cv2.resize(photo, None, fx=width_factor, fy=height_factor, interpolation=cv2.INTER_AREA)
 
 
 def _detect_keypoints(photo: np.ndarray) -> _Keypoints:
     # The contrast threshold is far below the usual 0.04: a strong zoom is blurred and has few keypoints.
     sift = cv2.SIFT_create(nfeatures=KEYPOINTS, contrastThreshold=0.006, edgeThreshold=15)
     points, descriptors = sift.detectAndCompute(photo, None)
-    if not points:
-        return _Keypoints(np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8))
-    places = np.array([(*point.pt, point.size, point.angle) for point in points], np.float32)
-    return _Keypoints(places, descriptors.astype(np.uint8))
+    places = np.array([(*point.pt, point.size, point.angle) for point in points], np.float32).reshape(-1, 4)
+    return _Keypoints(places, descriptors.astype(np.uint8) if points else np.zeros((0, 128), np.uint8))
 
 
 def _vote(photos, keypoints, progress) -> Iterator[tuple[int, int, int, int]]:
@@ -172,18 +146,16 @@ def _vote(photos, keypoints, progress) -> Iterator[tuple[int, int, int, int]]:
     places = np.concatenate([item.places for item in indexed])
     cv2.setRNGSeed(0)
     index = cv2.flann_Index(np.concatenate([item.root_sift() for item in indexed]), {"algorithm": 1, "trees": 4})
-    neighbours = min(NEIGHBOURS, len(owner))
     for query, variants in enumerate(keypoints):
         for variant, item in enumerate(variants):
             if not len(item.places):
                 continue
-            found, distance = index.knnSearch(item.root_sift(), neighbours, params={"checks": 64})
+            found, distance = index.knnSearch(item.root_sift(), min(NEIGHBOURS, len(owner)), params={"checks": 64})
             near = (distance < MAX_DISTANCE_RATIO**2 * distance[:, -1:]) | (distance < COPY_DISTANCE)
             near &= owner[found] != query
             rows, _ = np.nonzero(near)
-            neighbour_owners = owner[found[near]]
-            size = [side * factor for side, factor in zip(photos[query].shape[::-1], _VARIANTS[variant][1:], strict=True)]
-            for other, votes in _count_votes(item.places[rows], places[found[near]], neighbour_owners, size).items():
+            size = np.multiply(photos[query].shape[::-1], _VARIANTS[variant][1:])
+            for other, votes in _count_votes(item.places[rows], places[found[near]], owner[found[near]], size).items():
                 yield query, variant, other, votes
         progress("neighbours", query + 1, len(photos))
 
@@ -194,7 +166,7 @@ def _count_votes(places, other_places, owners, size) -> dict[int, int]:
     turn = (other_places[:, 3] - places[:, 3]) % 360
     factor, angle = 2**scale, np.deg2rad(turn)
     # Where the match puts the centre of the queried photo: the same place for all matches of one transform.
-    from_centre = np.array(size) / 2 - places[:, :2]
+    from_centre = size / 2 - places[:, :2]
     x = other_places[:, 0] + factor * (np.cos(angle) * from_centre[:, 0] - np.sin(angle) * from_centre[:, 1])
     y = other_places[:, 1] + factor * (np.sin(angle) * from_centre[:, 0] + np.cos(angle) * from_centre[:, 1])
     votes = {}
@@ -202,7 +174,7 @@ def _count_votes(places, other_places, owners, size) -> dict[int, int]:
     for scale_shift, turn_shift, x_shift, y_shift in itertools.product((0, 0.5), repeat=4):
         scale_bin = (np.floor(scale + scale_shift).astype(int) + _SCALE_BINS // 2).clip(0, _SCALE_BINS - 1)
         turn_bin = np.floor(turn * _TURN_BINS / 360 + turn_shift).astype(int) % _TURN_BINS
-        width = max(size) / 4 * np.maximum(2.0 ** (scale_bin - _SCALE_BINS // 2), 0.5)
+        width = size.max() / 4 * np.maximum(2.0 ** (scale_bin - _SCALE_BINS // 2), 0.5)
         x_bin = (np.floor(x / width + x_shift).astype(int) + _SHIFT_BINS // 2).clip(0, _SHIFT_BINS - 1)
         y_bin = (np.floor(y / width + y_shift).astype(int) + _SHIFT_BINS // 2).clip(0, _SHIFT_BINS - 1)
         bins = ((owners * _SCALE_BINS + scale_bin) * _TURN_BINS + turn_bin) * _SHIFT_BINS**2 + x_bin * _SHIFT_BINS + y_bin
@@ -216,10 +188,9 @@ def _count_votes(places, other_places, owners, size) -> dict[int, int]:
 
 def _compare(first, first_keypoints, second, second_keypoints) -> tuple[int, float, float] | None:
     """`(inliers, correlation, overlap)` if the two photos show one scene, else None."""
-    fit = _fit_transform(first_keypoints, second_keypoints)
-    if fit is None:
+    transform, inliers = _fit_transform(first_keypoints, second_keypoints)
+    if inliers < MIN_INLIERS:
         return None
-    transform, inliers = fit
     scale = np.sqrt(abs(np.linalg.det(transform[:, :2])))
     if not 1 / 6.5 < scale < 6.5:
         return None
@@ -233,21 +204,18 @@ def _compare(first, first_keypoints, second, second_keypoints) -> tuple[int, flo
     correlation, overlap = _correlate(fine, coarse, transform)
     if correlation < 0.1:  # too far off for the refinement to find anything
         return None
-    try:
-        criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
+    with contextlib.suppress(cv2.error):  # no convergence
         refined = cv2.findTransformECC(coarse, fine, transform.astype(np.float32), cv2.MOTION_AFFINE, criteria, None, 5)[1]
-    except cv2.error:  # no convergence
-        pass
-    else:
         stretch = np.linalg.svd(refined[:, :2], compute_uv=False)
         if stretch[0] < 2 * stretch[1]:
             correlation, overlap = max((correlation, overlap), _correlate(fine, coarse, refined))
     return (inliers, correlation, overlap) if correlation >= MIN_CORRELATION else None
 
 
-def _fit_transform(first: _Keypoints, second: _Keypoints) -> tuple[np.ndarray, int] | None:
+def _fit_transform(first: _Keypoints, second: _Keypoints) -> tuple[np.ndarray | None, int]:
     if min(len(first.places), len(second.places)) < MIN_INLIERS:
-        return None
+        return None, 0
     similarity = first.root_sift() @ second.root_sift().T
     rows = np.arange(len(similarity))
     nearest = similarity.argmax(axis=1)
@@ -256,22 +224,17 @@ def _fit_transform(first: _Keypoints, second: _Keypoints) -> tuple[np.ndarray, i
     similarity[rows, nearest] = -1
     chosen = mutual & (distance < 0.9**2 * (1 - similarity.max(axis=1)))
     if chosen.sum() < MIN_INLIERS:
-        return None
+        return None, 0
     start, end = first.places[chosen, :2], second.places[nearest[chosen], :2]
     transform, inlier = cv2.estimateAffinePartial2D(start, end, ransacReprojThreshold=4, confidence=0.99)
     if transform is None:
-        return None
+        return None, 0
     # SIFT may give one spot several orientations; a spot counts once.
-    inlier = inlier[:, 0] > 0
-    inliers = min(len(np.unique(points[inlier].round(), axis=0)) for points in (start, end))
-    return (transform, inliers) if inliers >= MIN_INLIERS else None
+    return transform, min(len(np.unique(points[inlier[:, 0] > 0].round(), axis=0)) for points in (start, end))
 
 
 def _correlate(fine, coarse, transform) -> tuple[float, float]:
-    """Mean local correlation where either photo has texture, and the overlap's smaller share of the two photos.
-
-    `transform` takes places of `coarse` to places of `fine`.
-    """
+    """Mean local correlation where there is texture, and overlap; `transform` takes places of `coarse` to those of `fine`."""
     size = coarse.shape[::-1]
     laid = cv2.warpAffine(fine, transform, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     inside = cv2.warpAffine(np.ones_like(fine), transform, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from mpox_keras.data.decode import MIN_SIDE
 from mpox_keras.data.folder import (
+    GROUPS_FILES,
+    METADATA_FILES,
     DataError,
     apply_tables,
     class_of_folder,
-    find_groups_file,
-    find_metadata_file,
     find_photos,
+    find_table,
     read_table,
 )
 
@@ -25,35 +26,25 @@ _BOX_COLUMNS = ("left", "top", "width", "height")
 
 @dataclasses.dataclass(frozen=True)
 class SourcePhoto:
-    """One photo of a source, and what became of it.
+    """One photo of a source, and what became of it."""
 
-    Attributes:
-        source: name of the source.
-        origin: path within the source.
-        path: where the original file is.
-        place: how errors name the photo.
-        label: class name; of a photo left out by its label, that label.
-        group: photos of one source that its tables put together share it.
-        recorded: the rest of the photo's row in its table, by column.
-        box: left, top, width and height of the part to keep, in pixels of the photo after its EXIF turn, or None.
-        file: path in the data set, with `/` between its parts.
-        sha256: of the original file.
-        drop: why the photo is left out, or "".
-        duplicate_of: the photos that it was left out for, as `SOURCE:origin`.
-    """
+    source: str  # name of the source
+    origin: str  # path within the source
+    path: Path  # of the original file
+    place: str  # how errors name the photo
+    label: str  # class name; of a photo left out by its label, that label
+    group: str  # shared by the photos of one source that its tables put together
+    recorded: Mapping[str, str]  # its row in its table, by column
+    box: tuple[int, int, int, int] | None = None  # left, top, width, height of what to keep, in pixels after the EXIF turn
+    number: int = 0  # its place in the source
+    sha256: str = ""  # of the original file
+    drop: str = ""  # why the photo is left out
+    duplicate_of: tuple[str, ...] = ()  # the photos that it was left out for, as SOURCE:origin
 
-    source: str
-    origin: str
-    path: Path
-    place: str
-    label: str
-    group: str
-    recorded: Mapping[str, str]
-    box: tuple[int, int, int, int] | None = None
-    file: str = ""
-    sha256: str = ""
-    drop: str = ""
-    duplicate_of: tuple[str, ...] = ()
+    @property
+    def file(self) -> str:
+        """Path in the data set; as photos that are left out are numbered too, a name stays if others come or go."""
+        return f"{self.label}/{self.source}_{self.number:04d}.png"
 
     @property
     def patient(self) -> str:
@@ -64,27 +55,7 @@ class SourcePhoto:
 def read_sources(
     sources: Sequence[str | Path], classes: Sequence[str], labels: Mapping[str, str], licences: Mapping[str, str]
 ) -> list[SourcePhoto]:
-    """Read what several sources say of their photos; arguments and errors as in `build.build_folder`.
-
-    Returns:
-        The photos in the order of the sources, those to be left out too.
-
-    Example:
-        >>> photos = read_sources(["clinic", "web.csv"], CLASSES, {"acne": ""}, {})
-    """
-    named = _name_sources(sources)
-    unknown = [name for name in licences if name not in named]
-    if unknown:
-        raise DataError(f"there is no source {unknown[0]} to give a licence; the sources are called {', '.join(named)}.")
-    photos = []
-    for name, path in named.items():
-        found = _read_class_folders(name, path, classes) if path.is_dir() else _read_csv(name, path)
-        photos += [_add_licence(photo, licences.get(name)) for photo in found]
-    return _map_labels(photos, labels, classes)
-
-
-def _name_sources(sources):
-    """The sources by name."""
+    """Read what several sources say of their photos, in order, those to be left out too; arguments as of `build_folder`."""
     named = {}
     for path in map(Path, sources):
         if not path.is_dir() and not (path.is_file() and path.suffix.lower() == ".csv"):
@@ -92,19 +63,26 @@ def _name_sources(sources):
         # A hidden file would not be read as a photo.
         name = (Path(os.path.abspath(path)).name if path.is_dir() else path.stem).lstrip(".")
         # Some file systems take names for equal that differ in case alone.
-        twin = next((other for other in named if other.casefold() == name.casefold()), None)
-        if twin:
+        if twin := next((other for other in named if other.casefold() == name.casefold()), None):
             raise DataError(f"the sources {named[twin]} and {path} are both called {name}. Rename one of them.")
         named[name] = path
-    return named
+    for name in licences:
+        if name not in named:
+            raise DataError(f"there is no source {name} to give a licence; the sources are called {', '.join(named)}.")
+    photos = []
+    for name, path in named.items():
+        found = _read_class_folders(name, path, classes) if path.is_dir() else _read_csv(name, path)
+        for number, photo in enumerate(found, 1):
+            recorded = {**photo.recorded, "licence": photo.recorded.get("licence") or licences.get(name, "")}
+            photos.append(dataclasses.replace(photo, recorded=recorded, number=number))
+    return _map_labels(photos, labels, classes)
 
 
 def _read_class_folders(name, directory, classes):
-    folders = [class_of_folder(path.name) for path in directory.iterdir() if path.is_dir()]
+    folders = (class_of_folder(path.name) for path in directory.iterdir() if path.is_dir())
     found = find_photos(directory, [*classes, *folders])
-    groups_file, metadata_file = find_groups_file(directory), find_metadata_file(directory)
-    rows = read_table(groups_file, ["group"]) if groups_file else {}
-    recorded = read_table(metadata_file, []) if metadata_file else {}
+    rows = read_table(find_table(directory, GROUPS_FILES), "group")
+    recorded = read_table(find_table(directory, METADATA_FILES))
     groups = {photo.file: photo.group for photo in apply_tables(found, directory)}
     return [
         SourcePhoto(
@@ -122,26 +100,25 @@ def _read_class_folders(name, directory, classes):
 
 
 def _read_csv(name, table):
-    photos = []
-    for number, row in enumerate(read_table(table, ["label"]).values(), 2):
-        place = f"{table}, row {number} ({row['file']})"
-        if not row["file"]:
-            raise DataError(f"{table}, row {number} names no file. Name it, or remove the row.")
-        photos.append(
-            SourcePhoto(
-                source=name,
-                origin=row["file"],
-                path=table.parent / row["file"],
-                place=place,
-                label=class_of_folder(row["label"]),
-                group=row["file"],
-                recorded=row,
-                box=_read_box(row, place),
-            )
-        )
-    if not photos:
+    rows = read_table(table, "label")
+    if not rows:
         raise DataError(f"{table} lists no photos. Give each a row with its file and label.")
-    return photos
+    if "" in rows:
+        raise DataError(f"{table}, row {[*rows].index('') + 2} names no file. Name it, or remove the row.")
+    places = {file: f"{table}, row {number} ({file})" for number, file in enumerate(rows, 2)}
+    return [
+        SourcePhoto(
+            source=name,
+            origin=file,
+            path=table.parent / file,
+            place=places[file],
+            label=class_of_folder(row["label"]),
+            group=file,
+            recorded=row,
+            box=_read_box(row, places[file]),
+        )
+        for file, row in rows.items()
+    ]
 
 
 def _read_box(row, place):
@@ -165,12 +142,6 @@ def name_box(values: Sequence) -> str:
     return "the box " + ", ".join(f"{column}={value}" for column, value in zip(_BOX_COLUMNS, values, strict=True))
 
 
-def _add_licence(photo, licence):
-    if not licence or photo.recorded.get("licence"):
-        return photo
-    return dataclasses.replace(photo, recorded={**photo.recorded, "licence": licence})
-
-
 def _map_labels(photos, labels, classes):
     labels = {class_of_folder(old): class_of_folder(new) for old, new in labels.items()}
     found = {photo.label for photo in photos}
@@ -181,16 +152,14 @@ def _map_labels(photos, labels, classes):
             raise DataError(f"the label {old!r} is mapped to {new!r}, which is no class; they are {', '.join(classes)}.")
     mapped = []
     for photo in photos:
-        is_left_out = labels.get(photo.label) == ""
-        change = {"drop": photo.drop or LABEL_LEFT_OUT} if is_left_out else {"label": labels.get(photo.label, photo.label)}
+        left_out = labels.get(photo.label) == ""
+        change = {"drop": photo.drop or LABEL_LEFT_OUT} if left_out else {"label": labels.get(photo.label, photo.label)}
         mapped.append(dataclasses.replace(photo, **change))
-    unknown = [photo for photo in mapped if not photo.drop and photo.label not in classes]
-    if unknown:
-        label = unknown[0].label
-        counts = Counter(photo.label for photo in unknown)
+    if unknown := [photo for photo in mapped if not photo.drop and photo.label not in classes]:
+        counts = ", ".join(f"{label!r} ({count})" for label, count in Counter(photo.label for photo in unknown).items())
         raise DataError(
-            f"{unknown[0].place} has the label {label!r}, which is none of the classes {', '.join(classes)}. Labels without a "
-            f"class: {', '.join(f'{name!r} ({count})' for name, count in counts.items())}. Map them (--label OLD=NEW), leave "
-            "their photos out (--label OLD=), or name your classes (--class)."
+            f"{unknown[0].place} has the label {unknown[0].label!r}, which is none of the classes {', '.join(classes)}. Labels "
+            f"without a class: {counts}. Map them (--label OLD=NEW), leave their photos out (--label OLD=), or name your "
+            "classes (--class)."
         )
     return mapped

@@ -9,16 +9,13 @@ import os
 import re
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from mpox_keras.utils.errors import MpoxKerasError, require
 from mpox_keras.utils.stderr import silenced_stderr
 
-MAX_PIXELS = 50_000_000
-"""Photos with more pixels are refused before they are decoded."""
-
-MIN_SIDE = 8
-"""Photos with fewer pixels on a side are refused."""
+MAX_PIXELS = 50_000_000  # Photos with more are refused before they are decoded,
+MIN_SIDE = 8  # and those with fewer on a side.
 
 # What is wrong with a file is in the error; Pillow's log would be printed beside it.
 logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)
@@ -36,7 +33,6 @@ _EXIF_BYTES = 65_536
 _JPEG_SCANS = 100
 _JPEG_MARKER = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")  # those before a segment, and that of the end
 
-_ORIENTATION_TAG = 0x0112
 _TURN_BY_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -55,9 +51,8 @@ class PhotoError(MpoxKerasError, ValueError):
 def decode_photo(source: str | os.PathLike | bytes, name: str | None = None) -> np.ndarray:
     """Decode a PNG, JPEG, WebP, BMP, GIF or TIFF photo.
 
-    The EXIF orientation is applied, transparent parts are laid over white, the first frame of an animation is
-    taken, 16-bit samples keep their upper 8 bits, and an embedded colour profile is ignored, as by every runtime the
-    models are exported to.
+    The EXIF orientation is applied, transparent parts are laid over white, the first frame of an animation is taken, 16-bit
+    samples keep their upper 8 bits, and a colour profile is ignored, as by every runtime the models are exported to.
 
     Args:
         source: path of the file, its URL (`s3://bucket/arm.jpg`; anything that fsspec knows), or its content as bytes.
@@ -67,9 +62,8 @@ def decode_photo(source: str | os.PathLike | bytes, name: str | None = None) -> 
         uint8 array of shape `(height, width, 3)`, RGB, 0-255.
 
     Raises:
-        PhotoError: the file is missing, empty, truncated, damaged, in another format, larger than `MAX_PIXELS` pixels,
-            smaller than `MIN_SIDE` pixels on a side, has 32-bit samples (their range is unknown), is a run-length encoded BMP,
-            or has so much beside its pixels that reading it could take minutes.
+        PhotoError: the file is missing, damaged, in another format, too large or small (`MAX_PIXELS`, `MIN_SIDE`), has 32-bit
+            samples (of unknown range), or is made so that reading it could take minutes.
         MissingExtraError: the source is a URL and fsspec is not installed.
 
     Example:
@@ -77,13 +71,8 @@ def decode_photo(source: str | os.PathLike | bytes, name: str | None = None) -> 
         >>> photo.shape
         (224, 224, 3)
     """
-    if isinstance(source, bytes):
-        name = name or "photo"
-        data = source
-    else:
-        path = os.fspath(source)
-        name = name or str(path)
-        data = _read_url(path, name) if "://" in str(path) else _read_bytes(path, name)
+    name = name or ("photo" if isinstance(source, bytes) else str(source))
+    data = source if isinstance(source, bytes) else _read(source, name)
     if not data:
         raise PhotoError(f"{name} is empty (0 bytes). Copy or download it again.")
     # Pillow's decoders answer bad input with OSError, ValueError, SyntaxError, struct.error, EOFError and more, so
@@ -91,8 +80,7 @@ def decode_photo(source: str | os.PathLike | bytes, name: str | None = None) -> 
     try:
         stream = _RationedBytes(data, name)
         with Image.open(stream, formats=_FORMATS) as image:
-            _check_size(image.size, name)
-            _check_effort(image, data, name)
+            _check_image(image, data, name)
             stream.reads_left = _PIXEL_READS
             # The library under Pillow's TIFF decoder prints what it dislikes.
             with silenced_stderr() if image.format == "TIFF" else contextlib.nullcontext():
@@ -109,17 +97,10 @@ def decode_photo(source: str | os.PathLike | bytes, name: str | None = None) -> 
 
 
 def resize_photo(photo: np.ndarray, size: int) -> np.ndarray:
-    """Resize the whole photo to a square, bilinear with antialiasing.
+    """Resize the whole photo, `(height, width, 3)` uint8, to `(size, size, 3)`, bilinear with antialiasing.
 
     The aspect ratio is not kept: cropping would lose lesions at the border and padding would show the network the shape
-    of the frame, while training changes the aspect at random anyway.
-
-    Args:
-        photo: uint8 array of shape `(height, width, 3)`.
-        size: side of the result in pixels.
-
-    Returns:
-        uint8 array of shape `(size, size, 3)`; the photo itself if it has that size already.
+    of the frame, while training changes the aspect at random anyway. A photo of that size already is returned itself.
 
     Example:
         >>> resize_photo(np.zeros((480, 640, 3), "uint8"), 224).shape
@@ -132,36 +113,35 @@ def resize_photo(photo: np.ndarray, size: int) -> np.ndarray:
     return np.array(narrow.resize((size, size), Image.Resampling.BILINEAR))
 
 
-def _read_bytes(path: str | bytes, name: str) -> bytes:
+def _read(path: str | os.PathLike, name: str) -> bytes:
+    kind = "URL" if "://" in str(path) else "path"
     try:
+        if kind == "URL":
+            filesystem, key = require("fsspec", "screen", "reading photos by URL").core.url_to_fs(path)
+            return filesystem.cat_file(key)
         with open(path, "rb") as stream:
             return stream.read()
+    except MpoxKerasError:
+        raise
     except FileNotFoundError:
-        raise PhotoError(f"{name} does not exist. Check the path.") from None
+        raise PhotoError(f"{name} does not exist. Check the {kind}.") from None
     except IsADirectoryError:
-        raise PhotoError(f"{name} is a folder. Give the path of a photo.") from None
-    except (OSError, ValueError) as error:
+        raise PhotoError(f"{name} is a folder. Give the {kind} of a photo.") from None
+    except Exception as error:  # Every kind of store has errors of its own.
         raise PhotoError(f"{name} cannot be opened ({error}).") from None
 
 
-def _read_url(url: str, name: str) -> bytes:
-    fsspec = require("fsspec", "screen", "reading photos by URL")
-    # Every kind of store has errors of its own.
-    try:
-        filesystem, path = fsspec.core.url_to_fs(url)
-        return filesystem.cat_file(path)
-    except FileNotFoundError:
-        raise PhotoError(f"{name} does not exist. Check the URL.") from None
-    except Exception as error:
-        raise PhotoError(f"{name} cannot be opened ({error}).") from None
-
-
-def _check_size(size: tuple[int, int], name: str) -> None:
-    width, height = size
+def _check_image(image: Image.Image, data: bytes, name: str) -> None:
+    width, height = image.size
     if width * height > MAX_PIXELS:
         raise PhotoError(f"{name} has {width} x {height} pixels, more than the {MAX_PIXELS:,} pixels allowed. Make it smaller.")
     if min(width, height) < MIN_SIDE:
         raise PhotoError(f"{name} has {width} x {height} pixels; expected at least {MIN_SIDE} on each side.")
+    if image.format == "BMP" and image.tile[0][0] == "bmp_rle":
+        # Decoded by Python byte by byte; one of a hundred bytes takes seconds and gigabytes.
+        raise PhotoError(f"{name} is a run-length encoded BMP, which is not read. Save it as PNG.")
+    if image.format in ("JPEG", "MPO") and _has_too_many_scans(data):
+        raise PhotoError(f"{name} has more than {_JPEG_SCANS} JPEG scans, which no camera makes. Save it anew.")
 
 
 class _RationedBytes(io.BytesIO):
@@ -191,14 +171,6 @@ def _too_much_metadata(name):
     return PhotoError(f"{name} has more metadata than can be read safely. Save it without metadata.")
 
 
-def _check_effort(image: Image.Image, data: bytes, name: str) -> None:
-    if image.format == "BMP" and image.tile[0][0] == "bmp_rle":
-        # Decoded by Python byte by byte; one of a hundred bytes takes seconds and gigabytes.
-        raise PhotoError(f"{name} is a run-length encoded BMP, which is not read. Save it as PNG.")
-    if image.format in ("JPEG", "MPO") and _has_too_many_scans(data):
-        raise PhotoError(f"{name} has more than {_JPEG_SCANS} JPEG scans, which no camera makes. Save it anew.")
-
-
 def _has_too_many_scans(data: bytes) -> bool:
     """Of the first picture alone: phones put thumbnails into the file and videos behind it, with any bytes in them."""
     place = scans = 0
@@ -213,7 +185,7 @@ def _has_too_many_scans(data: bytes) -> bool:
 
 def _to_rgb_array(image: Image.Image, name: str) -> np.ndarray:
     # Read after loading: Pillow turns a TIFF while it loads and takes the tag away.
-    orientation = _orientation(image, name)
+    turn = _turn(image, name)
     if image.mode.startswith("I;16"):
         # Pillow's own conversion clips at 255 instead of scaling.
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
@@ -223,16 +195,14 @@ def _to_rgb_array(image: Image.Image, name: str) -> np.ndarray:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     image = image.convert("RGB")
-    if orientation in _TURN_BY_ORIENTATION:
-        image = image.transpose(_TURN_BY_ORIENTATION[orientation])
-    return np.array(image)
+    return np.array(image if turn is None else image.transpose(turn))
 
 
-def _orientation(image: Image.Image, name: str) -> int | None:
+def _turn(image: Image.Image, name: str) -> Image.Transpose | None:
     exif, exif_in_hexadecimal = image.info.get("exif") or b"", image.info.get("Raw profile type exif") or ""
     if max(len(exif), len(exif_in_hexadecimal) // 2) > _EXIF_BYTES:
         raise _too_much_metadata(name)
     try:
-        return image.getexif().get(_ORIENTATION_TAG)
+        return _TURN_BY_ORIENTATION.get(image.getexif().get(ExifTags.Base.Orientation))
     except Exception:  # Damaged EXIF data says nothing about the pixels; the photo is shown as it is stored.
         return None

@@ -7,38 +7,28 @@ import dataclasses
 import glob
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mpox_keras.data.groups import connected_components
 from mpox_keras.utils.classes import CLASSES, MPOX, NORMAL
 from mpox_keras.utils.errors import MpoxKerasError
 
-METADATA_COLUMNS = ("patient", "stage", "source", "skin_tone")
-"""Columns of `metadata.csv` that are carried along with a photo."""
-
-METADATA_FILES = ("metadata.csv", "labels.csv")
-"""Names under which the table of metadata is looked for; the first one found is read."""
-
 PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-
-OTHER_RASH = "other_rash"
-"""Label of photos that are known to show another rash than mpox, but not which."""
+GROUPS_FILES = ("audit.csv", "groups.csv")  # made by people; found by matching
+METADATA_FILES = ("metadata.csv", "labels.csv")
+METADATA_COLUMNS = ("patient", "stage", "source", "skin_tone")  # those that are carried along with a photo
+OTHER_RASH = "other_rash"  # label of photos that are known to show another rash than mpox, but not which
 
 _FOLDER_NAMES = {
-    "monkeypox": MPOX,
-    "monkey pox": MPOX,
-    "m-pox": MPOX,
+    **dict.fromkeys(("monkeypox", "monkey pox", "m-pox"), MPOX),
     "healthy": NORMAL,
-    "other rash": OTHER_RASH,
-    "others": OTHER_RASH,
-    "non mpox": OTHER_RASH,
-    "non monkeypox": OTHER_RASH,
+    **dict.fromkeys(("other rash", "others", "non mpox", "non monkeypox"), OTHER_RASH),
 }
 
 
 class DataError(MpoxKerasError, ValueError):
-    """The data given cannot be used as it is; the message says what was found, what was expected and what to do."""
+    """The data given cannot be used as it is."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,30 +66,21 @@ def class_of_folder(name: str) -> str:
 def walk_photos(directory: str | Path) -> Iterator[Path]:
     """Photo files below a folder, by suffix, in the order of their paths; hidden files and folders are passed over.
 
-    Only the names of one folder and of those above it are held at a time.
-
-    Raises:
-        OSError: a folder can't be read.
+    Only the names of one folder and of those above it are held at a time. Folders that can't be read raise OSError.
     """
     with os.scandir(directory) as entries:
-        entries = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+        entries = sorted(entries, key=lambda entry: entry.name)
     for entry in entries:
+        if entry.name.startswith("."):
+            continue
         if entry.is_dir(follow_symlinks=False):
             yield from walk_photos(Path(directory) / entry.name)
         elif os.path.splitext(entry.name)[1].lower() in PHOTO_SUFFIXES and entry.is_file():
             yield Path(directory) / entry.name
 
 
-def list_photos(directory: str | Path) -> list[Path]:
-    """The paths of `walk_photos`."""
-    return list(walk_photos(directory))
-
-
 def expand_photos(arguments: Sequence[str]) -> Iterator[Path]:
-    """Photo files meant by what a user typed: files, folders (searched by suffix) and globs.
-
-    Returns:
-        The paths one by one; whether each file is a readable photo is not looked at.
+    """Photo files meant by what a user typed: files, folders (searched by suffix) and globs; none is opened.
 
     Raises:
         DataError: an argument names nothing; checked before the first path is given.
@@ -107,25 +88,23 @@ def expand_photos(arguments: Sequence[str]) -> Iterator[Path]:
     Example:
         >>> paths = list(expand_photos(["arm.jpg", "clinic/", "more/*.png"]))
     """
+    expanded = []
     for argument in arguments:
-        if not os.path.exists(argument) and next(glob.iglob(argument, recursive=True), None) is None:
+        found = [argument] if os.path.exists(argument) else sorted(glob.glob(argument, recursive=True))
+        if not found:
             raise DataError(f"{argument} is neither a file, a folder nor a pattern that matches any. Check the path.")
-    return itertools.chain.from_iterable(_expand(argument) for argument in arguments)
+        expanded.append(walk_photos(argument) if os.path.isdir(argument) else map(Path, found))
+    return itertools.chain.from_iterable(expanded)
 
 
-def _expand(argument):
-    if os.path.isdir(argument):
-        return walk_photos(argument)
-    return map(Path, [argument] if os.path.exists(argument) else sorted(glob.glob(argument, recursive=True)))
-
-
-def read_table(path: str | Path, required: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Read a CSV table about photos, keyed by its `file` column.
+def read_table(path: Path | None, *required: str) -> dict[str, dict[str, str]]:
+    """Read a CSV table about photos, keyed by its `file` column; no table has no rows.
 
     Raises:
-        DataError: a required column is missing, a file is listed twice, or the text is not UTF-8.
+        DataError: a column is missing, a file is listed twice, or the text is not UTF-8.
     """
-    path = Path(path)
+    if path is None:
+        return {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
@@ -133,8 +112,7 @@ def read_table(path: str | Path, required: Iterable[str]) -> dict[str, dict[str,
             rows = list(reader)
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text: {error}. Save the table as UTF-8 CSV.") from None
-    missing = {"file", *required} - columns
-    if missing:
+    if missing := {"file", *required} - columns:
         raise DataError(f"{path} lacks the column {', '.join(sorted(missing))}; it has {', '.join(sorted(columns))}.")
     table = {}
     for row in rows:
@@ -144,25 +122,16 @@ def read_table(path: str | Path, required: Iterable[str]) -> dict[str, dict[str,
     return table
 
 
-def find_groups_file(directory: str | Path) -> Path | None:
-    """The groups table beside the photos: `audit.csv` (made by people) before `groups.csv` (found by matching)."""
-    for name in ("audit.csv", "groups.csv"):
-        path = Path(directory) / name
-        if path.is_file():
-            return path
-    return None
-
-
-def find_metadata_file(directory: str | Path) -> Path | None:
-    """The table of metadata beside the photos, the first of `METADATA_FILES` that is there."""
-    return next((path for name in METADATA_FILES if (path := Path(directory) / name).is_file()), None)
+def find_table(directory: str | Path, names: Sequence[str]) -> Path | None:
+    """The first that is there of the tables that may lie beside the photos: `GROUPS_FILES` or `METADATA_FILES`."""
+    return next((path for name in names if (path := Path(directory) / name).is_file()), None)
 
 
 def find_photos(directory: str | Path, classes: Sequence[str] = CLASSES) -> list[Photo]:
-    """Photos of a folder of class folders, without regard to any table; the group is empty.
+    """Photos of a folder of class folders, without regard to any table: each is a group of its own.
 
     Args:
-        directory: holds one folder per class (`Monkeypox` and the like are understood as `mpox`).
+        directory: holds one folder per class, named as `class_of_folder` understands.
         classes: the class names allowed.
 
     Raises:
@@ -173,44 +142,24 @@ def find_photos(directory: str | Path, classes: Sequence[str] = CLASSES) -> list
     if not directory.is_dir():
         raise DataError(f"{directory} is not a folder. {expected}")
     class_folders = sorted(p for p in directory.iterdir() if p.is_dir() and not p.name.startswith("."))
-    paths = {folder: list_photos(folder) for folder in class_folders}
-    unknown = [folder.name for folder in class_folders if paths[folder] and class_of_folder(folder.name) not in classes]
-    if unknown:
+    found = ((path.relative_to(directory).as_posix(), path) for folder in class_folders for path in walk_photos(folder))
+    photos = [Photo(file, path, class_of_folder(file.partition("/")[0]), group=file) for file, path in found]
+    if unknown := dict.fromkeys(photo.file.partition("/")[0] for photo in photos if photo.label not in classes):
         raise DataError(
             f"{directory} has photos in folders that name no class: {', '.join(unknown)}. {expected} "
             f"Rename or remove them, or name your classes in the config (data.classes). For photos in a folder {OTHER_RASH} "
             "there is `mpox-keras evaluate-external`."
         )
-    photos = [
-        Photo(file=path.relative_to(directory).as_posix(), encoded=path, label=class_of_folder(folder.name), group="")
-        for folder in class_folders
-        for path in paths[folder]
-    ]
     if not photos:
-        found = ", ".join(p.name for p in class_folders) or "no folder at all"
-        raise DataError(f"{directory} holds no photos in class folders (found: {found}). {expected}")
+        names = ", ".join(folder.name for folder in class_folders) or "no folder at all"
+        raise DataError(f"{directory} holds no photos in class folders (found: {names}). {expected}")
     return sorted(photos, key=lambda photo: photo.file)
 
 
-def read_folder(
-    directory: str | Path,
-    classes: Sequence[str] = CLASSES,
-    groups: str | Path | None = None,
-) -> list[Photo]:
+def read_folder(directory: str | Path, classes: Sequence[str] = CLASSES, groups: str | Path | None = None) -> list[Photo]:
     """Read a folder of class folders, with the groups and metadata that lie beside the photos.
 
-    Args:
-        directory: holds one folder per class (`Monkeypox` and the like are understood as `mpox`).
-        classes: the class names allowed.
-        groups: table with the columns `file`, `group` and, if wanted, `fold` (0, 1, ...) and `drop` (a reason to leave
-            the photo out). By default `audit.csv`, else `groups.csv`, in the folder. Without any of them every photo
-            is a group of its own.
-
-    Returns:
-        The photos, sorted by file, without those whose row says `drop`.
-
-    Raises:
-        DataError: the folder or a table is missing or does not fit, or no photo is found.
+    Arguments and errors are those of `find_photos` and `apply_tables`.
 
     Example:
         >>> photos = read_folder("photos")
@@ -221,25 +170,23 @@ def read_folder(
 
 
 def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | Path | None = None) -> list[Photo]:
-    """Add to photos what the tables beside them say: group, fold and metadata (`METADATA_FILES`).
+    """Add to photos what the tables beside them say: group, fold and metadata.
 
     Args:
-        photos: as found; a group, fold or metadata that they have already stays where the tables are silent.
+        photos: as found; the group, fold or metadata that they have stays where the tables are silent.
         directory: where the tables are looked for.
-        groups: as in `read_folder`.
+        groups: table with the columns `file`, `group` and, if wanted, `fold` (0, 1, ...) and `drop` (a reason to leave
+            the photo out). By default the one of `GROUPS_FILES` in the folder, if any.
 
     Returns:
-        The photos, sorted by file, without those whose row says `drop`. A photo without any group is its own; groups
-        that share a known patient are joined.
+        The photos, sorted by file, without those whose row says `drop`. Groups that share a known patient are joined.
 
     Raises:
         DataError: a table does not fit the photos, or drops them all.
     """
-    directory = Path(directory)
-    groups = Path(groups) if groups else find_groups_file(directory)
-    group_rows = read_table(groups, ["group"]) if groups else {}
-    metadata = find_metadata_file(directory)
-    metadata_rows = read_table(metadata, []) if metadata else {}
+    groups = Path(groups) if groups else find_table(directory, GROUPS_FILES)
+    group_rows = read_table(groups, "group")
+    metadata_rows = read_table(find_table(directory, METADATA_FILES))
     kept = []
     for photo in photos:
         row = group_rows.get(photo.file, {})
@@ -249,44 +196,24 @@ def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | P
             )
         if row.get("drop"):
             continue
-        fold = _fold_number(row.get("fold"), photo.file, groups)
+        fold = row.get("fold")
+        if fold and not fold.isdigit():
+            raise DataError(f"{groups} gives fold {fold!r} for {photo.file}; expected a whole number from 0, or nothing.")
         recorded = metadata_rows.get(photo.file, {})
-        kept.append(
-            dataclasses.replace(
-                photo,
-                group=row.get("group") or photo.group or photo.file,
-                fold=photo.fold if fold is None else fold,
-                metadata={**photo.metadata, **{c: recorded[c] for c in METADATA_COLUMNS if recorded.get(c)}},
-            )
-        )
+        metadata = {**photo.metadata, **{c: recorded[c] for c in METADATA_COLUMNS if recorded.get(c)}}
+        group, fold = row.get("group") or photo.group, int(fold) if fold else photo.fold
+        kept.append(dataclasses.replace(photo, group=group, fold=fold, metadata=metadata))
     if not kept:
         raise DataError(f"{groups} drops every photo of {directory}; nothing is left.")
-    return sorted(_join_patients(kept), key=lambda photo: photo.file)
-
-
-def _join_patients(photos):
-    """Groups that share a known patient become one, named after the first of them."""
-    names = list(dict.fromkeys(photo.group for photo in photos))
-    group_of_patient, pairs = {}, []
-    for photo in photos:
-        if patient := photo.metadata.get("patient"):
-            pairs.append((photo.group, group_of_patient.setdefault(patient, photo.group)))
+    # Groups that share a known patient become one, named after the first of them.
+    names = [photo.group for photo in kept]
+    pairs = [(photo.group, ("patient", patient)) for photo in kept if (patient := photo.metadata.get("patient"))]
     numbers = connected_components(names, pairs)
-    first = {}
-    for name in names:
-        first.setdefault(numbers[name], name)
-    return [dataclasses.replace(photo, group=first[numbers[photo.group]]) for photo in photos]
+    first = {numbers[name]: name for name in reversed(names)}
+    joined = (dataclasses.replace(photo, group=first[numbers[photo.group]]) for photo in kept)
+    return sorted(joined, key=lambda photo: photo.file)
 
 
 def metadata_columns(photos: Sequence[Photo]) -> dict[str, list[str]]:
     """What is recorded of photos, by column, for breaking results down; "" where nothing is. Patients are left out."""
-    columns = [column for column in METADATA_COLUMNS if column != "patient"]
-    return {column: [photo.metadata.get(column, "") for photo in photos] for column in columns}
-
-
-def _fold_number(text: str | None, file: str, table: Path | None) -> int | None:
-    if not text:
-        return None
-    if not text.isdigit():
-        raise DataError(f"{table} gives fold {text!r} for {file}; expected a whole number from 0, or nothing.")
-    return int(text)
+    return {c: [photo.metadata.get(c, "") for photo in photos] for c in METADATA_COLUMNS if c != "patient"}

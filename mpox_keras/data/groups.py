@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
-
-import numpy as np
+from collections.abc import Hashable, Iterable
 
 
-def connected_components(items: Sequence[Hashable], pairs: Iterable[tuple[Hashable, Hashable]]) -> dict[Hashable, int]:
-    """Number the connected components, in the order of their first item.
+def connected_components(items: Iterable[Hashable], pairs: Iterable[tuple[Hashable, Hashable]]) -> dict[Hashable, int]:
+    """Number the connected components of items, in the order of their first one; pairs may name a patient or so besides.
 
     Example:
-        >>> connected_components(["a", "b", "c"], [("a", "c")])
+        >>> connected_components(["a", "b", "c"], [("a", "patient 1"), ("c", "patient 1")])
         {'a': 0, 'b': 1, 'c': 0}
     """
     # Imported here, because whoever only predicts needs neither SciPy nor the third of a second that its import takes.
-    from scipy.sparse import coo_array, csgraph
+    from scipy.cluster.hierarchy import DisjointSet
 
-    places = {item: place for place, item in enumerate(items)}
-    ends = np.array([(places[first], places[second]) for first, second in pairs], int).reshape(-1, 2)
-    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(items), len(items)))
-    numbers = csgraph.connected_components(graph, directed=False)[1].tolist()
-    in_order = {number: place for place, number in enumerate(dict.fromkeys(numbers))}
-    return {item: in_order[number] for item, number in zip(items, numbers, strict=True)}
+    joined = DisjointSet(items)
+    for first, second in pairs:
+        joined.add(first)
+        joined.add(second)
+        joined.merge(first, second)
+    numbers = {}
+    return {item: numbers.setdefault(joined[item], len(numbers)) for item in items}

@@ -20,21 +20,13 @@ _SIZE = 512  # a crop of a tenth must still be as sharp as a photo
 
 
 def non_skin_pictures() -> np.ndarray:
-    """Pictures of other things than skin: `carried_pictures`, and a dozen of `synthetic_pictures`.
-
-    Returns:
-        `(pictures, 512, 512, 3)`, uint8.
-    """
+    """`carried_pictures`, and a dozen of `synthetic_pictures`: `(pictures, 512, 512, 3)`, uint8."""
     return np.concatenate([carried_pictures(), synthetic_pictures(np.random.default_rng(0), 4, _SIZE)])
 
 
 @functools.cache
 def carried_pictures() -> np.ndarray:
-    """Pictures of things, animals, textures and text that scikit-image and scikit-learn carry, people left out.
-
-    Returns:
-        `(24, 512, 512, 3)`, uint8.
-    """
+    """Things, animals, textures and text that scikit-image and scikit-learn carry, no people: `(24, 512, 512, 3)`, uint8."""
     loaded = [getattr(skimage.data, name)() for name in _NAMES]
     loaded += [skimage.data.stereo_motorcycle()[0], *sklearn.datasets.load_sample_images().images]
     pictures = [Image.fromarray(skimage.util.img_as_ubyte(picture)).convert("RGB") for picture in loaded]
@@ -43,11 +35,6 @@ def carried_pictures() -> np.ndarray:
 
 def synthetic_pictures(random: np.random.Generator, each: int, size: int) -> np.ndarray:
     """Noise of many strengths, plain colours, as of a covered camera, and coloured blots from large to small.
-
-    Args:
-        random: draws them.
-        each: how many of each of the three kinds.
-        size: height and width in pixels.
 
     Returns:
         `(3 * each, size, size, 3)`, uint8.

@@ -2,66 +2,55 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from mpox_keras.data.folder import (
-    METADATA_COLUMNS,
-    OTHER_RASH,
-    DataError,
-    Photo,
-    find_groups_file,
-    find_photos,
-    read_folder,
-)
+from mpox_keras.data.folder import GROUPS_FILES, METADATA_COLUMNS, OTHER_RASH, DataError, Photo, find_table, read_folder
 from mpox_keras.utils.classes import MPOX, NORMAL
 
 
-def read_photos(data: str | os.PathLike, classes: Sequence[str], groups: str | os.PathLike | None = None) -> list[Photo]:
+def read_photos(data: str | os.PathLike, classes: Sequence[str], groups: str | None = None) -> list[Photo]:
     """Read labelled photos.
 
     Args:
         data: a folder of class folders, or `mpox/CONFIG` for a dataset built with `tfds build mpox`.
         classes: the class names allowed.
-        groups: a groups table, for a folder only (see `read_folder`).
+        groups: a groups table, for a folder only (see `apply_tables`).
 
     Raises:
         DataError: there is no such folder or dataset, or it does not fit.
     """
-    name = str(data)
-    if Path(data).is_dir() or not name.startswith("mpox/"):
+    if Path(data).is_dir() or not str(data).startswith("mpox/"):
         return read_folder(data, classes, groups)
     if groups:
-        raise DataError(f"a groups table goes with a folder of photos; {name} has its groups built in.")
-    return _read_tfds(name, classes)
+        raise DataError(f"a groups table goes with a folder of photos; {data} has its groups built in.")
+
+    import tensorflow_datasets as tfds
+
+    import mpox_keras.datasets  # noqa: F401 - registers the builder
+
+    builder = tfds.builder(str(data))
+    if not builder.is_prepared():
+        raise DataError(
+            f"{data} is not built in {builder.data_dir}. Build it first: "
+            f"tfds build {data} --imports mpox_keras.datasets --manual_dir DIR"
+        )
+    photos = read_dataset(builder)
+    if unknown := sorted({photo.label for photo in photos}.difference(classes)):
+        raise DataError(f"{data} has the classes {', '.join(unknown)}, which are not among {', '.join(classes)}.")
+    return photos
 
 
-def read_grouped_photos(
-    data: str | os.PathLike, classes: Sequence[str], groups: str | os.PathLike | None = None
-) -> list[Photo]:
-    """Like `read_photos`, and insists that a folder has a groups table, so that a split cannot leak.
-
-    Raises:
-        DataError: as `read_photos`, or there is no groups table.
-    """
+def read_grouped_photos(data: str | os.PathLike, classes: Sequence[str], groups: str | None = None) -> list[Photo]:
+    """Like `read_photos`, but a folder without a groups table is a DataError, so that a split cannot leak."""
     photos = read_photos(data, classes, groups)
-    if Path(data).is_dir() and not groups and not find_groups_file(data):
+    if Path(data).is_dir() and not groups and not find_table(data, GROUPS_FILES):
         raise DataError(
             f"{data} has no groups.csv or audit.csv, so photos of one scene could lie on both sides of a split and flatter "
             f"the result. Find them with `mpox-keras data check {data}`, or give your own table with --groups."
         )
     return photos
-
-
-def read_ungrouped_photos(data: str | os.PathLike, classes: Sequence[str]) -> list[Photo]:
-    """Photos of a folder as most papers take them: duplicates in, every photo on its own, whatever tables lie beside them.
-
-    Raises:
-        DataError: there is no such folder, or it does not fit.
-    """
-    return [dataclasses.replace(photo, group=photo.file) for photo in find_photos(data, classes)]
 
 
 def read_external_photos(data: str | os.PathLike, classes: Sequence[str]) -> list[Photo]:
@@ -77,41 +66,20 @@ def read_external_photos(data: str | os.PathLike, classes: Sequence[str]) -> lis
     return photos
 
 
-def _read_tfds(name, classes):
-    import tensorflow_datasets as tfds
-
-    import mpox_keras.datasets  # noqa: F401 - registers the builder
-
-    builder = tfds.builder(name)
-    if not builder.is_prepared():
-        raise DataError(
-            f"{name} is not built in {builder.data_dir}. Build it first: "
-            f"tfds build {name} --imports mpox_keras.datasets --manual_dir DIR"
-        )
-    photos = read_dataset(builder)
-    unknown = sorted({photo.label for photo in photos}.difference(classes))
-    if unknown:
-        raise DataError(f"{name} has the classes {', '.join(unknown)}, which are not among {', '.join(classes)}.")
-    return photos
-
-
 def read_dataset(builder) -> list[Photo]:
     """Photos of a built TFDS dataset `mpox`, as a `tfds.core.DatasetBuilder` gives them, sorted by file."""
     import tensorflow_datasets as tfds
 
-    decoders = {"image": tfds.decode.SkipDecoding()}
-    photos = []
-    labels = builder.info.features["label"]
-    for example in builder.as_dataset(split="train", decoders=decoders).as_numpy_iterator():
-        text = {key: example[key].decode() for key in ("file", "group", *METADATA_COLUMNS)}
-        photos.append(
-            Photo(
-                file=text["file"],
-                encoded=example["image"],
-                label=labels.int2str(int(example["label"])),
-                group=text["group"],
-                fold=None if example["fold"] < 0 else int(example["fold"]),
-                metadata={column: text[column] for column in METADATA_COLUMNS if text[column]},
-            )
+    dataset = builder.as_dataset(split="train", decoders={"image": tfds.decode.SkipDecoding()})
+    photos = [
+        Photo(
+            file=example["file"].decode(),
+            encoded=example["image"],
+            label=builder.info.features["label"].int2str(int(example["label"])),
+            group=example["group"].decode(),
+            fold=None if example["fold"] < 0 else int(example["fold"]),
+            metadata={column: example[column].decode() for column in METADATA_COLUMNS if example[column]},
         )
+        for example in dataset.as_numpy_iterator()
+    ]
     return sorted(photos, key=lambda photo: photo.file)

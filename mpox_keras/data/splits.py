@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,8 +15,8 @@ def assign_folds(photos: Sequence[Photo], folds: int, seed: int) -> np.ndarray:
     """Fold number of each photo: as given with the data, else stratified by class with groups kept together.
 
     Args:
-        photos: labelled photos.
-        folds: how many folds to make; those given with the data win.
+        photos: all of them with a fold, or none.
+        folds: how many to make; those given with the data win.
         seed: of the shuffling.
 
     Returns:
@@ -23,18 +25,14 @@ def assign_folds(photos: Sequence[Photo], folds: int, seed: int) -> np.ndarray:
     Raises:
         DataError: only some photos have a fold, a given fold splits a group, or a class has fewer groups than folds.
     """
-    given = [photo.fold for photo in photos]
-    if any(fold is not None for fold in given):
-        _check_given_folds(photos)
-        return np.array(given)
-
     from sklearn.model_selection import StratifiedGroupKFold
 
+    if any(photo.fold is not None for photo in photos):
+        return _given_folds(photos)
     labels = np.array([photo.label for photo in photos])
     groups = np.array([photo.group for photo in photos])
-    for label in sorted(set(labels)):
-        found = len(set(groups[labels == label]))
-        if found < folds:
+    for label in np.unique(labels):
+        if (found := len(set(groups[labels == label]))) < folds:
             raise DataError(
                 f"{label} has {found} groups of photos, too few for {folds} folds. Add photos or lower the number of folds."
             )
@@ -56,14 +54,12 @@ def split_off_validation(photos: Sequence[Photo], fraction: float, seed: int) ->
     """
     if not fraction:
         return list(photos), []
-    unfolded = [Photo(p.file, p.encoded, p.label, p.group) for p in photos]
+    unfolded = [dataclasses.replace(photo, fold=None) for photo in photos]
     held_out = assign_folds(unfolded, max(2, round(1 / fraction)), seed) == 0
-    training = [photo for photo, out in zip(photos, held_out, strict=True) if not out]
-    validation = [photo for photo, out in zip(photos, held_out, strict=True) if out]
-    return training, validation
+    return list(itertools.compress(photos, ~held_out)), list(itertools.compress(photos, held_out))
 
 
-def _check_given_folds(photos):
+def _given_folds(photos):
     fold_of_group = {}
     for photo in photos:
         if photo.fold is None:
@@ -73,3 +69,4 @@ def _check_given_folds(photos):
                 f"group {photo.group} straddles folds {fold_of_group[photo.group]} and {photo.fold} ({photo.file}): "
                 "photos of one scene or patient would be on both sides of a split."
             )
+    return np.array([photo.fold for photo in photos])

@@ -5,52 +5,43 @@ They show nothing that a clinician would call a rash, and a network trained on t
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
 
 from mpox_keras.utils.classes import CLASSES, MPOX
-from mpox_keras.utils.files import replacing
+from mpox_keras.utils.files import replacing, write_table
 
 _SKIN_TONES = np.array([[240, 205, 180], [222, 175, 140], [190, 135, 100], [140, 92, 66], [96, 62, 46]])
 _SIZE = 224
 
 
 def write_synthetic_photos(directory: str | Path, scenes_per_class: int = 30, seed: int = 0) -> None:
-    """Write class folders of synthetic pictures, two views of each scene, with `groups.csv` and `metadata.csv`.
-
-    Args:
-        directory: made if it is missing.
-        scenes_per_class: scenes drawn for each class of `CLASSES`.
-        seed: of the drawing.
+    """Write a folder for each of `CLASSES` with two views of every scene, and `groups.csv` and `metadata.csv`.
 
     Example:
         >>> write_synthetic_photos("synthetic")  # 240 pictures in synthetic/mpox, synthetic/chickenpox, ...
     """
     directory = Path(directory)
     random = np.random.default_rng(seed)
-    groups = [["file", "label", "group"]]
-    metadata = [["file", "patient", "source"]]
+    rows = []
     for label in CLASSES:
-        (directory / label).mkdir(parents=True, exist_ok=True)
         for scene in range(scenes_per_class):
             picture = draw_scene(label, random)
+            group = f"{label}_{scene:03d}"
             for view, image in enumerate((picture, _second_view(picture, random))):
-                file = f"{label}/{label}_{scene:03d}_{view}.png"
+                file = f"{label}/{group}_{view}.png"
                 with replacing(directory / file) as temporary:
                     image.save(temporary)
-                group = f"{label}_{scene:03d}"
-                groups.append([file, label, group])
-                metadata.append([file, group, "synthetic"])
-    for name, rows in (("groups.csv", groups), ("metadata.csv", metadata)):
-        with replacing(directory / name) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-            csv.writer(stream).writerows(rows)
+                rows.append((file, label, group))
+    write_table(directory / "groups.csv", ("file", "label", "group"), rows)
+    metadata = ((file, group, "synthetic") for file, _, group in rows)
+    write_table(directory / "metadata.csv", ("file", "patient", "source"), metadata)
 
 
 def draw_scene(label: str, random: np.random.Generator) -> Image.Image:
-    """Draw one picture, `_SIZE` pixels square: skin of any tone, and what stands for the class.
+    """Draw one picture, 224 pixels square: skin of any tone, and what stands for the class.
 
     Measles: many flat red blotches that run together. Chickenpox: small blisters of different age. Mpox: a few large
     raised spots of the same age with a dent in the middle. Normal: a mole or two.
@@ -63,24 +54,24 @@ def draw_scene(label: str, random: np.random.Generator) -> Image.Image:
     red = np.array([200, 60, 60]) * 0.55 + tone * 0.35
     if label == "measles":
         blotches = np.clip((_smooth_noise(random, 12) + _smooth_noise(random, 24) * 0.7 - 0.35) * 2.2, 0, 1)
-        skin = _blend(skin, red, 0.6 * blotches)
+        skin = skin + (red - skin) * (0.6 * blotches)[..., None]
     elif label == "chickenpox":
         for _ in range(random.integers(14, 26)):
             radius = random.uniform(3, 8)
             distance = _distance(random)
-            skin = _blend(skin, red, 0.8 * _disc(distance, radius * 1.7, 3))
+            skin = _draw_spot(skin, red, 0.8, distance, radius * 1.7, 3)
             content = tone * 0.4 + 140 if random.random() < 0.6 else np.array([90, 45, 35])
-            skin = _blend(skin, content, 0.8 * _disc(distance, radius * 0.8, 1.5))
+            skin = _draw_spot(skin, content, 0.8, distance, radius * 0.8, 1.5)
     elif label == MPOX:
         for _ in range(random.integers(4, 9)):
             radius = random.uniform(11, 19)
             distance = _distance(random)
-            skin = _blend(skin, red, 0.65 * _disc(distance, radius * 1.25, 5))
-            skin = _blend(skin, tone * 0.45 + 130, 0.9 * _disc(distance, radius * 0.85, 3))
-            skin = _blend(skin, np.array([110, 60, 50]), 0.85 * _disc(distance, radius * 0.28, 2))
+            skin = _draw_spot(skin, red, 0.65, distance, radius * 1.25, 5)
+            skin = _draw_spot(skin, tone * 0.45 + 130, 0.9, distance, radius * 0.85, 3)
+            skin = _draw_spot(skin, np.array([110, 60, 50]), 0.85, distance, radius * 0.28, 2)
     else:
         for _ in range(random.integers(0, 3)):
-            skin = _blend(skin, tone * 0.45, 0.9 * _disc(_distance(random), random.uniform(2, 4), 1.2))
+            skin = _draw_spot(skin, tone * 0.45, 0.9, _distance(random), random.uniform(2, 4), 1.2)
     image = Image.fromarray(np.clip(skin, 0, 255).astype("uint8"))
     return image.filter(ImageFilter.GaussianBlur(random.uniform(0.3, 1.0)))
 
@@ -98,12 +89,9 @@ def _distance(random):
     return np.hypot((rows - top) * random.uniform(0.85, 1.15), columns - left) * dents
 
 
-def _disc(distance, radius, softness):
-    return 1 / (1 + np.exp(np.clip((distance - radius) / softness, -30, 30)))
-
-
-def _blend(image, colour, share):
-    return image + (colour - image) * share[..., None]
+def _draw_spot(skin, colour, share, distance, radius, softness):
+    disc = 1 / (1 + np.exp(np.clip((distance - radius) / softness, -30, 30)))
+    return skin + (colour - skin) * (share * disc)[..., None]
 
 
 def _second_view(picture, random):

@@ -10,7 +10,7 @@ import click
 from mpox_keras.config import load_config
 from mpox_keras.curation.check import check_folder
 from mpox_keras.curation.duplicates import Progress
-from mpox_keras.data.folder import DataError, class_of_folder, find_groups_file, list_photos
+from mpox_keras.data.folder import GROUPS_FILES, DataError, class_of_folder, find_table, walk_photos
 from mpox_keras.data.sources import read_dataset
 from mpox_keras.data.splits import split_off_validation
 from mpox_keras.data.synthetic import write_synthetic_photos
@@ -83,8 +83,9 @@ def _build_dataset(data, target, progress):
 
     if not data.is_dir():
         raise DataError(f"{data} is not a folder. Give a folder with one folder of photos per class.")
-    if not find_groups_file(data):
-        classes = sorted(class_of_folder(path.name) for path in data.iterdir() if path.is_dir() and list_photos(path))
+    if not find_table(data, GROUPS_FILES):
+        folders = [path for path in data.iterdir() if path.is_dir() and any(walk_photos(path))]
+        classes = sorted(class_of_folder(path.name) for path in folders)
         if not classes:
             raise DataError(f"{data} holds no folders with photos. Give a folder with one folder of photos per class.")
         click.echo(f"Looking for photos of one scene, to keep them together; the result goes to {data / 'groups.csv'}.")

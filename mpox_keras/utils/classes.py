@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-MPOX = "mpox"
-"""The class that screening looks for: it has a threshold of its own, and is compared with the other rashes."""
-
-NORMAL = "normal"
-"""Skin without a rash: left out where rashes are compared with each other."""
-
-CLASSES = (MPOX, "chickenpox", "measles", NORMAL)
-"""The default classes, in the order of every model, table and file."""
+MPOX = "mpox"  # what screening looks for: it has a threshold of its own, and is compared with the other rashes
+NORMAL = "normal"  # skin without a rash: left out where rashes are compared with each other
+CLASSES = (MPOX, "chickenpox", "measles", NORMAL)  # the default classes, in the order of every model, table and file

@@ -14,20 +14,8 @@ class MissingExtraError(MpoxKerasError, ImportError):
     """A package of an optional extra is not installed."""
 
 
-_DISTRIBUTIONS = {
-    "ai_edge_litert": "ai-edge-litert",
-    "cv2": "opencv-python-headless",
-    "sklearn": "scikit-learn",
-    "tf_keras_vis": "tf-keras-vis",
-}
-"""Name in an import -> name to install by, where they differ."""
-
-
 def require(module: str, extra: str, purpose: str) -> types.ModuleType:
-    """Import a module that an optional extra brings.
-
-    Raises:
-        MissingExtraError: the module is not installed; the message names the extra.
+    """Import a module that an optional extra brings, or raise MissingExtraError, which names the extra.
 
     Example:
         >>> cv2 = require("cv2", "duplicates", "finding duplicates")
@@ -36,5 +24,5 @@ def require(module: str, extra: str, purpose: str) -> types.ModuleType:
         return importlib.import_module(module)
     except ImportError:
         name = module.partition(".")[0]
-        package = _DISTRIBUTIONS.get(name, name)
+        package = "opencv-python-headless" if name == "cv2" else name.replace("_", "-")
         raise MissingExtraError(f'{purpose} needs the package {package}: pip install "mpox-keras[{extra}]"') from None

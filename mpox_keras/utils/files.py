@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
 import os
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mpox_keras.utils.errors import MpoxKerasError
@@ -42,17 +43,18 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def write_json(path: str | os.PathLike, value: object) -> None:
-    """Write a value as indented JSON, whole or not at all.
-
-    Raises:
-        ValueError: it holds a number that JSON does not have, such as NaN.
-
-    Example:
-        >>> write_json("runs/evaluate/results.json", {"accuracy": 0.9})
-    """
+    """Write a value as indented JSON, whole or not at all; NaN, which JSON does not have, is a ValueError."""
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_table(path: str | os.PathLike, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
+    """Write a CSV table in UTF-8, whole or not at all."""
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
 
 
 @contextlib.contextmanager
@@ -78,10 +80,7 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
 def locked(folder: str | os.PathLike) -> Iterator[None]:
     """Hold a folder, made if missing, for one run, and clear away what runs that were cut off left half written.
 
-    The operating system frees the folder when the process ends, however it ends.
-
-    Raises:
-        FolderInUseError: another run holds it.
+    The operating system frees the folder when the process ends, however it ends. Held by another, it is a FolderInUseError.
 
     Example:
         >>> with locked("runs/fit"):

@@ -15,7 +15,6 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from mpox_keras.utils.errors import MpoxKerasError, require
 from mpox_keras.utils.stderr import silence_stderr
 
-_WAIT_SECONDS = 30
 _GOES_ON = "What is done is kept; the same command goes on."
 
 
@@ -36,16 +35,14 @@ def run_parallel(tasks: Iterable, workers: int = 1, cluster: str | None = None) 
 
     Raises:
         WorkerError: a worker was killed; or the cluster is out of reach, has no workers, or stopped.
-        MissingExtraError: Dask is not installed.
 
     Example:
         >>> sorted(run_parallel((joblib.delayed(abs)(number) for number in (-1, 2)), workers=2))
         [1, 2]
     """
-    return _on_cluster(tasks, cluster) if cluster else _on_machine(tasks, workers)
-
-
-def _on_machine(tasks, workers):
+    if cluster:
+        yield from _on_cluster(tasks, cluster)
+        return
     options = {"n_jobs": 1} if workers == 1 else {"n_jobs": workers, "backend": "loky", "initializer": _start}
     try:
         yield from joblib.Parallel(return_as="generator_unordered", **options)(tasks)
@@ -62,7 +59,7 @@ def _on_cluster(tasks, address):
             logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         with distributed.Client(address, set_as_default=False) as client:
-            client.wait_for_workers(1, timeout=_WAIT_SECONDS)
+            client.wait_for_workers(1, timeout=30)  # seconds
             futures = [client.submit(function, *given, **named, pure=False) for function, given, named in tasks]
             for future, result in distributed.as_completed(futures, loop=client.loop, with_results=True):
                 if future.status != "finished":  # a scheduler that is gone has cancelled everything, which is no error to Dask
@@ -76,7 +73,6 @@ def _on_cluster(tasks, address):
 
 
 def _start():
-    # Lines of progress of several workers at once would tell nobody anything.
     silence_stderr()
     # A terminal sends Ctrl-C to the workers too, which are ended by the process that started them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -19,10 +19,8 @@ def silenced_stderr() -> Iterator[None]:
         yield
         return
     with _ONE_AT_A_TIME:
-        sys.stderr.flush()
         kept = os.dup(2)
-        with open(os.devnull, "wb") as devnull:
-            os.dup2(devnull.fileno(), 2)
+        silence_stderr()
         try:
             yield
         finally:

@@ -14,8 +14,8 @@ from experiment import command, cross_validate_runs
 from PIL import Image
 
 from mpox_keras.data.augmentation import augment, augmentation_layers
+from mpox_keras.data.folder import find_photos
 from mpox_keras.data.loading import load_photos
-from mpox_keras.data.sources import read_ungrouped_photos
 from mpox_keras.utils.files import replacing_folder
 
 
@@ -46,12 +46,12 @@ def main(copies, **options):
     def prepare(run, config, photos, folder):
         if run["split"] == "grouped":
             return photos, {}
-        photos = read_ungrouped_photos(options["data"], config.data.classes)
+        photos = find_photos(options["data"], config.data.classes)
         if run["split"] == "stratified":
             return photos, {"protocol": "groups ignored and duplicates left in, augmentation of the training part only"}
         written = folder.with_name(f"{folder.name}_photos")
         write_copies(photos, written, config, copies)
-        return read_ungrouped_photos(written, config.data.classes), {
+        return find_photos(written, config.data.classes), {
             "augment": lambda augmentation, size: [],
             "protocol": "augmented copies of every photo made before the split, groups ignored and duplicates left in",
         }
