@@ -37,10 +37,8 @@ class LiteRT:
         with silenced_stderr():
             # A second thread makes a network this small slower.
             loaded = interpreter.Interpreter(**given, num_threads=1)
-            needed = sum(
-                np.prod(tensor["shape"], dtype=float) * np.dtype(tensor["dtype"]).itemsize
-                for tensor in loaded.get_tensor_details()
-            )
+            tensors = loaded.get_tensor_details()
+            needed = sum(np.prod(each["shape"], dtype=float) * np.dtype(each["dtype"]).itemsize for each in tensors)
             if needed > TENSOR_BYTES:
                 raise ValueError(
                     f"its tensors would take {needed / 1e9:.1f} GB; at most {TENSOR_BYTES / 1e9:.0f} GB is allowed"
