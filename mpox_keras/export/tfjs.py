@@ -15,11 +15,11 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
 from tensorflow.core.framework import graph_pb2, tensor_pb2
-from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config_pb2
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
 
 # Private, and the only way to the fused operators that make a graph fast; bounded in setup.cfg with TensorFlow.
-from tensorflow.python.grappler import tf_optimizer
+from tensorflow.lite.python.util import run_graph_optimizations
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from mpox_keras._version import __version__
 from mpox_keras.export.folding import exportable
@@ -111,11 +111,8 @@ def _optimized(graph, outputs):
         node.device = "/device:CPU:0"
     with tf.Graph().as_default() as imported:
         tf.import_graph_def(graph, name="")
-        meta = tf.compat.v1.train.export_meta_graph(graph_def=graph, graph=imported)
-    fetches = meta_graph_pb2.CollectionDef()
-    fetches.node_list.value.extend(outputs)
-    meta.collection_def["train_op"].CopyFrom(fetches)
-    return tf_optimizer.OptimizeGraph(config, meta)
+    tensors = [imported.get_tensor_by_name(f"{name}:0") for name in outputs]
+    return run_graph_optimizations(graph, [], tensors, config, imported)
 
 
 def _slim(graph, kept):

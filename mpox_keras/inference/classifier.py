@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,13 +34,16 @@ PRESETS_FOLDER = Path(__file__).parent.parent / "models" / "presets"
 DEFAULT_PRESET = "fast_mpoxnet_msid"
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class Classifier:
     """A trained network with its metadata: photos in, predictions out.
 
-    Args:
+    Attributes:
         metadata: what `metadata.json` holds: `classes`, `image_size`, `temperature`, `thresholds` (of `mpox`, `confidence`
             and `ood_score`; None: an answer for every photo), and where the network comes from.
-        run: from photos `(photos, image_size, image_size, 3)`, 0 to 255, to the outputs that `predict_pixels` describes.
+        predict_pixels: from decoded photos `(photos, image_size, image_size, 3)`, 0 to 255, to float32 outputs by name:
+            `probabilities`, `(photos, classes)`, calibrated; `class_activation_map`, `(photos, height, width, classes)`; and,
+            if the network has it, `ood_score`, `(photos, 1)`. See `mpox_keras.deploy`.
         trained: the Keras model in its training form; None for an exported network.
         source: what the network was loaded from.
         checksums: SHA-256 of its files by name.
@@ -50,34 +54,15 @@ class Classifier:
         ...     print(prediction.file, prediction.answer, prediction.probabilities)
     """
 
-    def __init__(
-        self,
-        metadata: Mapping,
-        run: Callable[[np.ndarray], dict[str, np.ndarray]],
-        trained: keras.Model | None = None,
-        *,
-        source: str = "",
-        checksums: Mapping[str, str] | None = None,
-    ):
-        self.metadata = metadata
-        self.classes = tuple(metadata["classes"])
-        self.image_size = metadata["image_size"]
-        self.trained = trained
-        self.source = source
-        self.checksums = dict(checksums or {})
-        self._run = run
+    metadata: Mapping
+    predict_pixels: Callable[[np.ndarray], dict[str, np.ndarray]]
+    trained: keras.Model | None = None
+    source: str = ""
+    checksums: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def predict_pixels(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        """Outputs for a batch of decoded photos.
-
-        Args:
-            pixels: `(photos, image_size, image_size, 3)`, 0 to 255.
-
-        Returns:
-            `probabilities`, `(photos, classes)`, calibrated; `class_activation_map`, `(photos, height, width, classes)`; and,
-            if the network has it, `ood_score`, `(photos, 1)`; all float32. See `mpox_keras.deploy`.
-        """
-        return self._run(pixels)
+    def __post_init__(self):
+        self.classes: tuple[str, ...] = tuple(self.metadata["classes"])
+        self.image_size: int = self.metadata["image_size"]
 
     def decide_batch(self, outputs: Mapping[str, np.ndarray], files: Sequence[str]) -> list[Prediction]:
         """Predictions that go with the outputs of `predict_pixels` for as many photos, called `files`."""
@@ -189,7 +174,7 @@ def _load(path, metadata, source, checksums):
             f"{path} has no output ood_score, but {METADATA_FILE} has a threshold for it, so no photo would be refused. Make "
             "the network again with `mpox-keras fit`, or set thresholds to null."
         )
-    return Classifier(metadata, run, trained, source=str(source), checksums=checksums)
+    return Classifier(metadata, run, trained, str(source), checksums)
 
 
 def _load_keras(path, temperature):
