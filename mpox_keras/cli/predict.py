@@ -64,7 +64,6 @@ def screen(inputs, folder, source, classes, workers, cluster, as_json):
         return
     for answer, photos in summary["answers"].items():
         click.echo(f"{answer:>12}  {photos:>10,}")
-    click.echo(
-        f"{summary['photos']:,} photos: mpox suspected in {summary['mpox_suspected']:,}, {summary['unreadable']:,} unreadable"
-    )
+    photos, suspected, unreadable = (summary[key] for key in ("photos", "mpox_suspected", "unreadable"))
+    click.echo(f"{photos:,} photos: mpox suspected in {suspected:,}, {unreadable:,} unreadable")
     click.echo(f"records: {folder / 'shards'}")

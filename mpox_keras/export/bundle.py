@@ -1,7 +1,5 @@
 """Bundles: folders with all that another runtime needs to answer as the trained network does. `load_classifier` reads them."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Sequence

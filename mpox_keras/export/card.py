@@ -1,7 +1,5 @@
 """The model card of a bundle, from its metadata."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

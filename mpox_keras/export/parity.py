@@ -1,7 +1,5 @@
 """Does an exported network answer as the trained one does?"""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 
@@ -27,7 +25,7 @@ def verify_bundle(bundle: Classifier, photos: Sequence[Photo], source: str | os.
         Figures of `compare`.
 
     Raises:
-        ClassifierError: the trained network can't be loaded, or the bundle was made from another one.
+        ClassifierError: the trained network can't be loaded, or is not the one that the bundle was made from.
 
     Example:
         >>> verify_bundle(load_classifier("mpox-tflite"), read_photos("photos", CLASSES))["top_class_agreement"]

@@ -1,7 +1,5 @@
 """How large networks are as TFLite models, and how fast."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 

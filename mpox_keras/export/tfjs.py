@@ -4,8 +4,6 @@ The format: `model.json` holds the graph as the JSON form of TensorFlow's GraphD
 these, which lie one after another in `group1-shardNofM.bin` files of 4 MiB.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

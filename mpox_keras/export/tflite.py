@@ -1,7 +1,5 @@
 """TFLite files, from float32 to integers only."""
 
-from __future__ import annotations
-
 import tempfile
 
 import flatbuffers

@@ -1,7 +1,5 @@
 """What the folder of a trained network says of itself: `metadata.json`, and `SHA256SUMS` over every other file."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

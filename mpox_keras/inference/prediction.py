@@ -1,7 +1,5 @@
 """What a trained network's outputs for a photo mean. Nothing here needs TensorFlow."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 

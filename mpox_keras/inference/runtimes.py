@@ -4,8 +4,6 @@ Each class takes a path and is called with photos, `(photos, height, width, 3)`,
 name. What a runtime needs is imported where it is used: TFLite needs no TensorFlow.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The photos that a user means: files, folders, globs, lists and URLs, one by one however many there are."""
 
-from __future__ import annotations
-
 import csv
 import glob
 import io

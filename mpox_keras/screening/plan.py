@@ -1,7 +1,5 @@
 """The plan of a screening: which photo belongs to which shard, written once, so that every run of it does the same."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections.abc import Iterable

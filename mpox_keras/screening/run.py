@@ -3,8 +3,6 @@
 Only the numbers of shards are handed out; photos and records never pass through the process that hands them out.
 """
 
-from __future__ import annotations
-
 import collections
 import dataclasses
 import functools

@@ -1,7 +1,5 @@
 """A server for one's own machine. It answers with the files of one site, and with nothing else of the disk."""
 
-from __future__ import annotations
-
 import hashlib
 import http.server
 import mimetypes

@@ -1,7 +1,5 @@
 """The static site: the page's files around a bundle, each with a compressed copy, and the list by which it is kept offline."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import json
