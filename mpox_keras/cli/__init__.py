@@ -1,7 +1,5 @@
 """The command line: each command parses, calls one function and prints."""
 
-from __future__ import annotations
-
 import logging
 import os
 import signal
@@ -10,17 +8,15 @@ import warnings
 import click
 
 from mpox_keras._version import __version__
+from mpox_keras.cli.configs import select, summary
 from mpox_keras.cli.data import data
 from mpox_keras.cli.evaluate import evaluate, evaluate_external
 from mpox_keras.cli.explain import check_explanations, explain
 from mpox_keras.cli.export import export, verify
 from mpox_keras.cli.fit import crossval, fit
-from mpox_keras.cli.predict import predict
+from mpox_keras.cli.predict import predict, screen
 from mpox_keras.cli.quickstart import quickstart
 from mpox_keras.cli.reader_study import agreement, review
-from mpox_keras.cli.screen import screen
-from mpox_keras.cli.select import select
-from mpox_keras.cli.summary import summary
 from mpox_keras.cli.web import web
 from mpox_keras.utils.errors import MpoxKerasError
 

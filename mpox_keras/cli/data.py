@@ -1,12 +1,8 @@
 """Commands that look after folders of labelled photos."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import click
 
-from mpox_keras.cli.options import json_option, print_results, show_progress
+from mpox_keras.cli.options import PATH, json_option, print_results, show_progress
 from mpox_keras.utils.errors import MpoxKerasError
 
 
@@ -16,8 +12,8 @@ def data():
 
 
 @data.command()
-@click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Where to write the groups table  [default: DIRECTORY/groups.csv]")
+@click.argument("directory", type=PATH)
+@click.option("--out", type=PATH, help="Where to write the groups table  [default: DIRECTORY/groups.csv]")
 @click.option("--class", "classes", multiple=True, help="A class name; give one per class if they are not the usual four.")
 @json_option
 def check(directory, out, classes, as_json):
@@ -38,8 +34,8 @@ def check(directory, out, classes, as_json):
 
 
 @data.command()
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to make; must be empty or not there.")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=PATH)
+@click.option("--out", required=True, type=PATH, help="Folder to make; must be empty or not there.")
 @click.option("--class", "classes", multiple=True, help="A class name; give one per class if they are not the usual four.")
 @click.option("--label", "labels", multiple=True, metavar="OLD=NEW", help="Class of a label; OLD= leaves its photos out.")
 @click.option("--licence", "licences", multiple=True, metavar="SOURCE=TEXT", help="Licence of a source whose table has none.")

@@ -1,7 +1,5 @@
 """Evaluation of a trained network on labelled photos."""
 
-from __future__ import annotations
-
 import click
 
 from mpox_keras.cli.options import data_option, groups_option, model_option, out_option
@@ -23,15 +21,9 @@ def evaluate(source, classes, data, groups, out):
     classifier = load_classifier(source, classes)
     photos = read_photos(data, classifier.classes, groups)
     results, labels, probabilities = evaluate_classifier(classifier, photos)
-    report = write_report(
-        out,
-        results,
-        labels,
-        probabilities,
-        title=f"{source} on {data}",
-        protocol=f"{source} evaluated on the {len(photos)} photos of {data}. Photos it was trained on flatter it.",
-        files=[photo.file for photo in photos],
-    )
+    protocol = f"{source} evaluated on the {len(photos)} photos of {data}. Photos it was trained on flatter it."
+    files = [photo.file for photo in photos]
+    report = write_report(out, results, labels, probabilities, title=f"{source} on {data}", protocol=protocol, files=files)
     click.echo(format_summary(results))
     click.echo(f"report: {report}")
 

@@ -1,12 +1,10 @@
 """Heat maps, and checks of how far they can be trusted."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click
 
-from mpox_keras.cli.options import data_option, model_option, out_option, report_problems, show_progress, start_tensorflow
+from mpox_keras.cli.options import PATH, data_option, model_option, out_option, report_problems, show_progress, start_tensorflow
 
 
 @click.command()
@@ -48,7 +46,7 @@ def explain(photos, source, classes, methods, label, out):
 @data_option
 @click.option(
     "--masks",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="A folder of lesion masks, each at the relative path of its photo with any suffix: not black on lesions.",
 )
 @click.option("--method", "methods", multiple=True, help="Of METHODS; may be repeated.  [default: all that can be had]")

@@ -1,12 +1,8 @@
 """Bundles for other programs, and their comparison with the trained network."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import click
 
-from mpox_keras.cli.options import data_option, json_option, model_option, print_results, start_tensorflow
+from mpox_keras.cli.options import PATH, data_option, json_option, model_option, print_results, start_tensorflow
 
 
 @click.command()
@@ -18,7 +14,7 @@ from mpox_keras.cli.options import data_option, json_option, model_option, print
     show_default=True,
     help="float32; for tflite also float16, dynamic, int8; for tfjs also float16, uint16, uint8.",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the bundle.")
+@click.option("--out", required=True, type=PATH, help="Folder of the bundle.")
 @click.option(
     "--calibration",
     metavar="DIR|mpox/CONFIG",
@@ -41,7 +37,7 @@ def export(source, classes, format, precision, out, calibration):
 
 
 @click.command()
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("bundle", type=PATH)
 @data_option
 @click.option("--model", "source", help="The trained network that the bundle was made from, if not where it says.")
 @json_option

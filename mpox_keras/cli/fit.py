@@ -1,7 +1,5 @@
 """Training: of one network, and of one network per fold."""
 
-from __future__ import annotations
-
 import click
 
 from mpox_keras.cli import options

@@ -1,7 +1,5 @@
 """Options that several commands share, and what they do before they begin."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path
@@ -11,9 +9,9 @@ import click
 from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.stderr import silenced_stderr
 
-config_option = click.option(
-    "--config", "config_path", required=True, type=click.Path(path_type=Path), help="A YAML file, see configs/."
-)
+PATH = click.Path(path_type=Path)
+
+config_option = click.option("--config", "config_path", required=True, type=PATH, help="A YAML file, see configs/.")
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a config value: training.epochs=10."
 )
@@ -25,7 +23,7 @@ data_option = click.option(
 )
 groups_option = click.option(
     "--groups",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Groups table that wins over audit.csv and groups.csv beside the photos.",
 )
 workers_option = click.option(
@@ -53,7 +51,7 @@ def model_option(command):
 
 def out_option(default, help="Folder of the results."):
     """`--out`, a path."""
-    return click.option("--out", default=Path(default), show_default=True, type=click.Path(path_type=Path), help=help)
+    return click.option("--out", default=Path(default), show_default=True, type=PATH, help=help)
 
 
 def start_tensorflow(threads=None):

@@ -1,13 +1,11 @@
-"""Predictions for photos."""
-
-from __future__ import annotations
+"""Predictions for photos, and for very many of them."""
 
 import dataclasses
 import json
 
 import click
 
-from mpox_keras.cli.options import model_option
+from mpox_keras.cli.options import PATH, json_option, model_option, show_progress, workers_option
 from mpox_keras.utils.errors import MpoxKerasError
 
 _SUSPICION = {True: "suspected", False: "no", None: "-"}
@@ -42,3 +40,30 @@ def predict(photos, source, classes, as_json):
             click.echo("  ".join(f"{cell:>11}" for cell in cells) + f"  {prediction.file}{reason}")
     if unreadable:
         raise MpoxKerasError(f"{unreadable} of the photos could not be read; the others are above.")
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option("--out", "folder", required=True, type=PATH, help="Folder of the results.")
+@model_option
+@workers_option
+@click.option("--cluster", metavar="URL", help="A Dask scheduler, such as tcp://host:8786, whose workers do it instead.")
+@json_option
+def screen(inputs, folder, source, classes, workers, cluster, as_json):
+    """Predict photos by the million into Parquet files: files, folders, globs, lists (CSV or Parquet) or URLs.
+
+    The same command goes on where an interrupted one stopped. A TFLite bundle is faster than a preset.
+    """
+    from mpox_keras.inference.prediction import DISCLAIMER
+    from mpox_keras.screening.run import screen_photos
+
+    click.echo(DISCLAIMER, err=True)
+    summary = screen_photos(inputs, folder, source, classes, workers, cluster, show_progress)
+    if as_json:
+        click.echo(json.dumps(summary, indent=2))
+        return
+    for answer, photos in summary["answers"].items():
+        click.echo(f"{answer:>12}  {photos:>10,}")
+    photos, suspected, unreadable = (summary[key] for key in ("photos", "mpox_suspected", "unreadable"))
+    click.echo(f"{photos:,} photos: mpox suspected in {suspected:,}, {unreadable:,} unreadable")
+    click.echo(f"records: {folder / 'shards'}")

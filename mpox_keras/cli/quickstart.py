@@ -1,17 +1,13 @@
 """The whole way once through."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import click
 
-from mpox_keras.cli.options import out_option, show_progress, start_tensorflow
+from mpox_keras.cli.options import PATH, out_option, show_progress, start_tensorflow
 from mpox_keras.utils.stderr import silenced_stderr
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path), help="A folder of class folders; without it, drawn pictures.")
+@click.option("--data", type=PATH, help="A folder of class folders; without it, drawn pictures.")
 @out_option("runs/quickstart")
 @click.option("--open/--no-open", "open_report", default=True, help="Open the report in the browser.")
 def quickstart(data, out, open_report):

@@ -1,12 +1,8 @@
 """Review sheets for clinicians, and their agreement."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import click
 
-from mpox_keras.cli.options import json_option, model_option, out_option, print_results, report_problems, start_tensorflow
+from mpox_keras.cli.options import PATH, json_option, model_option, out_option, print_results, report_problems, start_tensorflow
 
 
 @click.command()
@@ -31,7 +27,7 @@ def review(photos, source, classes, method, label, out):
 
 
 @click.command()
-@click.argument("tables", nargs=-1, required=True, metavar="TABLE.csv...", type=click.Path(path_type=Path))
+@click.argument("tables", nargs=-1, required=True, metavar="TABLE.csv...", type=PATH)
 @json_option
 def agreement(tables, as_json):
     """How far reviewers agree: tables saved by sheets of `mpox-keras review`."""

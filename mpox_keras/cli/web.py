@@ -1,19 +1,17 @@
 """The web app."""
 
-from __future__ import annotations
-
 import contextlib
 import tempfile
 from pathlib import Path
 
 import click
 
-from mpox_keras.cli.options import model_option
+from mpox_keras.cli.options import PATH, model_option
 
 
 @click.command()
 @model_option
-@click.option("--out", type=click.Path(path_type=Path), help="Write the site into this folder, for any host; serve nothing.")
+@click.option("--out", type=PATH, help="Write the site into this folder, for any host; serve nothing.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", default=8000, show_default=True, help="Port to listen at.")
 @click.option("--open/--no-open", "open_page", default=True, help="Open the page in the browser.")

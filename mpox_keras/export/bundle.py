@@ -1,8 +1,5 @@
 """Bundles: folders with all that another runtime needs to answer as the trained network does. `load_classifier` reads them."""
 
-from __future__ import annotations
-
-import importlib.resources
 import os
 import shutil
 from collections.abc import Sequence
@@ -61,8 +58,7 @@ def export_bundle(
         The bundle's metadata.
 
     Raises:
-        ExportError: there is no such format or precision, `int8` has no photos, the folder holds something else, or the
-            source is exported already.
+        ExportError: no such format or precision; `int8` without photos; a folder of something else; or an exported source.
         ClassifierError: the source can't be loaded.
 
     Example:
@@ -79,9 +75,9 @@ def export_bundle(
         raise ExportError(f"{folder} exists and is no bundle. Give a new folder.")
     classifier = source if isinstance(source, Classifier) else load_classifier(source, classes)
     if classifier.trained is None:
+        form = classifier.metadata["format"]
         raise ExportError(
-            f"{classifier.source} is exported already, as {classifier.metadata['format']}. Give the trained network that it "
-            "was made from."
+            f"{classifier.source} is exported already, as {form}. Give the trained network that it was made from."
         )
     sample = stratified_sample(calibration, CALIBRATION_PHOTOS) if precision == "int8" else []
     metadata = {key: value for key, value in classifier.metadata.items() if key not in _OF_TRAINING_ONLY}
@@ -97,12 +93,10 @@ def export_bundle(
     example = "example.html" if format == "tfjs" else "example.py"
     with replacing_folder(folder) as temporary:
         pixels = load_photos(sample, classifier.image_size) if sample else None
-        path = temporary / MODEL_PLACES[format]
-        _write_model(path, format, classifier.trained, metadata["temperature"], precision, pixels)
+        _write_model(temporary / MODEL_PLACES[format], classifier.trained, metadata, pixels)
         (temporary / _LABELS_FILE).write_text("\n".join(classifier.classes) + "\n", encoding="utf-8")
         (temporary / _CARD_FILE).write_text(model_card(metadata), encoding="utf-8")
-        content = (importlib.resources.files("mpox_keras.export") / "examples" / example).read_bytes()
-        (temporary / example).write_bytes(content)
+        shutil.copyfile(Path(__file__).parent / "examples" / example, temporary / example)
         write_metadata(temporary, metadata)
     return metadata
 
@@ -123,7 +117,8 @@ def stratified_sample(photos: Sequence[Photo], count: int) -> list[Photo]:
     return [photo for _, _, photo in sorted(turns, key=lambda entry: entry[:2])[:count]]
 
 
-def _write_model(path, format, model, temperature, precision, pixels):
+def _write_model(path, model, metadata, pixels):
+    format, precision, temperature = metadata["format"], metadata["precision"], metadata["temperature"]
     if format == "tflite":
         path.write_bytes(tflite.convert_to_tflite(model, temperature, precision, pixels))
     elif format == "tfjs":

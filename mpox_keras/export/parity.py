@@ -1,7 +1,5 @@
 """Does an exported network answer as the trained one does?"""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 
@@ -12,7 +10,7 @@ from mpox_keras.data.loading import load_photos
 from mpox_keras.inference.classifier import Classifier, load_classifier
 from mpox_keras.inference.metadata import MODEL_FILE, ClassifierError
 
-_PHOTOS_A_STEP = 64
+_STEP = 64  # photos
 
 
 def verify_bundle(bundle: Classifier, photos: Sequence[Photo], source: str | os.PathLike | None = None) -> dict:
@@ -27,7 +25,7 @@ def verify_bundle(bundle: Classifier, photos: Sequence[Photo], source: str | os.
         Figures of `compare`.
 
     Raises:
-        ClassifierError: the trained network can't be loaded, or the bundle was made from another one.
+        ClassifierError: the trained network can't be loaded, or is not the one that the bundle was made from.
 
     Example:
         >>> verify_bundle(load_classifier("mpox-tflite"), read_photos("photos", CLASSES))["top_class_agreement"]
@@ -42,11 +40,8 @@ def verify_bundle(bundle: Classifier, photos: Sequence[Photo], source: str | os.
             f"{bundle.source} was made from another network than {trained.source}: the SHA-256 differs. "
             "Give the right one with --model, or export again."
         )
-    answers = [[], []]
-    for start in range(0, len(photos), _PHOTOS_A_STEP):
-        pixels = load_photos(photos[start : start + _PHOTOS_A_STEP], trained.image_size)
-        for outputs, classifier in zip(answers, (trained, bundle), strict=True):
-            outputs.append(classifier.predict_pixels(pixels))
+    steps = (load_photos(photos[start : start + _STEP], trained.image_size) for start in range(0, len(photos), _STEP))
+    answers = zip(*((trained.predict_pixels(pixels), bundle.predict_pixels(pixels)) for pixels in steps), strict=True)
     outputs = [{key: np.concatenate([part[key] for part in parts]) for key in parts[0]} for parts in answers]
     return compare(trained, *outputs, np.array([trained.classes.index(photo.label) for photo in photos]))
 
@@ -68,14 +63,14 @@ def compare(classifier: Classifier, trained: dict, exported: dict, labels: np.nd
     top = [outputs["probabilities"].argmax(axis=1) for outputs in (trained, exported)]
     decided = (classifier.decide_batch(outputs, [""] * len(labels)) for outputs in (trained, exported))
     pairs = list(zip(*decided, strict=True))
-    alarm = float(np.mean([a.mpox_suspected == b.mpox_suspected for a, b in pairs]))
+    alarms = np.mean([a.mpox_suspected == b.mpox_suspected for a, b in pairs])
     return {
         "photos": len(labels),
         "largest_difference": float(difference.max()),
         "mean_difference": float(difference.mean()),
         "top_class_agreement": float(np.mean(top[0] == top[1])),
         "answer_agreement": float(np.mean([a.answer == b.answer for a, b in pairs])),
-        "alarm_agreement": alarm if classifier.metadata["thresholds"] is not None else None,
+        "alarm_agreement": float(alarms) if classifier.metadata["thresholds"] is not None else None,
         "trained_accuracy": float(np.mean(top[0] == labels)),
         "exported_accuracy": float(np.mean(top[1] == labels)),
     }

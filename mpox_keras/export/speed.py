@@ -1,7 +1,5 @@
 """How large networks are as TFLite models, and how fast."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 
@@ -12,14 +10,13 @@ from mpox_keras.export.tflite import convert_to_tflite
 from mpox_keras.inference.runtimes import LiteRT
 
 ROUNDS = 20
-CALLS = 10
-"""A round calls each network so many times."""
+CALLS = 10  # of each network, in a round
 
 
 def measure_speed(models: Mapping[str, keras.Model]) -> dict[str, dict[str, float]]:
     """Size and time of networks as TFLite models in float32, one photo at a time on one thread.
 
-    The networks take turns, so that a busy moment of the machine does not fall on one of them. Ratios hold better than times.
+    The networks take turns, so that a busy moment of the machine falls on all of them. Ratios hold better than times.
 
     Args:
         models: in the training form, by name; the weights do not matter.
@@ -34,7 +31,7 @@ def measure_speed(models: Mapping[str, keras.Model]) -> dict[str, dict[str, floa
     Example:
         >>> measure_speed({"ours": FastMpoxNet()})["ours"]["milliseconds"]
     """
-    contents = {name: convert_to_tflite(model, 1.0, "float32", None) for name, model in models.items()}
+    contents = {name: convert_to_tflite(model) for name, model in models.items()}
     runtimes = {name: LiteRT(content) for name, content in contents.items()}
     photos = {name: np.zeros((1, *models[name].inputs[0].shape[1:]), "float32") for name in models}
     times = {name: [] for name in models}

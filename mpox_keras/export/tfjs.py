@@ -4,8 +4,6 @@ The format: `model.json` holds the graph as the JSON form of TensorFlow's GraphD
 these, which lie one after another in `group1-shardNofM.bin` files of 4 MiB.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path
@@ -15,11 +13,11 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
 from tensorflow.core.framework import graph_pb2, tensor_pb2
-from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config_pb2
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
 
 # Private, and the only way to the fused operators that make a graph fast; bounded in setup.cfg with TensorFlow.
-from tensorflow.python.grappler import tf_optimizer
+from tensorflow.lite.python.util import run_graph_optimizations
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from mpox_keras._version import __version__
 from mpox_keras.export.folding import exportable
@@ -48,8 +46,7 @@ def write_tfjs(
 
     Args:
         folder: gets the files; made if need be.
-        model: trained.
-        temperature: what logits are divided by before the softmax.
+        model, temperature: as `deploy` takes them.
         precision: of convolution and matrix weights: `float32`, `float16`, `uint16` or `uint8` (with a scale and offset per
             weight).
 
@@ -64,27 +61,23 @@ def write_tfjs(
     folder.mkdir(parents=True, exist_ok=True)
     graph, outputs = _frozen_graph(exportable(model, temperature))
     graph, constants = _slim(graph, {"image", *outputs})
-    entries, content = [], bytearray()
-    for name, values in constants.items():
-        entry, encoded = _encoded(name, values, precision)
-        entries.append(entry)
-        content += encoded
+    encoded = [_encoded(name, values, precision) for name, values in constants.items()]
+    content = b"".join(values for _, values in encoded)
     shards = [content[start : start + _SHARD_BYTES] for start in range(0, len(content), _SHARD_BYTES)]
     names = [f"group1-shard{number}of{len(shards)}.bin" for number in range(1, len(shards) + 1)]
     for name, shard in zip(names, shards, strict=True):
         (folder / name).write_bytes(shard)
-    size = model.inputs[0].shape[1:]
     topology = {
         "format": "graph-model",
         "generatedBy": tf.__version__,
         "convertedBy": f"mpox-keras {__version__}",
         "signature": {
-            "inputs": {"image": _tensor_info("image", [-1, *size])},
+            "inputs": {"image": _tensor_info("image", [-1, *model.inputs[0].shape[1:]])},
             "outputs": {name: _tensor_info(name, shape) for name, shape in outputs.items()},
         },
         "userDefinedMetadata": {"structuredOutputKeys": list(outputs)},
         "modelTopology": MessageToDict(graph),
-        "weightsManifest": [{"paths": names, "weights": entries}],
+        "weightsManifest": [{"paths": names, "weights": [entry for entry, _ in encoded]}],
     }
     (folder / "model.json").write_text(json.dumps(topology, separators=(",", ":")), encoding="utf-8")
     return ["model.json", *names]
@@ -116,16 +109,13 @@ def _optimized(graph, outputs):
         node.device = "/device:CPU:0"
     with tf.Graph().as_default() as imported:
         tf.import_graph_def(graph, name="")
-        meta = tf.compat.v1.train.export_meta_graph(graph_def=graph, graph=imported)
-    fetches = meta_graph_pb2.CollectionDef()
-    fetches.node_list.value.extend(outputs)
-    meta.collection_def["train_op"].CopyFrom(fetches)
-    return tf_optimizer.OptimizeGraph(config, meta)
+    tensors = [imported.get_tensor_by_name(f"{name}:0") for name in outputs]
+    return run_graph_optimizations(graph, [], tensors, config, imported)
 
 
 def _slim(graph, kept):
     """The graph with short names, equal constants stored once, and what TF.js does not read left out; and the constants."""
-    names, places, constants, slim = {}, {}, {}, graph_pb2.GraphDef()
+    names, places, constants, nodes = {}, {}, {}, []
     for node in graph.node:
         short = node.name if node.name in kept else f"n{len(names)}"
         names[node.name] = short
@@ -136,20 +126,17 @@ def _slim(graph, kept):
                 names[node.name] = first
                 continue
             constants[short] = values
-    written = set()
-    for node in graph.node:
-        name = names[node.name]
-        if name in written:
-            continue
-        written.add(name)
-        new = slim.node.add(op=DEPTHWISE_NAMES[0] if node.op == DEPTHWISE_NAMES[1] else node.op, name=name)
+        nodes.append(node)
+    slim = graph_pb2.GraphDef(versions=graph.versions)
+    for node in nodes:
+        op = DEPTHWISE_NAMES[0] if node.op == DEPTHWISE_NAMES[1] else node.op
+        new = slim.node.add(op=op, name=names[node.name])
         new.input.extend(names[entry] for entry in node.input)
         for key in sorted(set(node.attr) - _UNREAD):
             new.attr[key].CopyFrom(node.attr[key])
         if node.op == "Const":
             values = node.attr["value"].tensor
             new.attr["value"].tensor.CopyFrom(tensor_pb2.TensorProto(dtype=values.dtype, tensor_shape=values.tensor_shape))
-    slim.versions.CopyFrom(graph.versions)
     return slim, constants
 
 
@@ -173,5 +160,4 @@ def _encoded(name, values, precision):
 
 
 def _tensor_info(name, shape):
-    dimensions = [{"size": str(size)} for size in shape]
-    return {"name": f"{name}:0", "dtype": "DT_FLOAT", "tensorShape": {"dim": dimensions}}
+    return {"name": f"{name}:0", "dtype": "DT_FLOAT", "tensorShape": {"dim": [{"size": str(size)} for size in shape]}}

@@ -1,7 +1,5 @@
 """TFLite files, from float32 to integers only."""
 
-from __future__ import annotations
-
 import tempfile
 
 import flatbuffers
@@ -32,23 +30,20 @@ def convert_to_tflite(
     """A trained network as a TFLite file of builtin operators.
 
     The signature `serving_default` takes `image`, `(1, height, width, 3)`, 0 to 255, one photo a call (XNNPACK, which runs it
-    on CPUs, does not resize slices to another batch), and gives what `deploy` says: `probabilities`,
-    `class_activation_map`, `ood_score`.
+    on CPUs, does not resize slices to another batch), and gives what `deploy` says.
 
     With `int8` every operator and both ends are integers: `image` is uint8, outputs are uint8 with the scale and zero point
     that the file gives. Before, channels are brought to one range; after, the mean error of each class's logit over `photos`
     is taken off its bias (Nagel et al. 2019, arXiv 1906.04721, sections 4.1 and 4.2.2).
 
     Args:
-        model: trained.
-        temperature: what logits are divided by before the softmax.
+        model, temperature: as `deploy` takes them.
         precision: `float32`; `float16` (weights, computed in float32); `dynamic` (8-bit weights, activations quantised as
             they come); `int8`.
-        photos: for `int8`: photos that show what activations to expect, `(photos, height, width, 3)`, 0 to 255.
+        photos: for `int8`: `(photos, height, width, 3)`, 0 to 255, that show what activations to expect.
 
     Raises:
-        ConversionError: `int8` without photos, a network that the converter can't convert, or a result that is not what was
-            asked for.
+        ConversionError: `int8` without photos; or the converter can't do, or did not do, what was asked for.
         MissingExtraError: `int8` without the runtime, by which the logits' error is measured.
 
     Example:
@@ -106,12 +101,13 @@ def _plain_pictures(size):
 def is_integer(content: bytes) -> bool:
     """Whether every tensor that an operator of a TFLite file reads or writes, both ends included, holds integers."""
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
-    for graph in model.subgraphs:
-        used = {int(index) for op in graph.operators for index in (*op.inputs, *op.outputs) if index >= 0}
-        used |= {int(index) for index in (*graph.inputs, *graph.outputs)}
-        if any(graph.tensors[index].type not in _INTEGERS for index in used):
-            return False
-    return True
+    return all(
+        graph.tensors[index].type in _INTEGERS
+        for graph in model.subgraphs
+        for part in (graph, *graph.operators)
+        for index in (*part.inputs, *part.outputs)
+        if index >= 0  # an operator's optional input that is left out has -1
+    )
 
 
 def compact(content: bytes) -> bytes:

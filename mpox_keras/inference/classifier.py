@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,13 +34,16 @@ PRESETS_FOLDER = Path(__file__).parent.parent / "models" / "presets"
 DEFAULT_PRESET = "fast_mpoxnet_msid"
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class Classifier:
     """A trained network with its metadata: photos in, predictions out.
 
-    Args:
+    Attributes:
         metadata: what `metadata.json` holds: `classes`, `image_size`, `temperature`, `thresholds` (of `mpox`, `confidence`
-            and `ood_score`; None for a network that answers for every photo), and where the network comes from.
-        run: from photos `(photos, image_size, image_size, 3)`, 0 to 255, to the outputs that `predict_pixels` describes.
+            and `ood_score`; None: an answer for every photo), and where the network comes from.
+        predict_pixels: from decoded photos `(photos, image_size, image_size, 3)`, 0 to 255, to float32 outputs by name:
+            `probabilities`, `(photos, classes)`, calibrated; `class_activation_map`, `(photos, height, width, classes)`; and,
+            if the network has it, `ood_score`, `(photos, 1)`. See `mpox_keras.deploy`.
         trained: the Keras model in its training form; None for an exported network.
         source: what the network was loaded from.
         checksums: SHA-256 of its files by name.
@@ -50,34 +54,15 @@ class Classifier:
         ...     print(prediction.file, prediction.answer, prediction.probabilities)
     """
 
-    def __init__(
-        self,
-        metadata: Mapping,
-        run: Callable[[np.ndarray], dict[str, np.ndarray]],
-        trained: keras.Model | None = None,
-        *,
-        source: str = "",
-        checksums: Mapping[str, str] | None = None,
-    ):
-        self.metadata = metadata
-        self.classes = tuple(metadata["classes"])
-        self.image_size = metadata["image_size"]
-        self.trained = trained
-        self.source = source
-        self.checksums = dict(checksums or {})
-        self._run = run
+    metadata: Mapping
+    predict_pixels: Callable[[np.ndarray], dict[str, np.ndarray]]
+    trained: keras.Model | None = None
+    source: str = ""
+    checksums: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def predict_pixels(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        """Outputs for a batch of decoded photos.
-
-        Args:
-            pixels: `(photos, image_size, image_size, 3)`, 0 to 255.
-
-        Returns:
-            `probabilities`, `(photos, classes)`, calibrated; `class_activation_map`, `(photos, height, width, classes)`; and,
-            if the network has it, `ood_score`, `(photos, 1)`; all float32. See `mpox_keras.deploy`.
-        """
-        return self._run(pixels)
+    def __post_init__(self):
+        self.classes: tuple[str, ...] = tuple(self.metadata["classes"])
+        self.image_size: int = self.metadata["image_size"]
 
     def decide_batch(self, outputs: Mapping[str, np.ndarray], files: Sequence[str]) -> list[Prediction]:
         """Predictions that go with the outputs of `predict_pixels` for as many photos, called `files`."""
@@ -86,27 +71,20 @@ class Classifier:
         return [decide(self.metadata, file, probabilities, score) for file, probabilities, score in rows]
 
     def predict(self, photos: Iterable[str | os.PathLike | bytes], batch_size: int = 32) -> Iterator[Prediction]:
-        """Predict photos, in order and in constant memory however many there are.
+        """One prediction per photo, in order and in constant memory however many there are.
 
         A photo that can't be read gives a prediction with its `error`, and the others go on.
 
         Args:
             photos: paths, or encoded photos as bytes.
             batch_size: photos per step.
-
-        Returns:
-            One prediction per photo.
         """
         return (prediction for prediction, _ in self.predict_and_show(photos, batch_size))
 
     def predict_and_show(
         self, photos: Iterable[str | os.PathLike | bytes], batch_size: int = 32
     ) -> Iterator[tuple[Prediction, np.ndarray | None]]:
-        """Like `predict`, and shows what the network saw of each photo.
-
-        Returns:
-            One prediction per photo, with uint8 `(image_size, image_size, 3)`, or None if the photo could not be read.
-        """
+        """Predictions as of `predict`, each with what the network saw: uint8 `(image_size, image_size, 3)`, or None."""
         loaded = map_in_order(self._load, photos)
         while batch := list(itertools.islice(loaded, batch_size)):
             read = [(file, pixels) for file, pixels, _ in batch if pixels is not None]
@@ -140,8 +118,8 @@ def load_classifier(source: str | os.PathLike = DEFAULT_PRESET, classes: Sequenc
         classes: names of the classes, in order, for a `.keras` file without metadata; others must have the same ones.
 
     Raises:
-        ClassifierError: there is no such network; a file of it is missing, damaged or another one than when it was made; it
-            would run Python code; it has other classes; or it has thresholds but no out-of-distribution score.
+        ClassifierError: there is no such network; a file of it is missing, damaged or changed; it would run Python code; it
+            has other classes; or it has thresholds but no out-of-distribution score.
         MissingExtraError: the runtime of a bundle is not installed.
 
     Example:
@@ -168,16 +146,16 @@ def load_classifier(source: str | os.PathLike = DEFAULT_PRESET, classes: Sequenc
 
 
 def _load(path, metadata, source, checksums):
-    trained = None
+    side, trained = metadata["image_size"], None
+    size = (side, side, 3)
     try:
         with silenced_stderr():
             if metadata["format"] == "keras":
                 trained, deployed = _load_keras(path, metadata["temperature"])
-                metadata["image_size"] = metadata["image_size"] or deployed.inputs[0].shape[1] or 0
                 size, run, outputs = deployed.inputs[0].shape[1:], deployed.predict_on_batch, deployed.output
+                metadata["image_size"] = side = side or size[0] or 0
             else:
                 run = RUNTIMES[metadata["format"]](path)
-                size = (metadata["image_size"], metadata["image_size"], 3)
                 outputs = run(np.zeros((1, *size), np.uint8))
             found = size, outputs["probabilities"].shape[1:]
     except (MpoxKerasError, ImportError):
@@ -185,7 +163,7 @@ def _load(path, metadata, source, checksums):
     except Exception as error:  # Each runtime answers a damaged or hostile file with exceptions of its own.
         reason = str(error).strip().split("\n")[0].split(". ")[0] or type(error).__name__
         raise ClassifierError(f"{path} cannot be used ({reason}). Copy or make the folder again.") from None
-    side, classes = metadata["image_size"], len(metadata["classes"])
+    classes = len(metadata["classes"])
     if found != ((side, side, 3), (classes,)):
         raise ClassifierError(
             f"{path} is no network for {classes} classes and photos of {side} pixels: it takes {found[0]} and gives "
@@ -196,7 +174,7 @@ def _load(path, metadata, source, checksums):
             f"{path} has no output ood_score, but {METADATA_FILE} has a threshold for it, so no photo would be refused. Make "
             "the network again with `mpox-keras fit`, or set thresholds to null."
         )
-    return Classifier(metadata, run, trained, source=str(source), checksums=checksums)
+    return Classifier(metadata, run, trained, str(source), checksums)
 
 
 def _load_keras(path, temperature):

@@ -1,7 +1,5 @@
 """What the folder of a trained network says of itself: `metadata.json`, and `SHA256SUMS` over every other file."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -32,8 +30,7 @@ def read_metadata(folder: str | os.PathLike) -> dict:
     """Read `metadata.json` of a trained network, and check every file that `SHA256SUMS` lists.
 
     Raises:
-        ClassifierError: the folder was made by another release; something in it is missing, damaged or another one than when
-            it was made; or the metadata is not what it should be.
+        ClassifierError: the folder was made by another release, or something in it is missing, damaged or changed.
 
     Example:
         >>> read_metadata("mpox-tflite")["format"]
@@ -159,17 +156,16 @@ def _is_number(value):
     return isinstance(value, int | float) and not isinstance(value, bool) and -1e9 < value < 1e9
 
 
+def _is_text(value):
+    return isinstance(value, str)
+
+
 def _are_classes(value):
-    are_names = isinstance(value, list) and all(isinstance(name, str) and name for name in value)
-    return are_names and len(set(value)) == len(value) > 1
+    return isinstance(value, list) and all(_is_text(name) and name for name in value) and len(set(value)) == len(value) > 1
 
 
 def _has(value, fits, *names):
     return isinstance(value, dict) and all(fits(value.get(name)) for name in names)
-
-
-def _is_text(value):
-    return isinstance(value, str)
 
 
 _KINDS = {

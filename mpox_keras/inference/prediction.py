@@ -1,7 +1,5 @@
 """What a trained network's outputs for a photo mean. Nothing here needs TensorFlow."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 
@@ -19,10 +17,9 @@ class Prediction:
         file: the photo's path, or the name given to it.
         label: class with the largest probability; None if the photo could not be read.
         probabilities: class name -> calibrated probability, 0 to 1.
-        ood_score: out-of-distribution score, 0 to 1: how much the photo looks like one of something other than skin; None if
-            the network has no such output.
-        mpox_suspected: whether p(mpox) reaches its threshold, which is set for recall and lies well under one half; None
-            without thresholds.
+        ood_score: out-of-distribution score, 0 to 1: how much the photo looks like something other than skin; None if the
+            network has no such output.
+        mpox_suspected: whether p(mpox) reaches its threshold, set for recall, well under one half; None without thresholds.
         abstention_reason: why `answer` is "not sure": "out_of_distribution" (unlike the training photos, perhaps no skin at
             all), "uncertain" (no probability is large enough), or None.
         error: why the photo could not be read, else None.
@@ -53,8 +50,7 @@ def decide(metadata: Mapping, file: str, probabilities: np.ndarray, ood_score: f
     """
     named = {name: float(value) for name, value in zip(metadata["classes"], probabilities, strict=True)}
     label = metadata["classes"][int(np.argmax(probabilities))]
-    thresholds = metadata["thresholds"]
-    if thresholds is None:
+    if (thresholds := metadata["thresholds"]) is None:
         return Prediction(file, label, named, ood_score)
     abstention_reason = None
     if ood_score > thresholds["ood_score"]:

@@ -4,8 +4,6 @@ Each class takes a path and is called with photos, `(photos, height, width, 3)`,
 name. What a runtime needs is imported where it is used: TFLite needs no TensorFlow.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path
@@ -37,10 +35,8 @@ class LiteRT:
         with silenced_stderr():
             # A second thread makes a network this small slower.
             loaded = interpreter.Interpreter(**given, num_threads=1)
-            needed = sum(
-                np.prod(tensor["shape"], dtype=float) * np.dtype(tensor["dtype"]).itemsize
-                for tensor in loaded.get_tensor_details()
-            )
+            tensors = loaded.get_tensor_details()
+            needed = sum(np.prod(each["shape"], dtype=float) * np.dtype(each["dtype"]).itemsize for each in tensors)
             if needed > TENSOR_BYTES:
                 raise ValueError(
                     f"its tensors would take {needed / 1e9:.1f} GB; at most {TENSOR_BYTES / 1e9:.0f} GB is allowed"

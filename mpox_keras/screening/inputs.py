@@ -1,7 +1,5 @@
 """The photos that a user means: files, folders, globs, lists and URLs, one by one however many there are."""
 
-from __future__ import annotations
-
 import csv
 import glob
 import io
@@ -30,12 +28,11 @@ def find_inputs(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 
     Returns:
         The pairs one by one; whether each file is a readable photo is not looked at. The id is what the list gives, else the
-        file as the list has it, else the file. Held in memory are the names in one folder, or all that match a glob; a list is
-        read row by row.
+        file as the list has it, else the file. Held in memory are the names in one folder, or all that match a glob.
 
     Raises:
         DataError: an argument names nothing, or a list can't be used.
-        MissingExtraError: a Parquet list or a URL needs a package that is not installed.
+        MissingExtraError: a list or a URL needs a package that is not installed.
 
     Example:
         >>> for id, file in find_inputs(["clinic/", "more/*.png", "list.csv", "s3://bucket/photos/"]):
@@ -123,8 +120,8 @@ def _read_parquet(stream, path):
     try:
         table = parquet.ParquetFile(stream)
         _check_columns(path, table.schema_arrow.names)
-        columns = [name for name in ("file", "id") if name in table.schema_arrow.names]
-        for batch in table.iter_batches(columns=columns):
+        # A column that is not there is passed over.
+        for batch in table.iter_batches(columns=["file", "id"]):
             yield from batch.to_pylist()
     except pyarrow.ArrowException as error:
         raise DataError(f"{path} is not a readable Parquet table: {error}.") from None

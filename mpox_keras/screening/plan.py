@@ -1,7 +1,5 @@
 """The plan of a screening: which photo belongs to which shard, written once, so that every run of it does the same."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections.abc import Iterable
@@ -39,14 +37,13 @@ def write_plan(folder: Path, header: dict, photos: Iterable[tuple[str, str]]) ->
     Raises:
         ScreeningError: there are no photos.
     """
-    photos = iter(photos)
+    photos, shards = iter(photos), 0
     with replacing(folder / PLAN_FILE) as temporary, temporary.open("w", encoding="utf-8") as stream:
         stream.write(json.dumps(header) + "\n")
-        empty = True
         while shard := list(itertools.islice(photos, SHARD_SIZE)):
-            empty = False
+            shards += 1
             stream.write(json.dumps(shard) + "\n")
-        if empty:
+        if not shards:
             raise ScreeningError(f"there are no photos in {', '.join(header['inputs'])}; nothing to screen.")
 
 

@@ -3,8 +3,6 @@
 Only the numbers of shards are handed out; photos and records never pass through the process that hands them out.
 """
 
-from __future__ import annotations
-
 import collections
 import dataclasses
 import functools
@@ -19,17 +17,9 @@ import joblib
 from mpox_keras._version import __version__
 from mpox_keras.inference.classifier import Classifier, load_classifier, preset_names
 from mpox_keras.inference.prediction import DISCLAIMER, Prediction
+from mpox_keras.screening import plan
 from mpox_keras.screening.inputs import absolute, find_inputs
-from mpox_keras.screening.plan import (
-    SHARDS_FOLDER,
-    ScreeningError,
-    find_shards,
-    read_header,
-    read_shard,
-    refuse_foreign,
-    shard_path,
-    write_plan,
-)
+from mpox_keras.screening.plan import ScreeningError, shard_path
 from mpox_keras.utils.errors import require
 from mpox_keras.utils.files import locked, replacing, write_json
 from mpox_keras.utils.parallel import run_parallel
@@ -57,22 +47,18 @@ def screen_photos(
     Args:
         inputs: as `find_inputs` takes them.
         folder: gets `plan.jsonl`; `shards/*.parquet`, with a record for each photo; and `summary.json`. One run at a time.
-        source: of the network, as `load_classifier` takes it. With a TFLite bundle no process needs TensorFlow.
-        classes: as `load_classifier` takes them.
-        workers: processes of this machine to spread over; one is this process itself.
-        cluster: address of a Dask scheduler, such as `tcp://host:8786`, whose workers do it instead. `folder`, the network and
-            the photos must have the same paths there.
+        source, classes: as `load_classifier` takes them. With a TFLite bundle no process needs TensorFlow.
+        workers, cluster: as `run_parallel` takes them. On a cluster `folder`, the network and the photos must have the same
+            paths as here.
         progress: called with what is counted, how many of it are done, and how many there are.
 
     Returns:
         What `summary.json` holds: counts by answer and otherwise, classes, the network's hashes, inputs and version.
 
     Raises:
-        ScreeningError: the folder belongs to another screening, or there are no photos.
-        FolderInUseError: another run works in the folder.
+        ScreeningError, FolderInUseError: the folder belongs to another screening or run; or there are no photos.
         WorkerError: a worker was killed, or the cluster can't work.
-        DataError: an input names nothing, or a list can't be used.
-        ClassifierError: the network can't be loaded.
+        DataError, ClassifierError: an input names nothing, or a list or the network can't be used.
         MissingExtraError: a package of the extra `screen`, or for a cluster of `cluster`, is not installed.
 
     Example:
@@ -84,11 +70,11 @@ def screen_photos(
     require("pyarrow", "screen", "screening")
     classifier = load_classifier(source, classes)
     header = {"inputs": [absolute(os.fspath(argument)) for argument in inputs], "network": _identity(classifier)}
-    refuse_foreign(folder)
+    plan.refuse_foreign(folder)
     with locked(folder):
-        planned = read_header(folder)
+        planned = plan.read_header(folder)
         if planned is None:
-            write_plan(folder, header, find_inputs(header["inputs"]))
+            plan.write_plan(folder, header, find_inputs(header["inputs"]))
         elif planned["inputs"] != header["inputs"]:
             raise ScreeningError(
                 f"{folder} holds a screening of {', '.join(planned['inputs'])}, not of {', '.join(header['inputs'])}. "
@@ -98,18 +84,18 @@ def screen_photos(
             raise ScreeningError(
                 f"{folder} holds a screening by another network. Give the network it began with, or another folder."
             )
-        shards = find_shards(folder)
-        missing = _missing(folder, shards)
-        if missing:
-            shared = _same_everywhere(source) if cluster else source
+        shards = plan.find_shards(folder)
+        if missing := _missing(folder, shards):
+            # A preset's name means the same on every machine, a path only once it is absolute.
+            shared = source if not cluster or source in preset_names() else absolute(source)
             work = folder.absolute(), shared, classes and tuple(classes), json.dumps(header["network"])
             tasks = (joblib.delayed(screen_shard)(*shard, *work) for shard in missing)
             for done, _ in enumerate(run_parallel(tasks, workers, cluster), len(shards) - len(missing) + 1):
                 progress("shards", done, len(shards))
         if missing := _missing(folder, shards):
             raise ScreeningError(
-                f"{len(missing)} of {len(shards)} shards are missing in {folder / SHARDS_FOLDER}, such as {missing[0][0]}. "
-                "The same command goes on; on a cluster, see that its machines write to this folder."
+                f"{len(missing)} of {len(shards)} shards are missing in {folder / plan.SHARDS_FOLDER}, such as "
+                f"{missing[0][0]}. The same command goes on; on a cluster, see that its machines write to this folder."
             )
         summary = {
             **_count(folder, shards, classifier.classes),
@@ -128,13 +114,6 @@ def _identity(classifier) -> dict:
     return {"metadata": classifier.metadata, "checksums": classifier.checksums}
 
 
-def _same_everywhere(source):
-    """A preset's name means the same on every machine, a path only once it is absolute."""
-    if os.path.dirname(source):
-        return absolute(source)
-    return source if source in preset_names() else absolute(source)
-
-
 @functools.lru_cache(maxsize=1)
 def _load_once(source: str, classes: tuple[str, ...] | None, network: str) -> Classifier:
     classifier = load_classifier(source, classes)
@@ -148,25 +127,17 @@ def _missing(folder, shards):
 
 
 def screen_shard(number: int, offset: int, folder: Path, source: str, classes: tuple[str, ...] | None, network: str) -> None:
-    """Predict the photos of one shard and write their records, whole or not at all.
-
-    Args:
-        number: of the shard.
-        offset: where in the plan its line begins.
-        folder: of the screening.
-        source: of the network, and
-        classes: its classes, as `load_classifier` takes them.
-        network: what tells the network that the screening began with from others, as JSON.
+    """Predict the photos of one shard, whose line in the plan begins at `offset`, and write their records, all or none.
 
     Raises:
-        ScreeningError: the network is another one than at the beginning.
+        ScreeningError: `source` is not the network, told as JSON by `network`, that the screening began with.
     """
     import pyarrow.parquet
 
     path = shard_path(folder, number)
     if path.exists():  # a cluster may hand out the same work twice
         return
-    photos = read_shard(folder, offset)
+    photos = plan.read_shard(folder, offset)
     with _ONE_AT_A_TIME:
         classifier = _load_once(source, classes, network)
         records = _records(photos, classifier.predict(file for _, file in photos), classifier.classes)
@@ -177,10 +148,9 @@ def screen_shard(number: int, offset: int, folder: Path, source: str, classes: t
 def _records(photos: Iterable[tuple[str, str]], predictions: Iterable[Prediction], classes: Sequence[str]):
     import pyarrow
 
-    columns = ["id", "file", *(f"probability_{name}" for name in classes), "label", "answer", "abstention_reason"]
-    columns += ["mpox_suspected", "ood_score", "error"]
-    types = dict.fromkeys(columns, pyarrow.string()) | {"mpox_suspected": pyarrow.bool_()}
-    types |= {name: pyarrow.float32() for name in columns if name == "ood_score" or name.startswith("probability_")}
+    text, number = pyarrow.string(), pyarrow.float32()
+    types = {"id": text, "file": text, **{f"probability_{name}": number for name in classes}, "label": text, "answer": text}
+    types |= {"abstention_reason": text, "mpox_suspected": pyarrow.bool_(), "ood_score": number, "error": text}
     rows = [
         {
             **dataclasses.asdict(prediction),
@@ -203,12 +173,10 @@ def _text(name):
 def _count(folder, shards, classes):
     import pyarrow.parquet
 
-    counts = {"photos": 0, "unreadable": 0, "mpox_suspected": 0}
-    answers = collections.Counter(dict.fromkeys(classes, 0))
+    counts, answers = collections.Counter(), collections.Counter(dict.fromkeys(classes, 0))
     for number, _ in shards:
         records = pyarrow.parquet.read_table(shard_path(folder, number), columns=["answer", "mpox_suspected", "error"])
-        counts["photos"] += len(records)
-        counts["unreadable"] += len(records) - records["error"].null_count
-        counts["mpox_suspected"] += records["mpox_suspected"].to_pylist().count(True)
-        answers.update(answer for answer in records["answer"].to_pylist() if answer)
+        suspected = records["mpox_suspected"].to_pylist().count(True)
+        counts.update(photos=len(records), unreadable=len(records["error"].drop_null()), mpox_suspected=suspected)
+        answers.update(records["answer"].drop_null().to_pylist())
     return {**counts, "answers": dict(answers)}

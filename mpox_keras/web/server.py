@@ -1,7 +1,5 @@
 """A server for one's own machine. It answers with the files of one site, and with nothing else of the disk."""
 
-from __future__ import annotations
-
 import hashlib
 import http.server
 import mimetypes
@@ -12,17 +10,8 @@ from urllib.parse import unquote
 
 from mpox_keras.web.site import HEADERS, SiteError
 
-# The machine's own table may lack them, or hold others.
-_TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".json": "application/json",
-    ".webmanifest": "application/manifest+json",
-    ".wasm": "application/wasm",
-    ".svg": "image/svg+xml",
-    ".md": "text/markdown; charset=utf-8",
-}
+# Without the machine's own table, which may hold others.
+_TYPES = mimetypes.MimeTypes().types_map[True] | {".js": "text/javascript", ".md": "text/markdown"}
 
 
 def make_server(site: str | os.PathLike, host: str = "127.0.0.1", port: int = 0) -> http.server.ThreadingHTTPServer:
@@ -62,18 +51,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     files: dict[str, bytes]
 
     def do_GET(self):
-        self._answer(with_body=True)
-
-    def do_HEAD(self):
-        self._answer(with_body=False)
-
-    def _answer(self, with_body):
         path = unquote(self.path.partition("?")[0])
         content = self.files.get(path)
         if content is None:
             content, status, headers = b"not found\n", 404, {"Content-Type": "text/plain"}
         else:
-            status, headers = 200, {"Content-Type": _content_type(path), "ETag": f'W/"{hashlib.sha256(content).hexdigest()}"'}
+            kind = _TYPES.get(".html" if path == "/" else Path(path).suffix, "application/octet-stream")
+            kind += "; charset=utf-8" if kind.startswith("text/") else ""
+            status, headers = 200, {"Content-Type": kind, "ETag": f'W/"{hashlib.sha256(content).hexdigest()}"'}
             if f"{path}.gz" in self.files:
                 headers["Vary"] = "Accept-Encoding"
                 if "gzip" in self.headers.get("Accept-Encoding", ""):
@@ -87,13 +72,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if status != 304:
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        if with_body:
+        if self.command != "HEAD":
             self.wfile.write(content)
+
+    do_HEAD = do_GET
 
     def log_message(self, *arguments):
         """Requests are nobody's business."""
-
-
-def _content_type(path):
-    suffix = ".html" if path.endswith("/") else Path(path).suffix
-    return _TYPES.get(suffix) or mimetypes.types_map.get(suffix, "application/octet-stream")

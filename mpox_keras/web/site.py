@@ -1,15 +1,11 @@
 """The static site: the page's files around a bundle, each with a compressed copy, and the list by which it is kept offline."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
-import importlib.resources
 import json
 import os
 import tempfile
 from collections.abc import Sequence
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from mpox_keras.inference.metadata import CHECKSUMS_FILE, METADATA_FILE, format_checksums, read_checksums, read_metadata
@@ -17,23 +13,25 @@ from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.files import replacing_folder
 from mpox_keras.utils.stderr import silenced_stderr
 
-POLICY = {
-    "default-src": "'none'",
-    # Blobs, because TF.js starts the threads of WebAssembly from them.
-    "script-src": "'self' blob: 'wasm-unsafe-eval'",
-    "worker-src": "'self' blob:",
-    "connect-src": "'self'",
-    "style-src": "'self'",
-    "img-src": "'self' blob:",
-    "media-src": "'self' blob:",
-    "manifest-src": "'self'",
-    "base-uri": "'none'",
-    "form-action": "'none'",
-}
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        # Blobs, because TF.js starts the threads of WebAssembly from them.
+        "script-src 'self' blob: 'wasm-unsafe-eval'",
+        "worker-src 'self' blob:",
+        "connect-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob:",
+        "media-src 'self' blob:",
+        "manifest-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+)
 """Content-Security-Policy of every page and worker: nothing is asked of, or sent to, any other place."""
 
 HEADERS = {
-    "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in {**POLICY, "frame-ancestors": "'none'"}.items()),
+    "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
     # Both are needed for the threads of WebAssembly.
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -45,9 +43,9 @@ HEADERS = {
 }
 """What a server should send with every file of the site."""
 
+_APP = Path(__file__).parent / "app"
 _MARK = "version.js"
 _COMPRESSED = {".html", ".css", ".js", ".json", ".webmanifest", ".svg", ".wasm", ".bin", ".md", ".txt"}
-_NOT_SERVED = {"example.html"}
 
 
 class SiteError(MpoxKerasError, ValueError):
@@ -81,9 +79,8 @@ def build_site(source: str | os.PathLike, out: str | os.PathLike, classes: Seque
     out = Path(out)
     if out.exists() and any(out.iterdir() if out.is_dir() else [out]) and not (out / _MARK).is_file():
         raise SiteError(f"{out} exists and is no site. Give a new folder.")
-    contents = {name: file.read_bytes() for name, file in _app_files(importlib.resources.files("mpox_keras.web") / "app")}
-    policy = "; ".join(f"{name} {value}" for name, value in POLICY.items())
-    contents["index.html"] = contents["index.html"].replace(b"{{POLICY}}", policy.encode())
+    contents = {path.relative_to(_APP).as_posix(): path.read_bytes() for path in _APP.rglob("*") if path.is_file()}
+    contents["index.html"] = contents["index.html"].replace(b"{{POLICY}}", POLICY.encode())
     contents |= {f"bundle/{name}": content for name, content in _bundle_files(source, classes).items()}
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())}
     version = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
@@ -111,16 +108,6 @@ def _bundle_files(source, classes):
                 from mpox_keras.export.bundle import export_bundle
             folder = Path(scratch) / "bundle"
             export_bundle(source, folder, "tfjs", "uint16", classes=classes)
-        checksums = {name: value for name, value in read_checksums(folder).items() if name not in _NOT_SERVED}
-        return {
-            CHECKSUMS_FILE: format_checksums(checksums).encode(),
-            **{name: (folder / name).read_bytes() for name in checksums},
-        }
-
-
-def _app_files(folder: Traversable, prefix: str = ""):
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if entry.is_dir():
-            yield from _app_files(entry, f"{prefix}{entry.name}/")
-        else:
-            yield prefix + entry.name, entry
+        checksums = {name: value for name, value in read_checksums(folder).items() if name != "example.html"}
+        contents = {name: (folder / name).read_bytes() for name in checksums}
+    return contents | {CHECKSUMS_FILE: format_checksums(checksums).encode()}
