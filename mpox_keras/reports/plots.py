@@ -49,17 +49,15 @@ def plot_confusion_matrix(results: dict) -> Figure:
     """Draw the confusion matrix of `evaluate_predictions`: counts, and shares of each true class, which also set the colour."""
     counts, classes = np.array(results["confusion_matrix"]), results["classes"]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    percents = [[f"{share:.0%}" if share >= 0.005 else "<1%" for share in row] for row in shares]
-    texts = [[f"{count}\n{percents[r][c]}" if count else "0" for c, count in enumerate(row)] for r, row in enumerate(counts)]
     figure, axes = _figure()
     for (row, column), share in np.ndenumerate(shares):
         # Opacity instead of a colour map lets the page behind show through, be it light or dark.
-        cell = Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=_COLOURS[0], linewidth=0)
-        cell.set_alpha(0.06 + 0.94 * share)
-        axes.add_patch(cell)
+        look = {"facecolor": _COLOURS[0], "linewidth": 0, "alpha": 0.06 + 0.94 * share}
+        axes.add_patch(Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, **look))
+        count, percent = counts[row, column], f"{share:.0%}" if share >= 0.005 else "<1%"
         # White is readable on nearly opaque cells only; ink turns light where the page is dark.
-        colour = "#ffffff" if share > 0.75 else _INK
-        axes.text(column, row, texts[row][column], ha="center", va="center", color=colour, linespacing=1.3)
+        look = {"color": "#ffffff" if share > 0.75 else _INK, "ha": "center", "va": "center", "linespacing": 1.3}
+        axes.text(column, row, f"{count}\n{percent}" if count else "0", **look)
     names, slanted = [textwrap.fill(name, 14) for name in classes], len(classes) > 4
     axes.set_xticks(range(len(names)), names, rotation=40 if slanted else 0, ha="right" if slanted else "center")
     axes.set_yticks(range(len(names)), names)

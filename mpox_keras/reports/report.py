@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from mpox_keras.evaluation.calibration import scale
-from mpox_keras.evaluation.metrics import check_predictions
+from mpox_keras.evaluation.metrics import check_predictions, confusion_matrix
 from mpox_keras.reports.page import write_page
 from mpox_keras.reports.plots import inline_svg, plot_confusion_matrix, plot_coverage, plot_reliability, plot_roc_curves
 from mpox_keras.reports.summary import percent
 
 _MISCLASSIFIED = 20
+_RELIABILITY = "Accuracy by top probability with 95 % intervals. Below the diagonal, answers are surer than right."
 
 
 def write_report(
@@ -55,17 +56,15 @@ def write_report(
     """
     classes = results["classes"]
     labels, probabilities = check_predictions(labels, probabilities, classes)
-    confusion = np.zeros((len(classes),) * 2, dtype=int)
-    np.add.at(confusion, (labels, probabilities.argmax(axis=1)), 1)
+    confusion = confusion_matrix(labels, probabilities.argmax(axis=1), len(classes))
     if confusion.tolist() != results["confusion_matrix"]:
         raise ValueError("results are not those of these labels and probabilities; evaluate_predictions makes them.")
     if files is not None and len(files) != len(labels):
         raise ValueError(f"files has {len(files)} names for {len(labels)} photos; give one each.")
     for caption, photo in pictures:
         if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[-1] != 3:
-            raise ValueError(
-                f"picture {caption!r} must be uint8 with the shape (height, width, 3), got {photo.dtype} {photo.shape}."
-            )
+            got = f"{photo.dtype} {photo.shape}"
+            raise ValueError(f"picture {caption!r} must be uint8 with the shape (height, width, 3), got {got}.")
     return write_page(
         directory,
         "reports/report.html",
@@ -77,10 +76,7 @@ def write_report(
         classification_plots=_shown(
             (plot_confusion_matrix(results), "Answers by true class, with shares of the true class."),
             (plot_roc_curves(labels, probabilities, classes), "ROC curve of each class against the rest."),
-            (
-                plot_reliability(labels, probabilities),
-                "Accuracy by top probability with 95 % intervals. Below the diagonal, answers are surer than right.",
-            ),
+            (plot_reliability(labels, probabilities), _RELIABILITY),
         ),
         threshold_plots=_threshold_plots(results.get("thresholds"), labels, probabilities),
         # A column that nobody filled in is a sentence instead of figures.
@@ -98,11 +94,9 @@ def _threshold_plots(thresholds, labels, probabilities):
     if not thresholds:
         return []
     temperature = thresholds["temperature"]
+    calibrated = plot_reliability(labels, scale(probabilities, temperature))
     return _shown(
-        (
-            plot_reliability(labels, scale(probabilities, temperature)),
-            f"Accuracy by top probability at the temperature {temperature:.2f}.",
-        ),
+        (calibrated, f"Accuracy by top probability at the temperature {temperature:.2f}."),
         (plot_coverage(thresholds["coverage_curve"]), "Accuracy of the surest answers, with 95 % intervals."),
     )
 
@@ -113,11 +107,8 @@ def _misclassified(files, labels, probabilities, classes):
     of_true_class = probabilities[np.arange(len(labels)), labels]
     wrong = np.flatnonzero(predicted != labels)
     wrong = wrong[np.argsort(of_true_class[wrong], kind="stable")][:_MISCLASSIFIED]
-    return [
-        (
-            files[i],
-            f"{classes[labels[i]]} {percent(of_true_class[i])}",
-            f"{classes[predicted[i]]} {percent(probabilities[i, predicted[i]])}",
-        )
-        for i in wrong
-    ]
+
+    def with_probability(photo, index):
+        return f"{classes[index]} {percent(probabilities[photo, index])}"
+
+    return [(files[i], with_probability(i, labels[i]), with_probability(i, predicted[i])) for i in wrong]
