@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from mpox_keras.explain.perturbation import blurred, class_probabilities, mean_colour
-
-if TYPE_CHECKING:
-    from mpox_keras.inference.classifier import Classifier
+from mpox_keras.inference.classifier import Classifier
 
 STEPS = 20
 """The pixels are covered, or shown, in so many equal shares."""
@@ -33,9 +29,8 @@ def deletion_and_insertion(classifier: Classifier, photo: np.ndarray, heat: np.n
     Example:
         >>> deletion, insertion = deletion_and_insertion(classifier, photo, explain(classifier, photo), "mpox")
     """
-    ranks = np.empty(heat.size, int)
-    ranks[np.argsort(-heat, axis=None, kind="stable")] = np.arange(heat.size)
-    ranks = ranks.reshape(heat.shape)
+    # Argsort twice: the place of each pixel among all.
+    ranks = np.argsort(np.argsort(-heat, axis=None, kind="stable")).reshape(heat.shape)
     hottest = [(ranks < heat.size * step / STEPS)[..., None] for step in range(STEPS + 1)]
     soft, mean, index = blurred(photo), mean_colour(photo), classifier.classes.index(label)
     deletion = class_probabilities(classifier, (np.where(chosen, mean, photo) for chosen in hottest), index)
@@ -51,7 +46,6 @@ def with_shuffled_weights(classifier: Classifier, seed: int = 0) -> Classifier:
 
     The classifier, with a Keras model in its training form, is left as it is.
     """
-    from mpox_keras.inference.classifier import Classifier
     from mpox_keras.models.deploy import deploy
 
     model = type(classifier.trained).from_config(classifier.trained.get_config())

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from mpox_keras.inference.classifier import Classifier
+from mpox_keras.inference.classifier import Classifier
 
 SMOOTH_GRAD_SAMPLES = 20
 SMOOTH_GRAD_NOISE = 0.15
@@ -40,9 +38,8 @@ def integrated_gradients(classifier: Classifier, photo: np.ndarray, index: int) 
 
 def _gradients(classifier, photos, index):
     """Of the class's logit, for each of `(photos, height, width, 3)`."""
-    import tensorflow as tf
-
-    return _gradient(classifier)(tf.constant(photos, tf.float32), tf.constant(index)).numpy()
+    # As arrays: TensorFlow traces anew for every other plain number.
+    return _gradient(classifier)(photos.astype("float32"), np.int32(index)).numpy()
 
 
 # TensorFlow traces anew for every new function; a few classifiers at most are explained side by side.

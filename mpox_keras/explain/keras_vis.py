@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mpox_keras.inference.classifier import Classifier
 from mpox_keras.utils.errors import require
-
-if TYPE_CHECKING:
-    from mpox_keras.inference.classifier import Classifier
 
 SCORE_CAM_CHANNELS = 32
 """How many feature maps, those that vary most, Score-CAM masks the photo with; all take much longer."""

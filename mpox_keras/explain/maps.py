@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from mpox_keras.explain import gradients, keras_vis, perturbation
+from mpox_keras.inference.classifier import Classifier
 from mpox_keras.utils.errors import MpoxKerasError
-
-if TYPE_CHECKING:
-    from mpox_keras.inference.classifier import Classifier
 
 
 class ExplanationError(MpoxKerasError, ValueError):
@@ -35,10 +32,8 @@ METHODS: dict[str, Callable] = {
 }
 """Name -> function of a classifier, a photo and a class's index to a map of any size, signed or not."""
 
-NEED_GRADIENTS = frozenset({"grad_cam_plus_plus", "score_cam", "smooth_grad", "integrated_gradients"})
-"""The methods that need the Keras model in its training form, which an exported network has not."""
-
-_OF_PIXELS = frozenset({"smooth_grad", "integrated_gradients"})
+_OF_PIXELS = {"smooth_grad", "integrated_gradients"}
+_NEED_GRADIENTS = {"grad_cam_plus_plus", "score_cam", *_OF_PIXELS}
 _TOP_PERCENTILE = 99
 
 
@@ -50,16 +45,17 @@ def check_method(classifier: Classifier, method: str) -> None:
     """
     if method not in METHODS:
         raise ExplanationError(f"there is no method {method!r}. Choose among {', '.join(METHODS)}.")
-    if method not in methods_for(classifier):
+    possible = methods_for(classifier)
+    if method not in possible:
         raise ExplanationError(
             f"{method} needs gradients, which an exported network does not have. Choose among "
-            f"{', '.join(methods_for(classifier))}, or give a preset or the folder of a finished fit."
+            f"{', '.join(possible)}, or give a preset or the folder of a finished fit."
         )
 
 
 def methods_for(classifier: Classifier) -> list[str]:
-    """Names of the methods that a classifier can be explained by."""
-    return [name for name in METHODS if name not in NEED_GRADIENTS or classifier.trained is not None]
+    """Names of the methods that a classifier can be explained by; an exported one has no gradients."""
+    return [name for name in METHODS if name not in _NEED_GRADIENTS or classifier.trained is not None]
 
 
 def explain(
@@ -88,13 +84,12 @@ def explain(
         >>> heat = explain(load_classifier(), photo, "occlusion", "mpox")
     """
     check_method(classifier, method)
-    if label is not None and label not in classifier.classes:
-        raise ExplanationError(f"there is no class {label!r}. The network knows {', '.join(classifier.classes)}.")
     if label is None:
-        index = int(np.argmax(classifier.predict_pixels(photo[None])["probabilities"][0]))
-    else:
-        index = classifier.classes.index(label)
-    found = np.maximum(np.asarray(METHODS[method](classifier, photo, index), "float32"), 0)
+        label = classifier.classes[np.argmax(classifier.predict_pixels(photo[None])["probabilities"])]
+    if label not in classifier.classes:
+        raise ExplanationError(f"there is no class {label!r}. The network knows {', '.join(classifier.classes)}.")
+    found = METHODS[method](classifier, photo, classifier.classes.index(label))
+    found = np.maximum(np.asarray(found, "float32"), 0)
     if found.shape != photo.shape[:2]:
         found = np.array(Image.fromarray(found).resize(photo.shape[1::-1], Image.Resampling.BILINEAR))
     top = (np.percentile(found, _TOP_PERCENTILE) if method in _OF_PIXELS else 0) or found.max()

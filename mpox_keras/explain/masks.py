@@ -101,8 +101,7 @@ def pointing_game(heat: np.ndarray, mask: np.ndarray) -> float:
         >>> pointing_game(np.array([[0.2, 1.0]]), np.array([[False, True]]))
         1.0
     """
-    _check_same_shape(heat, mask)
-    return float(mask[heat == heat.max()].mean()) if heat.max() > 0 else 0.0
+    return energy_in_lesion((heat == heat.max()) & (heat > 0), mask)
 
 
 def energy_in_lesion(heat: np.ndarray, mask: np.ndarray) -> float:
@@ -114,10 +113,6 @@ def energy_in_lesion(heat: np.ndarray, mask: np.ndarray) -> float:
         >>> energy_in_lesion(np.array([[0.5, 1.5]]), np.array([[False, True]]))
         0.75
     """
-    _check_same_shape(heat, mask)
-    return float(heat[mask].sum() / heat.sum()) if heat.max() > 0 else 0.0
-
-
-def _check_same_shape(heat, mask):
     if heat.shape != mask.shape:
         raise ValueError(f"the mask must have the heat map's shape {heat.shape}, got {mask.shape}.")
+    return float(heat[mask].sum() / heat.sum()) if heat.any() else 0.0

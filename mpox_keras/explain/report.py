@@ -12,15 +12,8 @@ from mpox_keras.reports.heat_maps import outline, overlay
 from mpox_keras.reports.page import write_page
 from mpox_keras.reports.summary import aligned, percent, photo_count
 
-_REGIONS = {
-    "lesion": "the lesion, as masked",
-    "middle": "the middle half",
-}
-_HIDDEN = {
-    "whole": "nothing",
-    "covered": "the region",
-    "only": "everything else",
-}
+_REGIONS = {"lesion": "the lesion, as masked", "middle": "the middle half"}
+_HIDDEN = {"whole": "nothing", "covered": "the region", "only": "everything else"}
 
 
 def write_explanation_report(
@@ -28,15 +21,8 @@ def write_explanation_report(
 ) -> Path:
     """Write `report.html`, one page that needs no other file and no network, and `results.json`.
 
-    Args:
-        directory: where the two files go; made if missing.
-        results: of `measure_explanations`.
-        examples: of `measure_explanations`; shown with all their maps.
-        title: heading of the page.
-        protocol: how the figures came about.
-
-    Returns:
-        The path of `report.html`.
+    Results and examples, which are shown with all their maps, are those of `measure_explanations`; the other arguments and
+    the path returned are those of `write_page`.
 
     Example:
         >>> results, examples = measure_explanations(classifier, photos, ["occlusion"], examples=4)
