@@ -25,10 +25,7 @@ class ReviewError(MpoxKerasError, ValueError):
 
 
 def read_reviews(paths: Iterable[str | os.PathLike]) -> dict[str, dict[str, dict[str, str]]]:
-    """Read the tables that review sheets saved.
-
-    Args:
-        paths: CSV files, each of one or more reviewers; a reviewer may have several.
+    """Read the tables that review sheets saved, CSV files. One may be of several reviewers, and a reviewer may have several.
 
     Returns:
         Reviewer -> SHA-256 of the photo -> the row, a column to its text.
@@ -71,10 +68,10 @@ def _rows(path):
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
             columns = reader.fieldnames or []
-            missing, unknown = [name for name in _REQUIRED if name not in columns], [n for n in columns if n not in COLUMNS]
-            if missing or unknown:
-                found = f"lacks the column {missing[0]!r}" if missing else f"has the unknown column {unknown[0]!r}"
-                raise ReviewError(f"{path} {found}. Expected {', '.join(COLUMNS)}, with commas, as a sheet saves them.")
+            found = [f"lacks the column {name!r}" for name in _REQUIRED if name not in columns]
+            found += [f"has the unknown column {name!r}" for name in columns if name not in COLUMNS]
+            if found:
+                raise ReviewError(f"{path} {found[0]}. Expected {', '.join(COLUMNS)}, with commas, as a sheet saves them.")
             return [(reader.line_num, {name: (value or "").strip() for name, value in row.items() if name}) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ReviewError(f"{path} is no CSV table in UTF-8: {error}. Save it from the sheet again.") from None

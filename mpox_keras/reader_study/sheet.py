@@ -8,19 +8,16 @@ import importlib.resources
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
 
 from mpox_keras.data.decode import PhotoError, decode_photo, resize_photo
+from mpox_keras.inference.classifier import Classifier
 from mpox_keras.reader_study.reviews import COLUMNS, MAP_RATINGS
 from mpox_keras.reports.heat_maps import coloured, contour_paths
 from mpox_keras.reports.page import data_uri, render
 from mpox_keras.utils.files import replacing
-
-if TYPE_CHECKING:
-    from mpox_keras.inference.classifier import Classifier
 
 OTHER_DIAGNOSES = ("another condition", "cannot tell")
 """What a reviewer may answer besides the network's classes."""
@@ -47,8 +44,7 @@ def write_review_sheet(
         path: of the sheet.
         classifier: whose answers and maps are shown.
         files: photos; the same photo again is left out. They are stored without metadata, at most 1024 pixels a side.
-        explain: `mpox_keras.explain.maps.explain`, or another function of a classifier, a photo, a method and a class to a
-            heat map.
+        explain: `mpox_keras.explain.maps.explain`, or another function that makes a heat map.
         method: which heat map, a name in `mpox_keras.explain.maps.METHODS`.
         label: the class that the maps are for; by default the likeliest of each photo.
 
@@ -74,10 +70,9 @@ def write_review_sheet(
         except PhotoError as error:
             problems.append(str(error))
             continue
-        if entry["sha256"] in entries:
-            problems.append(f"{file} is the same photo as {entries[entry['sha256']]['photo']}, and is left out.")
-        else:
-            entries[entry["sha256"]] = entry
+        first = entries.setdefault(entry["sha256"], entry)
+        if first is not entry:
+            problems.append(f"{file} is the same photo as {first['photo']}, and is left out.")
     if not entries:
         raise PhotoError(f"no photo for the sheet can be read. {problems[0] if problems else 'None was given.'}")
     order = sorted(entries)

@@ -7,6 +7,7 @@ Example:
 from __future__ import annotations
 
 import io
+import itertools
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,20 +77,13 @@ def plot_roc_curves(labels: np.ndarray, probabilities: np.ndarray, classes: Sequ
     labels, probabilities = check_predictions(labels, probabilities, classes)
     figure, axes = _figure()
     _rate_axes(axes)
-    for index, name in enumerate(classes):
+    looks = itertools.cycle(itertools.product(("-", "--", "-.", ":"), _COLOURS))
+    for index, (name, (style, colour)) in enumerate(zip(classes, looks, strict=False)):
         actual, score = labels == index, probabilities[:, index]
         area = auc(actual, score)
-        if area is None:
-            continue
-        false_positive_rate, true_positive_rate, _ = roc_curve(actual, score)
-        axes.plot(
-            false_positive_rate,
-            true_positive_rate,
-            color=_COLOURS[index % len(_COLOURS)],
-            linestyle=("-", "--", "-.", ":")[index // len(_COLOURS) % 4],
-            linewidth=1.8,
-            label=f"{name}, AUC {area:.3f}",
-        )
+        if area is not None:
+            curve, label = roc_curve(actual, score)[:2], f"{name}, AUC {area:.3f}"
+            axes.plot(*curve, color=colour, linestyle=style, linewidth=1.8, label=label)
     axes.set(xlabel="1 - specificity", ylabel="Recall")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower right", frameon=False)
@@ -133,11 +127,9 @@ def plot_coverage(curve: Sequence[dict]) -> Figure:
 
 @_styled
 def plot_selection(candidates: dict[str, dict], winner: str) -> Figure:
-    """Draw accuracy, with 95 % intervals, against time and size.
+    """Draw accuracy, with 95 % intervals, against time and size of the candidates of `select_network`, the winner larger.
 
-    Args:
-        candidates: of `select_network`: name -> `accuracy`, `accuracy_interval`, `milliseconds` and `tflite_bytes`.
-        winner: the name to draw larger.
+    Of each are needed `accuracy`, `accuracy_interval`, `milliseconds` and `tflite_bytes`.
     """
     figure, panels = _figure(width=9.2, ncols=2, sharey=True)
     for axes, key, unit, label in (
