@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from mpox_keras.explain import gradients, keras_vis, perturbation
+from mpox_keras.explain import gradients, perturbation
 from mpox_keras.inference.classifier import Classifier
 from mpox_keras.utils.errors import MpoxKerasError
 
@@ -22,8 +22,8 @@ def _class_activation_map(classifier, photo, index):
 
 METHODS: dict[str, Callable] = {
     "class_activation_map": _class_activation_map,
-    "grad_cam_plus_plus": keras_vis.grad_cam_plus_plus,
-    "score_cam": keras_vis.score_cam,
+    "grad_cam_plus_plus": gradients.grad_cam_plus_plus,
+    "score_cam": gradients.score_cam,
     "smooth_grad": gradients.smooth_grad,
     "integrated_gradients": gradients.integrated_gradients,
     "occlusion": perturbation.occlusion,
