@@ -46,13 +46,13 @@ def evaluate_predictions(
             every value becomes a row of the breakdown.
 
     Returns:
-        Plain values that `json.dumps(..., allow_nan=False)` takes. A figure that is undefined, such as the recall of a
-        class without photos, is None; macro figures are means over the classes that have photos. Intervals are
-        `[low, high]`. Keys: `classes`, `photos`, `accuracy`, `accuracy_interval`, with folds `accuracy_mean`,
-        `accuracy_sd` (n - 1) and `fold_accuracies` (by ascending fold number), `macro_f1`, `balanced_accuracy`,
-        `macro_auc`, `expected_calibration_error`, `brier_score`, `confusion_matrix` (rows are true classes),
-        `per_class`, `rash_classes_only` and `mpox_against_other_rashes` (where there are `normal` and two other
-        classes), `breakdown` (column to value to figures, or to "not recorded").
+        Plain values that `json.dumps(..., allow_nan=False)` takes. A figure that is undefined, such as the recall of a class
+        without photos, is None; macro figures are means over the classes that have photos. Intervals are `[low, high]`.
+        Keys: `classes`, `photos`, `accuracy`, `accuracy_interval`, with folds `accuracy_mean`, `accuracy_sd` (n - 1) and
+        `fold_accuracies` (by ascending fold number), `macro_f1`, `balanced_accuracy`, `macro_auc`,
+        `expected_calibration_error`, `brier_score`, `confusion_matrix` (rows are true classes), `per_class`,
+        `rash_classes_only` and `mpox_against_other_rashes` (where there are `normal` and two other classes), `breakdown`
+        (column to value to figures, or to "not recorded").
 
     Raises:
         ValueError: an array has the wrong shape or values; the message names it.
@@ -70,9 +70,9 @@ def evaluate_predictions(
 
     predicted = probabilities.argmax(axis=1)
     correct = predicted == labels
-    per_class = _per_class(labels, predicted, probabilities, classes)
-    one_hot = np.eye(len(classes))[labels]
-
+    per_class = {
+        name: _class_figures(labels == index, predicted == index, probabilities[:, index]) for index, name in enumerate(classes)
+    }
     results = {"classes": list(classes), "photos": len(labels), **proportion("accuracy", correct.sum(), len(labels))}
     if folds is not None:
         by_fold = [float(correct[folds == fold].mean()) for fold in np.unique(folds)]
@@ -84,7 +84,7 @@ def evaluate_predictions(
         "balanced_accuracy": _mean_defined(figures["recall"] for figures in per_class.values()),
         "macro_auc": _mean_defined(figures["auc"] for figures in per_class.values()),
         "expected_calibration_error": expected_calibration_error(labels, probabilities),
-        "brier_score": float(np.mean(np.sum((probabilities - one_hot) ** 2, axis=1))),
+        "brier_score": float(np.mean(np.sum((probabilities - np.eye(len(classes))[labels]) ** 2, axis=1))),
         "confusion_matrix": confusion_matrix(labels, predicted, len(classes)).tolist(),
         "per_class": per_class,
         **_rash_figures(labels, probabilities, classes),
@@ -171,19 +171,15 @@ def mpox_score(probabilities: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     return np.divide(mpox, total, out=np.full(len(mpox), 1 / len(rashes)), where=total > 0)
 
 
-def _per_class(labels, predicted, probabilities, classes):
-    figures = {}
-    for index, name in enumerate(classes):
-        actual, answered = labels == index, predicted == index
-        figures[name] = {
-            **proportion("precision", (actual & answered).sum(), answered.sum()),
-            **proportion("recall", (actual & answered).sum(), actual.sum()),
-            **proportion("specificity", (~actual & ~answered).sum(), (~actual).sum()),
-            "f1": _f1(actual, answered),
-            "auc": auc(actual, probabilities[:, index]),
-            "support": int(actual.sum()),
-        }
-    return figures
+def _class_figures(actual, answered, score):
+    return {
+        **proportion("precision", (actual & answered).sum(), answered.sum()),
+        **proportion("recall", (actual & answered).sum(), actual.sum()),
+        **proportion("specificity", (~actual & ~answered).sum(), (~actual).sum()),
+        "f1": _f1(actual, answered),
+        "auc": auc(actual, score),
+        "support": int(actual.sum()),
+    }
 
 
 def _f1(actual, answered):
@@ -199,25 +195,24 @@ def _rash_figures(labels, probabilities, classes):
     predicted = np.array(rashes)[probabilities[:, rashes].argmax(axis=1)]
     # A photo whose whole probability lies on normal favours no rash; argmax would call it the first class, mpox.
     predicted[probabilities[:, rashes].sum(axis=1) == 0] = -1
-    figures = {
-        "rash_classes_only": {
-            "definition": _RASH_CLASSES_ONLY,
-            "photos": len(labels),
-            **proportion("accuracy", (predicted == labels).sum(), len(labels)),
-            "macro_f1": _mean_defined(_f1(labels == index, predicted == index) for index in rashes),
-        }
+    rash_classes_only = {
+        "definition": _RASH_CLASSES_ONLY,
+        "photos": len(labels),
+        **proportion("accuracy", (predicted == labels).sum(), len(labels)),
+        "macro_f1": _mean_defined(_f1(labels == index, predicted == index) for index in rashes),
     }
-    if MPOX in classes:
-        index = list(classes).index(MPOX)
-        mpox, answered = labels == index, predicted == index
-        figures["mpox_against_other_rashes"] = {
-            "definition": _MPOX_AGAINST_OTHER_RASHES,
-            "photos": len(labels),
-            "auc": auc(mpox, mpox_score(probabilities, classes)),
-            **proportion("recall", (mpox & answered).sum(), mpox.sum()),
-            **proportion("specificity", (~mpox & ~answered).sum(), (~mpox).sum()),
-        }
-    return figures
+    if MPOX not in classes:
+        return {"rash_classes_only": rash_classes_only}
+    index = list(classes).index(MPOX)
+    mpox, answered = labels == index, predicted == index
+    against_other_rashes = {
+        "definition": _MPOX_AGAINST_OTHER_RASHES,
+        "photos": len(labels),
+        "auc": auc(mpox, mpox_score(probabilities, classes)),
+        **proportion("recall", (mpox & answered).sum(), mpox.sum()),
+        **proportion("specificity", (~mpox & ~answered).sum(), (~mpox).sum()),
+    }
+    return {"rash_classes_only": rash_classes_only, "mpox_against_other_rashes": against_other_rashes}
 
 
 def _breakdown(labels, predicted, classes, values):

@@ -67,9 +67,8 @@ def choose_thresholds(
     Returns:
         Plain values for `json.dumps`. `temperature` and each `threshold` are chosen on all photos, and are what ships:
         `operating_point` has one for the calibrated p(mpox), `abstention` for the largest calibrated probability,
-        `out_of_distribution` for the out-of-distribution score. The figures beside them (calibration error before and after;
-        recall, specificity, coverage, accuracy and refused share with their Wilson intervals) are cross-fitted.
-        `coverage_curve` ranks the photos by their largest calibrated probability.
+        `out_of_distribution` for the out-of-distribution score. The figures beside them, with Wilson intervals, are
+        cross-fitted. `coverage_curve` ranks the photos by their largest calibrated probability.
 
     Raises:
         ValueError: an array does not fit, `mpox` is no class, or there is one fold only.
@@ -90,6 +89,7 @@ def choose_thresholds(
         calibrated[held_out] = scale(probabilities[held_out], fit_temperature(labels[~held_out], probabilities[~held_out]))
 
     actual, correct, top = labels == mpox, calibrated.argmax(axis=1) == labels, calibrated.max(axis=1)
+    rash = ~np.isin(np.array(classes)[labels], [MPOX, NORMAL])
     alarm = _cross_fitted(folds, calibrated[:, mpox], lambda score, rows: recall_threshold(actual[rows], score, RECALL))
     refused = ~_cross_fitted(folds, -ood_score, lambda score, _: -_ood_threshold(-score))
     answered = _cross_fitted(folds, top, lambda score, _: coverage_threshold(score, COVERAGE))
@@ -102,7 +102,7 @@ def choose_thresholds(
             "threshold": recall_threshold(actual, shipped[:, mpox], RECALL),
             **proportion("recall", (actual & alarm).sum(), actual.sum()),
             **proportion("specificity", (~actual & ~alarm).sum(), (~actual).sum()),
-            **_rash_specificity(labels, alarm, classes),
+            **(proportion("specificity_other_rashes", (rash & ~alarm).sum(), rash.sum()) if NORMAL in classes else {}),
         },
         "abstention": {
             "definition": f"an answer is given from this largest calibrated probability on; chosen for coverage {COVERAGE}.",
@@ -111,10 +111,8 @@ def choose_thresholds(
             **proportion("accuracy", (answered & correct).sum(), answered.sum()),
         },
         "out_of_distribution": {
-            "definition": (
-                f"no answer is given above this out-of-distribution score; chosen to answer {IN_DISTRIBUTION} of the photos, "
-                f"and never under {MIN_OOD_THRESHOLD}."
-            ),
+            "definition": "no answer is given above this out-of-distribution score; "
+            f"chosen to answer {IN_DISTRIBUTION} of the photos, and never under {MIN_OOD_THRESHOLD}.",
             "threshold": _ood_threshold(ood_score),
             **proportion("refused", refused.sum(), len(labels)),
         },
@@ -131,13 +129,6 @@ def coverage_curve(correct: np.ndarray, score: np.ndarray) -> list[dict]:
     ranked = correct[np.argsort(-score, kind="stable")]
     surest = {share: ranked[: max(1, round(share * len(ranked)))] for share in COVERAGES}
     return [{"coverage": share, **proportion("accuracy", right.sum(), len(right))} for share, right in surest.items()]
-
-
-def _rash_specificity(labels, alarm, classes):
-    if NORMAL not in classes:
-        return {}
-    other_rashes = (labels != list(classes).index(NORMAL)) & (labels != list(classes).index(MPOX))
-    return proportion("specificity_other_rashes", (other_rashes & ~alarm).sum(), other_rashes.sum())
 
 
 def _ood_threshold(ood_score):

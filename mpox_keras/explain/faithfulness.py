@@ -20,8 +20,7 @@ def deletion_and_insertion(classifier: Classifier, photo: np.ndarray, heat: np.n
     Args:
         classifier: of any form.
         photo: uint8 `(image_size, image_size, 3)`.
-        heat: `(image_size, image_size)`.
-        label: the class that the map is for.
+        heat: `(image_size, image_size)`, the map for the class `label`.
 
     Returns:
         The area of the deletion curve, the smaller the better, and of the insertion curve, the larger the better; 0 to 1.
@@ -42,9 +41,7 @@ def with_shuffled_weights(classifier: Classifier, seed: int = 0) -> Classifier:
     """The same network without what it has learned (Adebayo et al. 2018, arXiv 1810.03292, section 3).
 
     Each variable's own values are shuffled, so that the size of the activations stays. A map that stays as it was does not
-    depend on what the network has learned.
-
-    The classifier, with a Keras model in its training form, is left as it is.
+    depend on what the network has learned. The classifier, a trained one, is left as it is.
     """
     from mpox_keras.models.deploy import deploy
 

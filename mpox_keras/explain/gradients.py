@@ -35,7 +35,7 @@ def integrated_gradients(classifier: Classifier, photo: np.ndarray, index: int) 
     Summed over the colours, the map adds up to the difference of the class's logit between the photo and its mean colour.
     """
     end = photo.astype("float32")
-    start = np.broadcast_to(end.mean(axis=(0, 1)), end.shape)
+    start = end.mean(axis=(0, 1))
     # The middle of each step, which is exact for straight lines.
     shares = (np.arange(INTEGRATED_GRADIENTS_STEPS, dtype="float32") + 0.5) / INTEGRATED_GRADIENTS_STEPS
     path = start + shares[:, None, None, None] * (end - start)
@@ -57,8 +57,7 @@ def _gradient(classifier):
     def gradient(photos, index):
         with tf.GradientTape() as tape:
             tape.watch(photos)
-            logits = classifier.trained(photos, training=False)["diagnosis"]
-            of_class = tf.gather(logits, index, axis=1)
+            of_class = classifier.trained(photos, training=False)["diagnosis"][:, index]
         return tape.gradient(of_class, photos)
 
     return gradient
@@ -101,12 +100,10 @@ def feature_map(module: str, name: str, classifier: Classifier, photo: np.ndarra
 # Keras compiles anew for every new model; a few classifiers at most are explained side by side.
 @functools.lru_cache(maxsize=2)
 def _split(classifier):
-    """The network with the logits of its main head as the only output, and a name for its last feature maps.
-
-    tf-keras-vis looks layers up by name, and does not see those inside a nested backbone.
-    """
+    """The network with the logits of its main head as the only output, and a name for its last feature maps."""
     import keras
 
+    # tf-keras-vis looks layers up by name, and does not see those inside a nested backbone.
     model = classifier.trained
     features = model.get_layer("diagnosis_pooling").input
     named = keras.layers.Identity(name="last_feature_maps")(keras.Model(model.inputs, features)(model.inputs[0]))

@@ -38,18 +38,13 @@ _TOP_PERCENTILE = 99
 
 
 def check_method(classifier: Classifier, method: str) -> None:
-    """Check that a classifier can be explained by a method.
-
-    Raises:
-        ExplanationError: the method is unknown, or needs gradients and the classifier has none.
-    """
+    """ExplanationError if a method is unknown, or needs gradients and the classifier has none."""
     if method not in METHODS:
         raise ExplanationError(f"there is no method {method!r}. Choose among {', '.join(METHODS)}.")
-    possible = methods_for(classifier)
-    if method not in possible:
+    if method not in methods_for(classifier):
         raise ExplanationError(
             f"{method} needs gradients, which an exported network does not have. Choose among "
-            f"{', '.join(possible)}, or give a preset or the folder of a finished fit."
+            f"{', '.join(methods_for(classifier))}, or give a preset or the folder of a finished fit."
         )
 
 
@@ -88,8 +83,8 @@ def explain(
         label = classifier.classes[np.argmax(classifier.predict_pixels(photo[None])["probabilities"])]
     if label not in classifier.classes:
         raise ExplanationError(f"there is no class {label!r}. The network knows {', '.join(classifier.classes)}.")
-    found = METHODS[method](classifier, photo, classifier.classes.index(label))
-    found = np.maximum(np.asarray(found, "float32"), 0)
+    signed = METHODS[method](classifier, photo, classifier.classes.index(label))
+    found = np.maximum(np.asarray(signed, "float32"), 0)
     if found.shape != photo.shape[:2]:
         found = np.array(Image.fromarray(found).resize(photo.shape[1::-1], Image.Resampling.BILINEAR))
     top = (np.percentile(found, _TOP_PERCENTILE) if method in _OF_PIXELS else 0) or found.max()

@@ -58,10 +58,7 @@ def read_mask(path: str | os.PathLike, shape: tuple[int, int], size: int) -> np.
     Args:
         path: of the mask, in any format that photos may have.
         shape: height and width of the decoded photo.
-        size: `image_size` of the network.
-
-    Returns:
-        bool `(size, size)`, true on lesions.
+        size: `image_size` of the network; the result is bool `(size, size)`, true on lesions.
 
     Raises:
         MaskError: the mask marks nothing or everything, or has other proportions than the photo.
@@ -90,12 +87,9 @@ def read_mask(path: str | os.PathLike, shape: tuple[int, int], size: int) -> np.
 def pointing_game(heat: np.ndarray, mask: np.ndarray) -> float:
     """Whether the hottest place of a heat map lies on a lesion (Zhang et al. 2016, arXiv 1608.00507, section 4.1).
 
-    There is no margin around the lesion. Where many places are equally hot, the result is the share of these on lesions; it
-    is 0 for a map that is zero everywhere. A random map reaches the lesions' share of the photo.
-
-    Args:
-        heat: `(height, width)`, 0 or more.
-        mask: bool `(height, width)`, true on lesions.
+    Heat, 0 or more, and mask, bool and true on lesions, are `(height, width)`. There is no margin around the lesion. Where many
+    places are equally hot, the result is the share of these on lesions; it is 0 for a map that is zero everywhere. A random
+    map reaches the lesions' share of the photo.
 
     Example:
         >>> pointing_game(np.array([[0.2, 1.0]]), np.array([[False, True]]))

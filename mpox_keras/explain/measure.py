@@ -26,13 +26,10 @@ _SHUFFLED_PHOTOS = 20
 
 @dataclasses.dataclass
 class Explained:
-    """One photo with its maps.
+    """One photo with its maps for the likeliest class, which is the answer.
 
     Attributes:
-        photo: what was explained.
         pixels: uint8 `(image_size, image_size, 3)`.
-        answer: the likeliest class, which the maps are for.
-        probability: of that class.
         heats: method -> `(image_size, image_size)`, 0 to 1.
         mask: bool `(image_size, image_size)`, true on lesions; None without a mask.
     """
@@ -139,11 +136,10 @@ def _explain(classifier, photo, methods, mask_path, mask_errors):
     decoded = decode_photo(photo.encoded, photo.file)
     pixels = resize_photo(decoded, classifier.image_size)
     mask = None
-    if mask_path:
-        try:
-            mask = read_mask(mask_path, decoded.shape[:2], classifier.image_size)
-        except (MaskError, PhotoError) as error:
-            mask_errors[photo.file] = str(error)
+    try:
+        mask = read_mask(mask_path, decoded.shape[:2], classifier.image_size) if mask_path else None
+    except (MaskError, PhotoError) as error:
+        mask_errors[photo.file] = str(error)
     probabilities = classifier.predict_pixels(pixels[None])["probabilities"][0]
     answer = classifier.classes[int(probabilities.argmax())]
     heats, seconds = {}, {}
@@ -183,10 +179,9 @@ def _summary(of_photos):
     made = {}
     for kind in ("deletion", "insertion", "pointing_game", "energy_in_lesion", "seconds", "correlation_with_shuffled_weights"):
         found = [figures[kind] for figures in of_photos if kind in figures]
-        if not found:
-            continue
-        made[kind] = float(np.median(found) if kind == "seconds" else np.mean(found))
-        if kind not in ("seconds", "correlation_with_shuffled_weights"):
+        if found:
+            made[kind] = float(np.median(found) if kind == "seconds" else np.mean(found))
+        if found and kind not in ("seconds", "correlation_with_shuffled_weights"):
             made[f"{kind}_error"] = float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else None
     return made
 

@@ -35,13 +35,11 @@ def check_explanations(
     """Measure explanations on a stratified sample of photos, photos with a lesion mask first, and write a report.
 
     Args:
-        classifier: as `measure_explanations` takes it, which raises the errors too.
+        classifier: as `measure_explanations` takes it, which raises the errors too; so are `masks` and `progress`.
         data: labelled photos, as `read_photos` takes them.
         folder: of the report.
-        masks: folder of lesion masks at the same relative paths as the photos.
         methods: names in `METHODS`; by default all that the classifier can be explained by.
         count: at most so many photos.
-        progress: called with the step, and how many photos of how many are done.
 
     Returns:
         The figures of `measure_explanations`, and the path of the report.
@@ -64,16 +62,11 @@ def check_explanations(
         methods = list(dict.fromkeys(methods)) or methods_for(classifier)
         examples = len(classifier.classes)
         results, shown = measure_explanations(classifier, photos, methods, masks=masks, examples=examples, progress=progress)
-    first = ", those with a mask first" if masks else ""
-    report = write_explanation_report(
-        folder,
-        results,
-        shown,
-        title=f"Explanations of {classifier.source} on {data}",
-        protocol=f"maps of {results['photos']} photos of {data}, a stratified sample{first}, for the answer of "
-        f"{classifier.source} to each. Photos it was trained on flatter it.",
-    )
-    return results, report
+    title = f"Explanations of {classifier.source} on {data}"
+    sample = "a stratified sample, those with a mask first" if masks else "a stratified sample"
+    protocol = f"maps of {results['photos']} photos of {data}, {sample}, for the answer of {classifier.source} to each."
+    protocol += " Photos it was trained on flatter it."
+    return results, write_explanation_report(folder, results, shown, title=title, protocol=protocol)
 
 
 def write_explanation_report(

@@ -65,6 +65,19 @@ def write_report(
         if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[-1] != 3:
             got = f"{photo.dtype} {photo.shape}"
             raise ValueError(f"picture {caption!r} must be uint8 with the shape (height, width, 3), got {got}.")
+    plots = [
+        (plot_confusion_matrix(results), "Answers by true class, with shares of the true class."),
+        (plot_roc_curves(labels, probabilities, classes), "ROC curve of each class against the rest."),
+        (plot_reliability(labels, probabilities), _RELIABILITY),
+    ]
+    threshold_plots = []
+    if thresholds := results.get("thresholds"):
+        temperature = thresholds["temperature"]
+        calibrated = plot_reliability(labels, scale(probabilities, temperature))
+        threshold_plots = [
+            (calibrated, f"Accuracy by top probability at the temperature {temperature:.2f}."),
+            (plot_coverage(thresholds["coverage_curve"]), "Accuracy of the surest answers, with 95 % intervals."),
+        ]
     return write_page(
         directory,
         "reports/report.html",
@@ -73,12 +86,8 @@ def write_report(
         protocol=protocol,
         description=description,
         photos_shown=pictures,
-        classification_plots=_shown(
-            (plot_confusion_matrix(results), "Answers by true class, with shares of the true class."),
-            (plot_roc_curves(labels, probabilities, classes), "ROC curve of each class against the rest."),
-            (plot_reliability(labels, probabilities), _RELIABILITY),
-        ),
-        threshold_plots=_threshold_plots(results.get("thresholds"), labels, probabilities),
+        classification_plots=_shown(plots),
+        threshold_plots=_shown(threshold_plots),
         # A column that nobody filled in is a sentence instead of figures.
         breakdown={column: values for column, values in results["breakdown"].items() if isinstance(values, dict)},
         misclassified=None if files is None else _misclassified(files, labels, probabilities, classes),
@@ -86,19 +95,8 @@ def write_report(
     )
 
 
-def _shown(*plots):
+def _shown(plots):
     return [(inline_svg(figure, caption), caption) for figure, caption in plots]
-
-
-def _threshold_plots(thresholds, labels, probabilities):
-    if not thresholds:
-        return []
-    temperature = thresholds["temperature"]
-    calibrated = plot_reliability(labels, scale(probabilities, temperature))
-    return _shown(
-        (calibrated, f"Accuracy by top probability at the temperature {temperature:.2f}."),
-        (plot_coverage(thresholds["coverage_curve"]), "Accuracy of the surest answers, with 95 % intervals."),
-    )
 
 
 def _misclassified(files, labels, probabilities, classes):

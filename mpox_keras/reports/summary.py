@@ -44,11 +44,9 @@ def format_external(figures: dict) -> str:
         low, high = figures[f"auc_per_{unit}_interval"]
         return f"AUC per {unit} {figures[f'auc_per_{unit}']:.3f} ({low:.3f} to {high:.3f})"
 
-    return (
-        f"mpox against other rashes: {auc('patient')}, {figures['patients']} patients, {figures['mpox_patients']} of them "
-        f"with mpox\n{auc('photo')}, {photo_count(figures['photos'])}\n\n"
-        f"In brackets: 95 % intervals, bootstrap over patients. {DISCLAIMER}"
-    )
+    patients = f"{figures['patients']} patients, {figures['mpox_patients']} of them with mpox"
+    lines = [f"mpox against other rashes: {auc('patient')}, {patients}", f"{auc('photo')}, {photo_count(figures['photos'])}"]
+    return "\n".join([*lines, "", f"In brackets: 95 % intervals, bootstrap over patients. {DISCLAIMER}"])
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
