@@ -11,10 +11,9 @@ _SMALLEST = 1e-12
 
 
 def calibration_bins(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sort photos into 15 equal-width bins `(low, high]` of their top probability.
+    """Mean top probability, accuracy and number of photos, each `(bins,)`, of the bins that hold photos.
 
-    Returns:
-        Mean top probability, accuracy and number of photos of each bin that holds photos, each `(bins,)`.
+    There are 15 equal-width bins `(low, high]` of the top probability.
     """
     top, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     inner_edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]

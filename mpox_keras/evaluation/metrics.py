@@ -100,8 +100,7 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) ->
 def check_predictions(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Labels as integers and probabilities as 64-bit floats.
 
-    Raises:
-        ValueError: a shape does not fit, a label is out of range, or a row is no probability distribution.
+    ValueError if a shape does not fit, a label is out of range, or a row is no probability distribution.
     """
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
     if len(classes) < 2 or len(set(classes)) != len(classes):
@@ -111,9 +110,8 @@ def check_predictions(labels: np.ndarray, probabilities: np.ndarray, classes: Se
     if not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"labels must be whole class indices, got {labels.dtype}.")
     if probabilities.shape != (len(labels), len(classes)):
-        raise ValueError(
-            f"probabilities must have the shape (photos, classes) = {(len(labels), len(classes))}, got {probabilities.shape}."
-        )
+        expected = (len(labels), len(classes))
+        raise ValueError(f"probabilities must have the shape (photos, classes) = {expected}, got {probabilities.shape}.")
     # Softmax outputs in half precision miss 1 by a few parts in 10,000.
     sum_to_one = (probabilities >= 0).all(axis=1) & (np.abs(probabilities.sum(axis=1) - 1) <= 1e-3)
     for values, fits, expected in (

@@ -15,17 +15,10 @@ from mpox_keras.evaluation.intervals import proportion
 from mpox_keras.evaluation.metrics import check_folds, check_predictions
 from mpox_keras.utils.classes import MPOX, NORMAL
 
-RECALL = 0.96
-"""Of mpox at the operating point; a little over the 0.95 that is wanted on new photos."""
-
-COVERAGE = 0.9
-"""Share of the photos whose largest probability is enough for an answer."""
-
-IN_DISTRIBUTION = 0.9
-"""Share of the photos whose out-of-distribution score is small enough for an answer."""
-
+RECALL = 0.96  # Of mpox at the operating point; a little over the 0.95 that is wanted on new photos.
+COVERAGE = 0.9  # Share of the photos whose largest probability is enough for an answer.
+IN_DISTRIBUTION = 0.9  # Share of the photos whose out-of-distribution score is small enough for an answer.
 MIN_OOD_THRESHOLD = 0.05
-
 COVERAGES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
 
 
@@ -49,11 +42,7 @@ def coverage_threshold(score: np.ndarray, coverage: float) -> float:
 
 
 def choose_thresholds(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    classes: Sequence[str],
-    folds: np.ndarray,
-    ood_score: np.ndarray,
+    labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], folds: np.ndarray, ood_score: np.ndarray
 ) -> dict:
     """Choose the temperature and the thresholds, and measure what each costs.
 

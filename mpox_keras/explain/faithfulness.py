@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image, ImageFilter
 
-from mpox_keras.explain.perturbation import blurred, class_probabilities, mean_colour
+from mpox_keras.explain.perturbation import class_probabilities, mean_colour
 from mpox_keras.inference.classifier import Classifier
 
-STEPS = 20
-"""The pixels are covered, or shown, in so many equal shares."""
+STEPS = 20  # The pixels are covered, or shown, in so many equal shares.
+BLUR = 12  # Pixels; leaves no detail.
 
 
 def deletion_and_insertion(classifier: Classifier, photo: np.ndarray, heat: np.ndarray, label: str) -> tuple[float, float]:
@@ -31,7 +32,8 @@ def deletion_and_insertion(classifier: Classifier, photo: np.ndarray, heat: np.n
     # Argsort twice: the place of each pixel among all.
     ranks = np.argsort(np.argsort(-heat, axis=None, kind="stable")).reshape(heat.shape)
     hottest = [(ranks < heat.size * step / STEPS)[..., None] for step in range(STEPS + 1)]
-    soft, mean, index = blurred(photo), mean_colour(photo), classifier.classes.index(label)
+    soft = np.array(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(BLUR)))
+    mean, index = mean_colour(photo), classifier.classes.index(label)
     deletion = class_probabilities(classifier, (np.where(chosen, mean, photo) for chosen in hottest), index)
     insertion = class_probabilities(classifier, (np.where(chosen, photo, soft) for chosen in hottest), index)
     return float(np.trapezoid(deletion) / STEPS), float(np.trapezoid(insertion) / STEPS)

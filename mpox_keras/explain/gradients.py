@@ -12,13 +12,9 @@ from mpox_keras.inference.classifier import Classifier
 from mpox_keras.utils.errors import require
 
 SMOOTH_GRAD_SAMPLES = 20
-SMOOTH_GRAD_NOISE = 0.15
-"""Standard deviation of the noise, as a share of the photo's range (Smilkov et al. 2017, section 3)."""
-
+SMOOTH_GRAD_NOISE = 0.15  # Standard deviation, as a share of the photo's range (Smilkov et al. 2017, section 3).
 INTEGRATED_GRADIENTS_STEPS = 32
-
-SCORE_CAM_CHANNELS = 32
-"""How many feature maps, those that vary most, Score-CAM masks the photo with; all take much longer."""
+SCORE_CAM_CHANNELS = 32  # How many feature maps, those that vary most, mask the photo; all take much longer.
 
 
 def smooth_grad(classifier: Classifier, photo: np.ndarray, index: int) -> np.ndarray:
@@ -77,8 +73,7 @@ def score_cam(classifier: Classifier, photo: np.ndarray, index: int) -> np.ndarr
 def feature_map(module: str, name: str, classifier: Classifier, photo: np.ndarray, index: int, **options) -> np.ndarray:
     """The map of a class's logit by `tf_keras_vis.<module>.<name>`: `(height, width)` of the feature maps, not normalised.
 
-    Raises:
-        MissingExtraError: tf-keras-vis is not installed.
+    MissingExtraError if tf-keras-vis is not installed.
     """
     method = getattr(require(f"tf_keras_vis.{module}", "explain", name), name)
     # Score-CAM shows a progress bar for every photo.

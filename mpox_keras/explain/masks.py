@@ -20,14 +20,7 @@ class MaskError(MpoxKerasError, ValueError):
 
 
 def find_mask(folder: str | os.PathLike, file: str) -> Path | None:
-    """The mask of a photo: the file of the same relative path, whatever its suffix.
-
-    Args:
-        folder: of the masks.
-        file: the photo's path relative to the folder of the photos.
-
-    Returns:
-        The path, or None where the photo has no mask.
+    """The mask of a photo, or None: the file of the same path, relative to the folder of the photos, whatever its suffix.
 
     Raises:
         MaskError: the folder is missing, or several files could be meant.

@@ -18,9 +18,7 @@ from mpox_keras.explain.masks import MaskError, energy_in_lesion, find_mask, poi
 from mpox_keras.explain.occlusion_tests import hide, middle_half, occlusion_test_figures
 from mpox_keras.inference.classifier import Classifier
 
-RANDOM = "random"
-"""Stands for a map of noise, which every method should beat."""
-
+RANDOM = "random"  # Stands for a map of noise, which every method should beat.
 _SHUFFLED_PHOTOS = 20
 
 

@@ -7,24 +7,16 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
-from PIL import Image, ImageFilter
 
 from mpox_keras.inference.classifier import Classifier
 
-OCCLUSION_SIDE = 7
-"""A patch covers this share of a side: one in so many."""
-
-OCCLUSION_STEPS = 13
-"""How many places along each side a patch is put to."""
-
+OCCLUSION_SIDE = 7  # A side is so many times as long as that of a patch.
+OCCLUSION_STEPS = 13  # How many places along each side a patch is put to.
 SUPERPIXELS = 50
 LIME_SAMPLES = 300
-LIME_WIDTH = 0.25
-"""Width of LIME's kernel, in cosine distance (the value of its authors' code for pictures)."""
-
+LIME_WIDTH = 0.25  # Of LIME's kernel, in cosine distance (the value of its authors' code for pictures).
 SHAP_SAMPLES = 300
 _BATCH = 32
-_BLUR = 12
 
 
 def occlusion(classifier: Classifier, photo: np.ndarray, index: int) -> np.ndarray:
@@ -124,8 +116,3 @@ def class_probabilities(classifier: Classifier, photos: Iterable[np.ndarray], in
 def mean_colour(photo: np.ndarray) -> np.ndarray:
     """What a photo's parts are covered with: uint8 `(3,)`."""
     return photo.mean(axis=(0, 1)).round().astype("uint8")
-
-
-def blurred(photo: np.ndarray) -> np.ndarray:
-    """A photo in which no detail is left, uint8 `(height, width, 3)`."""
-    return np.array(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(_BLUR)))

@@ -10,8 +10,6 @@ from pathlib import Path
 from mpox_keras.utils.errors import MpoxKerasError
 
 COLUMNS = ("reviewer", "photo", "sha256", "diagnosis", "map", "comment", "seconds", "answer", "method", "explained")
-"""Of the table that a sheet saves."""
-
 QUESTIONS = ("diagnosis", "map")
 """The columns with what a reviewer was asked for: a diagnosis, and where the heat map lies."""
 

@@ -23,7 +23,6 @@ OTHER_DIAGNOSES = ("another condition", "cannot tell")
 """What a reviewer may answer besides the network's classes."""
 
 _SIDE = 1024
-_QUALITY = 85
 
 
 def write_review_sheet(
@@ -85,15 +84,11 @@ def write_review_sheet(
         "photos": [entries[digest] for digest in order],
     }
     package = importlib.resources.files(__package__)
-    script = (package / "sheet.js").read_text(encoding="utf-8")
-    page = render(
-        "reader_study/sheet.html",
-        sheet_style=Markup((package / "sheet.css").read_text(encoding="utf-8")),
-        # The browser runs this script and no other, whatever a file may be called.
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        script=Markup(script),
-        data=data,
-    )
+    style, script = ((package / name).read_text(encoding="utf-8") for name in ("sheet.css", "sheet.js"))
+    # The browser runs this script and no other, whatever a file may be called.
+    script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    texts = {"sheet_style": Markup(style), "script": Markup(script), "script_hash": script_hash}
+    page = render("reader_study/sheet.html", **texts, data=data)
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return problems
@@ -110,7 +105,7 @@ def _entry(classifier, file, name, explain, method, label):
     return {
         "photo": name,
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        "image": data_uri(decoded, "JPEG", _SIDE, quality=_QUALITY),
+        "image": data_uri(decoded, "JPEG", _SIDE, quality=85),
         "size": decoded.shape[1::-1],
         "heat": data_uri(cover, "PNG", _SIDE),
         "heat_size": len(heat),

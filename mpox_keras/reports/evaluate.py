@@ -37,8 +37,7 @@ def evaluate_classifier(classifier: Classifier, photos: Sequence[Photo]) -> tupl
 def evaluate_external(classifier: Classifier, photos: Sequence[Photo]) -> dict:
     """What `evaluate_mpox_against_other_rashes` returns for photos of rashes, whichever these are; normal ones are left out.
 
-    Raises:
-        PhotoError: a photo can't be read.
+    PhotoError if one can't be read.
     """
     rashes = [photo for photo in photos if photo.label != NORMAL]
     patients = [photo.metadata.get("patient", "") for photo in rashes]

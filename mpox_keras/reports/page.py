@@ -29,7 +29,7 @@ def write_page(directory: str | os.PathLike, template: str, results: dict, *, ti
         template: as `render` takes it, filled with the other arguments and `values`.
         results: plain values.
         title: heading of the page.
-        protocol: how the results came about.
+        protocol: how the results came about, such as "five grouped folds, out-of-fold".
 
     Returns:
         The path of `report.html`.

@@ -31,21 +31,17 @@ def write_report(
 ) -> Path:
     """Write `report.html`, one page that needs no other file and no network, and `results.json`.
 
+    Directory, title, protocol and the path returned are those of `write_page`.
+
     Args:
-        directory: where the two files go; made if missing.
         results: what `evaluate_predictions` returned for these labels and probabilities, and whatever else is known:
             `thresholds` of `choose_thresholds`, `external` and `external_auc` of `cross_validate`. Sections without
             results are left out.
         labels: true class indices, int, `(photos,)`.
         probabilities: 0 to 1, `(photos, classes)`.
-        title: heading of the page.
-        protocol: how the predictions came about, such as "five grouped folds, out-of-fold".
         description: what was evaluated, in a paragraph.
         files: a name per photo, for the table of misclassified photos; without it there is no such table.
         pictures: captions and photos, uint8 0 to 255, `(height, width, 3)`; shown at most 224 pixels wide or high.
-
-    Returns:
-        The path of `report.html`.
 
     Raises:
         ValueError: the results are of other predictions, or files or a picture do not fit.
