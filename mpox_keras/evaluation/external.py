@@ -10,8 +10,6 @@ import numpy as np
 from mpox_keras.evaluation.intervals import bootstrap_interval
 from mpox_keras.evaluation.metrics import auc, check_predictions, mpox_score
 
-_SCORE = "p(mpox) / sum of the rash probabilities; of a patient, the mean over the photos"
-
 
 def evaluate_mpox_against_other_rashes(
     mpox: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], patients: Sequence[str]
@@ -53,7 +51,8 @@ def evaluate_mpox_against_other_rashes(
     scores = [[score[photos] for photos in rows.values() if mpox[photos[0]] == kind] for kind in (True, False)]
     means = [[[of_patient.mean()] for of_patient in kind] for kind in scores]
     sizes = list(map(len, scores))
-    figures = {"definition": _SCORE, "photos": len(mpox), "patients": len(rows), "mpox_patients": sizes[0]}
+    score = "p(mpox) / sum of the rash probabilities; of a patient, the mean over the photos"
+    figures = {"definition": score, "photos": len(mpox), "patients": len(rows), "mpox_patients": sizes[0]}
     for unit, values in (("photo", scores), ("patient", means)):
         auc_of = functools.partial(_auc_of, values)
         figures[f"auc_per_{unit}"] = auc_of(*map(range, sizes)) if all(sizes) else None

@@ -13,15 +13,6 @@ from mpox_keras.utils.classes import MPOX, NORMAL
 NOT_RECORDED = "not recorded"
 """Stands for a metadata column, or a value of one, that was not written down."""
 
-_RASH_CLASSES_ONLY = (
-    "Photos whose true class is not normal; the answer is the likeliest rash class, "
-    "from probabilities renormalised over the rash classes."
-)
-_MPOX_AGAINST_OTHER_RASHES = (
-    "The same photos. AUC ranks them by p(mpox) / sum of the rash probabilities; recall and specificity count mpox "
-    "as answered where it is the likeliest rash class."
-)
-
 
 def evaluate_predictions(
     labels: np.ndarray,
@@ -194,7 +185,8 @@ def _rash_figures(labels, probabilities, classes):
     # A photo whose whole probability lies on normal favours no rash; argmax would call it the first class, mpox.
     predicted[probabilities[:, rashes].sum(axis=1) == 0] = -1
     rash_classes_only = {
-        "definition": _RASH_CLASSES_ONLY,
+        "definition": "Photos whose true class is not normal; the answer is the likeliest rash class, "
+        "from probabilities renormalised over the rash classes.",
         "photos": len(labels),
         **proportion("accuracy", (predicted == labels).sum(), len(labels)),
         "macro_f1": _mean_defined(_f1(labels == index, predicted == index) for index in rashes),
@@ -204,7 +196,8 @@ def _rash_figures(labels, probabilities, classes):
     index = list(classes).index(MPOX)
     mpox, answered = labels == index, predicted == index
     against_other_rashes = {
-        "definition": _MPOX_AGAINST_OTHER_RASHES,
+        "definition": "The same photos. AUC ranks them by p(mpox) / sum of the rash probabilities; recall and specificity "
+        "count mpox as answered where it is the likeliest rash class.",
         "photos": len(labels),
         "auc": auc(mpox, mpox_score(probabilities, classes)),
         **proportion("recall", (mpox & answered).sum(), mpox.sum()),

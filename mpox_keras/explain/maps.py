@@ -34,7 +34,6 @@ METHODS: dict[str, Callable] = {
 
 _OF_PIXELS = {"smooth_grad", "integrated_gradients"}
 _NEED_GRADIENTS = {"grad_cam_plus_plus", "score_cam", *_OF_PIXELS}
-_TOP_PERCENTILE = 99
 
 
 def check_method(classifier: Classifier, method: str) -> None:
@@ -87,5 +86,5 @@ def explain(
     found = np.maximum(np.asarray(signed, "float32"), 0)
     if found.shape != photo.shape[:2]:
         found = np.array(Image.fromarray(found).resize(photo.shape[1::-1], Image.Resampling.BILINEAR))
-    top = (np.percentile(found, _TOP_PERCENTILE) if method in _OF_PIXELS else 0) or found.max()
+    top = (np.percentile(found, 99) if method in _OF_PIXELS else 0) or found.max()
     return np.minimum(found / np.float32(top), 1) if top > 0 else found

@@ -12,8 +12,6 @@ from mpox_keras.data.decode import decode_photo
 from mpox_keras.data.folder import PHOTO_SUFFIXES
 from mpox_keras.utils.errors import MpoxKerasError
 
-_LOSSY = (".jpg", ".jpeg", ".webp")
-
 
 class MaskError(MpoxKerasError, ValueError):
     """A lesion mask is of no use; the message names the file and says why."""
@@ -61,7 +59,7 @@ def read_mask(path: str | os.PathLike, shape: tuple[int, int], size: int) -> np.
         >>> mask = read_mask("masks/mpox/arm.png", decode_photo("photos/mpox/arm.jpg").shape[:2], 224)
     """
     marked = decode_photo(path).max(axis=-1)
-    lesion = marked > (127 if Path(path).suffix.lower() in _LOSSY else 0)
+    lesion = marked > (127 if Path(path).suffix.lower() in (".jpg", ".jpeg", ".webp") else 0)
     (height, width), (mask_height, mask_width) = shape, lesion.shape
     # Resizing may have rounded a side by a pixel.
     if min(abs(mask_width - width * mask_height / height), abs(mask_height - height * mask_width / width)) > 1:

@@ -85,10 +85,8 @@ def measure_explanations(
         check_method(classifier, name)
     places = {photo.file: find_mask(masks, photo.file) for photo in photos} if masks is not None else {}
     if places and not any(places.values()):
-        raise MaskError(
-            f"{masks} has a mask for none of the {len(photos)} photos. Expected {Path(masks) / photos[0].file}, with any "
-            "suffix, and so on."
-        )
+        expected = f"Expected {Path(masks) / photos[0].file}, with any suffix, and so on."
+        raise MaskError(f"{masks} has a mask for none of the {len(photos)} photos. {expected}")
     other = with_shuffled_weights(classifier) if classifier.trained is not None else None
     random = np.random.default_rng(0)
     measured, shown, errors, mask_errors = [], [], {}, {}

@@ -18,9 +18,6 @@ from mpox_keras.reports.heat_maps import outline, overlay
 from mpox_keras.reports.page import write_page
 from mpox_keras.reports.summary import aligned, percent, photo_count
 
-_REGIONS = {"lesion": "the lesion, as masked", "middle": "the middle half"}
-_HIDDEN = {"whole": "nothing", "covered": "the region", "only": "everything else"}
-
 
 def check_explanations(
     classifier: Classifier,
@@ -82,16 +79,8 @@ def write_explanation_report(
         >>> write_explanation_report("runs/explanations", results, examples, title="Clinic", protocol="40 photos")
         PosixPath('runs/explanations/report.html')
     """
-    return write_page(
-        directory,
-        "explain/report.html",
-        results,
-        title=title,
-        protocol=protocol,
-        examples=list(map(_example, examples)),
-        regions=_REGIONS,
-        hidden=_HIDDEN,
-    )
+    shown = list(map(_example, examples))
+    return write_page(directory, "explain/report.html", results, title=title, protocol=protocol, examples=shown)
 
 
 def format_explanations(results: dict) -> str:
@@ -118,11 +107,10 @@ def format_explanations(results: dict) -> str:
 
 def _example(example):
     right = "right" if example.answer == example.photo.label else f"wrong, it is {example.photo.label}"
-    shown = [("photo", example.pixels)]
-    shown += [(name.replace("_", " "), overlay(example.pixels, heat)) for name, heat in example.heats.items()]
-    mask = example.mask
-    return {
-        "title": f"{example.photo.file}: answered {example.answer} with {example.probability:.0%} ({right})",
-        "masked": mask is not None,
-        "pictures": shown if mask is None else [(name, outline(picture, mask)) for name, picture in shown],
-    }
+    pictures = [("photo", example.pixels)]
+    pictures += [(name.replace("_", " "), overlay(example.pixels, heat)) for name, heat in example.heats.items()]
+    masked = example.mask is not None
+    if masked:
+        pictures = [(name, outline(picture, example.mask)) for name, picture in pictures]
+    title = f"{example.photo.file}: answered {example.answer} with {example.probability:.0%} ({right})"
+    return {"title": title, "masked": masked, "pictures": pictures}

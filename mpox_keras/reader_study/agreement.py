@@ -10,7 +10,7 @@ from mpox_keras.evaluation.intervals import bootstrap_interval, proportion
 from mpox_keras.inference.prediction import DISCLAIMER, NOT_SURE
 from mpox_keras.reader_study.reviews import QUESTIONS, ReviewError
 from mpox_keras.reports.summary import photo_count
-from mpox_keras.reports.summary import proportion as in_words
+from mpox_keras.reports.summary import proportion as proportion_in_words
 
 
 def measure_agreement(reviews: dict[str, dict[str, dict[str, str]]]) -> dict:
@@ -136,25 +136,18 @@ def format_agreement(results: dict) -> str:
     """
     lines = []
     for question in QUESTIONS:
-        of_question = results[question]
-        lines.append(
-            f"{question}: all {len(results['reviewers'])} reviewers agree on {in_words(of_question, 'all_agree')} of "
-            f"{photo_count(of_question['photos'])}, Fleiss' kappa {_kappa(of_question, 'fleiss_kappa')}"
-        )
-        lines += [f"  {' and '.join(pair['reviewers'])}: {_pair_in_words(pair)}" for pair in of_question["pairs"]]
+        figures = _in_words(results[question], "all_agree", "Fleiss' kappa", "fleiss_kappa")
+        lines.append(f"{question}: all {len(results['reviewers'])} reviewers agree on {figures}")
+        lines += [f"  {' and '.join(pair['reviewers'])}: {_in_words(pair)}" for pair in results[question]["pairs"]]
     if results["network"]:
         lines.append("diagnosis and the network's answer, where it was sure:")
-        lines += [f"  {pair['reviewer']}: {_pair_in_words(pair)}" for pair in results["network"]]
+        lines += [f"  {pair['reviewer']}: {_in_words(pair)}" for pair in results["network"]]
     return "\n".join([*lines, "", f"In brackets: 95 % intervals; they take photos as independent. {DISCLAIMER}"])
 
 
-def _pair_in_words(pair):
-    kappa = _kappa(pair, "cohen_kappa")
-    return f"{in_words(pair, 'agreement')} of {photo_count(pair['photos'])}, Cohen's kappa {kappa}"
-
-
-def _kappa(figures, name):
-    if figures[name] is None:
-        return "-"
-    low, high = figures[f"{name}_interval"]
-    return f"{figures[name]:.2f} ({low:.2f} to {high:.2f})"
+def _in_words(figures, share="agreement", kappa="Cohen's kappa", key="cohen_kappa"):
+    value = "-"
+    if figures[key] is not None:
+        low, high = figures[f"{key}_interval"]
+        value = f"{figures[key]:.2f} ({low:.2f} to {high:.2f})"
+    return f"{proportion_in_words(figures, share)} of {photo_count(figures['photos'])}, {kappa} {value}"

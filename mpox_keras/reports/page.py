@@ -18,8 +18,6 @@ from mpox_keras.inference.prediction import DISCLAIMER
 from mpox_keras.reports.summary import decimal, interval, percent, photo_count
 from mpox_keras.utils.files import replacing, write_json
 
-_PICTURE_SIZE = 224
-
 
 def write_page(directory: str | os.PathLike, template: str, results: dict, *, title: str, protocol: str, **values) -> Path:
     """Write `report.html`, and beside it `results.json` with the results, the title and the protocol.
@@ -72,7 +70,7 @@ def _environment():
     return environment
 
 
-def data_uri(photo: np.ndarray, format: str = "PNG", size: int = _PICTURE_SIZE, **options) -> str:
+def data_uri(photo: np.ndarray, format: str = "PNG", size: int = 224, **options) -> str:
     """A picture as an address that holds it, and nothing else of its file.
 
     Args:

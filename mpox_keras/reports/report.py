@@ -13,7 +13,6 @@ from mpox_keras.reports.page import write_page
 from mpox_keras.reports.plots import inline_svg, plot_confusion_matrix, plot_coverage, plot_reliability, plot_roc_curves
 from mpox_keras.reports.summary import percent
 
-_MISCLASSIFIED = 20
 _RELIABILITY = "Accuracy by top probability with 95 % intervals. Below the diagonal, answers are surer than right."
 
 
@@ -96,11 +95,11 @@ def _shown(plots):
 
 
 def _misclassified(files, labels, probabilities, classes):
-    """File, true class and answer of the photos that gave the true class the least probability."""
+    """File, true class and answer of the 20 photos that gave the true class the least probability."""
     predicted = probabilities.argmax(axis=1)
     of_true_class = probabilities[np.arange(len(labels)), labels]
     wrong = np.flatnonzero(predicted != labels)
-    wrong = wrong[np.argsort(of_true_class[wrong], kind="stable")][:_MISCLASSIFIED]
+    wrong = wrong[np.argsort(of_true_class[wrong], kind="stable")][:20]
 
     def with_probability(photo, index):
         return f"{classes[index]} {percent(probabilities[photo, index])}"
