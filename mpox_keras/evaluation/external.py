@@ -51,8 +51,8 @@ def evaluate_mpox_against_other_rashes(
     scores = [[score[photos] for photos in rows.values() if mpox[photos[0]] == kind] for kind in (True, False)]
     means = [[[of_patient.mean()] for of_patient in kind] for kind in scores]
     sizes = list(map(len, scores))
-    score = "p(mpox) / sum of the rash probabilities; of a patient, the mean over the photos"
-    figures = {"definition": score, "photos": len(mpox), "patients": len(rows), "mpox_patients": sizes[0]}
+    definition = "p(mpox) / sum of the rash probabilities; of a patient, the mean over the photos"
+    figures = {"definition": definition, "photos": len(mpox), "patients": len(rows), "mpox_patients": sizes[0]}
     for unit, values in (("photo", scores), ("patient", means)):
         auc_of = functools.partial(_auc_of, values)
         figures[f"auc_per_{unit}"] = auc_of(*map(range, sizes)) if all(sizes) else None

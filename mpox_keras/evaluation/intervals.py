@@ -12,9 +12,7 @@ _Z = NormalDist().inv_cdf(0.975)
 
 
 def wilson_interval(successes: int, trials: int) -> list[float] | None:
-    """The 95 % score interval `[low, high]` of a proportion (Wilson 1927, doi 10.1080/01621459.1927.10502953).
-
-    None without trials.
+    """The 95 % score interval of a proportion (Wilson 1927, doi 10.1080/01621459.1927.10502953); None without trials.
 
     Example:
         >>> [round(bound, 3) for bound in wilson_interval(10, 10)]

@@ -10,8 +10,7 @@ from mpox_keras.evaluation.calibration import expected_calibration_error
 from mpox_keras.evaluation.intervals import proportion
 from mpox_keras.utils.classes import MPOX, NORMAL
 
-NOT_RECORDED = "not recorded"
-"""Stands for a metadata column, or a value of one, that was not written down."""
+NOT_RECORDED = "not recorded"  # Stands for a metadata column, or a value of one, that was not written down.
 
 
 def evaluate_predictions(

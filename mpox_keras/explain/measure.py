@@ -103,6 +103,10 @@ def measure_explanations(
         progress("measuring explanations", number, len(photos))
     if not measured:
         raise PhotoError(f"none of the {len(photos)} photos can be read; the first: {next(iter(errors.values()))}")
+    hidden = {
+        region: [(of_photo[region], of_photo["label"]) for of_photo in measured if region in of_photo]
+        for region in ("lesion", "middle")
+    }
     shares = [of_photo["lesion_share"] for of_photo in measured if "lesion_share" in of_photo]
     lesions = {
         "photos": len(shares),
@@ -117,14 +121,13 @@ def measure_explanations(
         "shuffled_photos": min(_SHUFFLED_PHOTOS, len(measured)) if other else 0,
         "lesions": None if masks is None else lesions,
         "methods": {name: _summary([of_photo["methods"][name] for of_photo in measured]) for name in (*methods, RANDOM)},
-        "occlusion_tests": _occlusion_tests(measured),
+        "occlusion_tests": {
+            region: {"photos": len(found), "views": occlusion_test_figures(*zip(*found, strict=True))}
+            for region, found in hidden.items()
+            if found
+        },
     }
     return results, shown
-
-
-def _correlation(first, second):
-    """Pearson's, of two maps; 0 where one is flat."""
-    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1]) if first.std() and second.std() else 0.0
 
 
 def _explain(classifier, photo, methods, mask_path, mask_errors):
@@ -157,7 +160,9 @@ def _measure(classifier, explained, seconds, shuffled):
             figures["seconds"] = seconds[name]
             if shuffled:
                 other = explain(shuffled, pixels, name, answer)
-                figures["correlation_with_shuffled_weights"] = _correlation(heat, other)
+                # Pearson's; 0 where one map is flat.
+                correlation = np.corrcoef(heat.ravel(), other.ravel())[0, 1] if heat.std() and other.std() else 0
+                figures["correlation_with_shuffled_weights"] = float(correlation)
         if mask is not None:
             # A lesion speaks for the true class; a map for a wrong answer need not lie on it.
             if answer != label and name != RANDOM:
@@ -179,13 +184,4 @@ def _summary(of_photos):
             made[kind] = float(np.median(found) if kind == "seconds" else np.mean(found))
         if found and kind not in ("seconds", "correlation_with_shuffled_weights"):
             made[f"{kind}_error"] = float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else None
-    return made
-
-
-def _occlusion_tests(measured):
-    made = {}
-    for region in ("lesion", "middle"):
-        found = [(of_photo[region], of_photo["label"]) for of_photo in measured if region in of_photo]
-        if found:
-            made[region] = {"photos": len(found), "views": occlusion_test_figures(*zip(*found, strict=True))}
     return made

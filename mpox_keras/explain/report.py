@@ -73,11 +73,6 @@ def write_explanation_report(
 
     Results and examples, which are shown with all their maps, are those of `measure_explanations`; the other arguments and
     the path returned are those of `write_page`.
-
-    Example:
-        >>> results, examples = measure_explanations(classifier, photos, ["occlusion"], examples=4)
-        >>> write_explanation_report("runs/explanations", results, examples, title="Clinic", protocol="40 photos")
-        PosixPath('runs/explanations/report.html')
     """
     shown = list(map(_example, examples))
     return write_page(directory, "explain/report.html", results, title=title, protocol=protocol, examples=shown)

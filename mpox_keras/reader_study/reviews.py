@@ -10,11 +10,8 @@ from pathlib import Path
 from mpox_keras.utils.errors import MpoxKerasError
 
 COLUMNS = ("reviewer", "photo", "sha256", "diagnosis", "map", "comment", "seconds", "answer", "method", "explained")
-QUESTIONS = ("diagnosis", "map")
-"""The columns with what a reviewer was asked for: a diagnosis, and where the heat map lies."""
-
+QUESTIONS = ("diagnosis", "map")  # The columns with what a reviewer was asked for; "map" says where the heat map lies.
 MAP_RATINGS = ("on the lesion", "partly", "off the lesion", "cannot tell")
-
 _REQUIRED = ("reviewer", "photo", "sha256", *QUESTIONS)
 
 

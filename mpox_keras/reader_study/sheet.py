@@ -19,9 +19,7 @@ from mpox_keras.reports.heat_maps import coloured, contour_paths
 from mpox_keras.reports.page import data_uri, render
 from mpox_keras.utils.files import replacing
 
-OTHER_DIAGNOSES = ("another condition", "cannot tell")
-"""What a reviewer may answer besides the network's classes."""
-
+OTHER_DIAGNOSES = ("another condition", "cannot tell")  # What a reviewer may answer besides the network's classes.
 _SIDE = 1024
 
 

@@ -15,10 +15,9 @@ from mpox_keras.utils.classes import MPOX, NORMAL
 
 
 def evaluate_classifier(classifier: Classifier, photos: Sequence[Photo]) -> tuple[dict, np.ndarray, np.ndarray]:
-    """Predict labelled photos, none of which the network should have been trained on, and evaluate the predictions.
+    """What `evaluate_predictions` returns for labelled photos, none of which the network should have been trained on.
 
-    Returns:
-        What `evaluate_predictions` returns, labels `(photos,)`, and probabilities `(photos, classes)`.
+    With it come the labels, `(photos,)`, and the probabilities, `(photos, classes)`.
 
     Raises:
         DataError: a photo's label is no class of the classifier.

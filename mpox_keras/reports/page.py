@@ -20,7 +20,7 @@ from mpox_keras.utils.files import replacing, write_json
 
 
 def write_page(directory: str | os.PathLike, template: str, results: dict, *, title: str, protocol: str, **values) -> Path:
-    """Write `report.html`, and beside it `results.json` with the results, the title and the protocol.
+    """Write `report.html`, whose path is returned, and `results.json` with the results, the title and the protocol.
 
     Args:
         directory: where the two files go; made if missing.
@@ -28,9 +28,6 @@ def write_page(directory: str | os.PathLike, template: str, results: dict, *, ti
         results: plain values.
         title: heading of the page.
         protocol: how the results came about, such as "five grouped folds, out-of-fold".
-
-    Returns:
-        The path of `report.html`.
     """
     page = render(template, results=results, title=title, protocol=protocol, **values)
     path = Path(directory) / "report.html"
