@@ -6,7 +6,6 @@ import numpy as np
 from scipy.special import softmax
 
 CALIBRATION_BINS = 15
-
 _SMALLEST = 1e-12
 
 

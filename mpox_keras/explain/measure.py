@@ -134,11 +134,10 @@ def _explain(classifier, photo, methods, mask_path, mask_errors):
     """A photo with its maps, and the seconds that each map took."""
     decoded = decode_photo(photo.encoded, photo.file)
     pixels = resize_photo(decoded, classifier.image_size)
-    mask = None
     try:
         mask = read_mask(mask_path, decoded.shape[:2], classifier.image_size) if mask_path else None
     except (MaskError, PhotoError) as error:
-        mask_errors[photo.file] = str(error)
+        mask, mask_errors[photo.file] = None, str(error)
     probabilities = classifier.predict_pixels(pixels[None])["probabilities"][0]
     answer = classifier.classes[int(probabilities.argmax())]
     heats, seconds = {}, {}

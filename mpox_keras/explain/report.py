@@ -92,11 +92,9 @@ def format_explanations(results: dict) -> str:
         rows.append((name, *(f"{figures[key]:.3f}" if key in figures else "-" for key in keys)))
     lines = aligned(rows)
     for region, figures in results["occlusion_tests"].items():
-        views = figures["views"]
-        lines.append(
-            f"{region} hidden: {percent(views['covered']['changed'])} of answers change; all else hidden: "
-            f"{percent(views['only']['changed'])}; {photo_count(figures['photos'])}"
-        )
+        covered, only = (percent(figures["views"][view]["changed"]) for view in ("covered", "only"))
+        count = photo_count(figures["photos"])
+        lines.append(f"{region} hidden: {covered} of answers change; all else hidden: {only}; {count}")
     return "\n".join([*lines, DISCLAIMER])
 
 

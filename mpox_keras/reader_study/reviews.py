@@ -12,7 +12,7 @@ from mpox_keras.utils.errors import MpoxKerasError
 COLUMNS = ("reviewer", "photo", "sha256", "diagnosis", "map", "comment", "seconds", "answer", "method", "explained")
 QUESTIONS = ("diagnosis", "map")  # The columns with what a reviewer was asked for; "map" says where the heat map lies.
 MAP_RATINGS = ("on the lesion", "partly", "off the lesion", "cannot tell")
-_REQUIRED = ("reviewer", "photo", "sha256", *QUESTIONS)
+_REQUIRED = ("reviewer", "photo", "sha256", "diagnosis")
 
 
 class ReviewError(MpoxKerasError, ValueError):
@@ -36,7 +36,7 @@ def read_reviews(paths: Iterable[str | os.PathLike]) -> dict[str, dict[str, dict
     for path in paths:
         for number, row in _rows(Path(path)):
             place = f"{path}, line {number}"
-            for column in ("reviewer", "photo", "sha256", "diagnosis"):
+            for column in _REQUIRED:
                 if not row[column]:
                     raise ReviewError(f"{place} has no {column}. Save the table from the sheet again.")
             if row["map"] and row["map"] not in MAP_RATINGS:
@@ -63,7 +63,7 @@ def _rows(path):
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
             columns = reader.fieldnames or []
-            found = [f"lacks the column {name!r}" for name in _REQUIRED if name not in columns]
+            found = [f"lacks the column {name!r}" for name in (*_REQUIRED, "map") if name not in columns]
             found += [f"has the unknown column {name!r}" for name in columns if name not in COLUMNS]
             if found:
                 raise ReviewError(f"{path} {found[0]}. Expected {', '.join(COLUMNS)}, with commas, as a sheet saves them.")

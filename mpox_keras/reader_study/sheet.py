@@ -35,7 +35,8 @@ def write_review_sheet(
 
     For each photo the reviewer first gives a diagnosis from the photo alone; only then the sheet shows the network's answer and
     the map, and asks where the map lies. Names of files, which may tell the class, are not shown, and the photos come in an
-    order that tells nothing either. Ratings are saved as a CSV table with the columns `COLUMNS`.
+    order that tells nothing either. Ratings are saved as a CSV table with the columns `COLUMNS`. What is returned are messages
+    that say why photos were left out.
 
     Args:
         path: of the sheet.
@@ -44,9 +45,6 @@ def write_review_sheet(
         explain: `mpox_keras.explain.maps.explain`, or another function that makes a heat map.
         method: which heat map, a name in `mpox_keras.explain.maps.METHODS`.
         label: the class that the maps are for; by default the likeliest of each photo.
-
-    Returns:
-        Why photos were left out, as messages.
 
     Raises:
         ExplanationError: of `explain`; there is no such method or class.
@@ -96,6 +94,7 @@ def _entry(classifier, file, name, explain, method, label):
     decoded = decode_photo(file)
     pixels = resize_photo(decoded, classifier.image_size)
     (prediction,) = classifier.decide_batch(classifier.predict_pixels(pixels[None]), [name])
+    decided = ("answer", "label", "abstention_reason", "probabilities")
     explained = label or prediction.label
     heat = explain(classifier, pixels, method, explained)
     # Cold places let the photo through.
@@ -109,8 +108,5 @@ def _entry(classifier, file, name, explain, method, label):
         "heat_size": len(heat),
         "contours": contour_paths(heat),
         "explained": explained,
-        "answer": prediction.answer,
-        "label": prediction.label,
-        "abstention_reason": prediction.abstention_reason,
-        "probabilities": prediction.probabilities,
+        **{key: getattr(prediction, key) for key in decided},
     }

@@ -34,10 +34,8 @@ def save_explanations(path: str | os.PathLike, photo: np.ndarray, heats: Mapping
     rows = figure.subplots(len(heats), 4, squeeze=False, subplot_kw={"xticks": [], "yticks": []})
     for axes, (method, heat) in zip(rows, heats.items(), strict=True):
         axes[0].set_ylabel(method.replace("_", " "), fontsize=9)
-        axes[0].imshow(photo)
-        axes[1].imshow(heat, cmap=_COLOURS, vmin=0, vmax=1)
-        axes[2].imshow(overlay(photo, heat))
-        axes[3].imshow(photo)
+        for axis, shown in zip(axes, (photo, heat, overlay(photo, heat), photo), strict=True):
+            axis.imshow(shown, cmap=_COLOURS, vmin=0, vmax=1)
         if heat.max() > 0:
             axes[3].contour(heat, levels=_LEVELS, cmap=_COLOURS, vmin=0, vmax=1, linewidths=1.2)
     for axis, name in zip(rows[0], ("photo", "map", "overlay", "contours at 0.3, 0.5, 0.7"), strict=True):

@@ -83,8 +83,6 @@ def write_report(
         photos_shown=pictures,
         classification_plots=_shown(plots),
         threshold_plots=_shown(threshold_plots),
-        # A column that nobody filled in is a sentence instead of figures.
-        breakdown={column: values for column, values in results["breakdown"].items() if isinstance(values, dict)},
         misclassified=None if files is None else _misclassified(files, labels, probabilities, classes),
         misclassified_count=len(labels) - int(np.trace(confusion)),
     )
