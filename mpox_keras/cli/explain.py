@@ -60,15 +60,14 @@ def check_explanations(source, classes, data, masks, methods, count, out):
     Exits with 2 if a photo or a mask could not be used; the report is written all the same.
     """
     start_tensorflow()
-    from mpox_keras.explain import check
-    from mpox_keras.explain.report import format_explanations
+    from mpox_keras.explain import report
     from mpox_keras.inference.classifier import load_classifier
 
     classifier = load_classifier(source, classes)
-    results, report = check.check_explanations(
+    results, path = report.check_explanations(
         classifier, data, out, masks=masks, methods=methods, count=count, progress=show_progress
     )
-    click.echo(format_explanations(results))
-    click.echo(f"report: {report}")
+    click.echo(report.format_explanations(results))
+    click.echo(f"report: {path}")
     problems = [*results["errors"].values(), *(results["lesions"] or {"errors": {}})["errors"].values()]
     report_problems(problems, "of the photos and masks could not be used; the others are in the report.")

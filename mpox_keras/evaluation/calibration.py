@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import softmax
 
 CALIBRATION_BINS = 15
-
 _SMALLEST = 1e-12
 
 
 def calibration_bins(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sort photos into 15 equal-width bins `(low, high]` of their top probability.
+    """Mean top probability, accuracy and number of photos, each `(bins,)`, of the bins that hold photos.
 
-    Returns:
-        Mean top probability, accuracy and number of photos of each bin that holds photos, each `(bins,)`.
+    There are 15 equal-width bins `(low, high]` of the top probability.
     """
-    top = probabilities.max(axis=1)
-    correct = probabilities.argmax(axis=1) == labels
+    top, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     inner_edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
-    bins = np.searchsorted(inner_edges, top, side="left")
-    photos = np.bincount(bins, minlength=CALIBRATION_BINS)
-    used = photos > 0
-    photos = photos[used]
-    mean_probability = np.bincount(bins, weights=top, minlength=CALIBRATION_BINS)[used] / photos
-    accuracy = np.bincount(bins, weights=correct, minlength=CALIBRATION_BINS)[used] / photos
-    return mean_probability, accuracy, photos
+    _, bins, photos = np.unique(np.searchsorted(inner_edges, top), return_inverse=True, return_counts=True)
+    return np.bincount(bins, top) / photos, np.bincount(bins, correct) / photos, photos
 
 
 def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -34,19 +27,15 @@ def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) ->
 
 
 def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities as they would be if their logits had been divided by a temperature.
+    """Probabilities, `(photos, classes)`, as they would be if their logits had been divided by a temperature.
 
-    Args:
-        probabilities: `(photos, classes)`, of temperature 1.
-        temperature: over 1 makes the answer less sure, under 1 surer.
+    A temperature over 1 makes the answer less sure, one under 1 surer.
 
     Example:
         >>> scale(np.array([[0.8, 0.2]]), 2.0).round(3)
         array([[0.667, 0.333]])
     """
-    logits = np.log(np.maximum(probabilities, _SMALLEST)) / temperature
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
+    return softmax(np.log(np.maximum(probabilities, _SMALLEST)) / temperature, axis=1)
 
 
 def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:

@@ -16,15 +16,12 @@ def compare_accuracy(first: np.ndarray, second: np.ndarray, groups: Sequence[str
     Args:
         first: whether the first network is right, bool, `(photos,)`.
         second: the same of the second network, on the same photos.
-        groups: `(photos,)`; photos of one scene or patient share a group.
+        groups: `(photos,)`; photos of one scene or patient share a group. ValueError if the three differ in length.
 
     Returns:
         `difference` of the accuracies, first minus second; `difference_interval` (95 %, bootstrap over groups); `only_first`
         and `only_second`, photos that one alone has right; `p_value` of the exact McNemar test (McNemar 1947), which takes
         photos as independent.
-
-    Raises:
-        ValueError: the arrays differ in length.
 
     Example:
         >>> compare_accuracy([True, True, True], [True, False, False], ["a", "b", "c"])["difference"]
@@ -34,7 +31,7 @@ def compare_accuracy(first: np.ndarray, second: np.ndarray, groups: Sequence[str
     if not len(first) == len(second) == len(groups):
         raise ValueError(f"{len(first)}, {len(second)} and {len(groups)} photos do not fit together; give one value each.")
     gain = first.astype(int) - second
-    _, of_photo = np.unique(np.asarray(groups), return_inverse=True)
+    _, of_photo = np.unique(groups, return_inverse=True)
     gains, photos = np.bincount(of_photo, gain), np.bincount(of_photo)
     only_first, only_second = int((gain > 0).sum()), int((gain < 0).sum())
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,19 +10,13 @@ import numpy as np
 from mpox_keras.evaluation.intervals import bootstrap_interval
 from mpox_keras.evaluation.metrics import auc, check_predictions, mpox_score
 
-_SCORE = "p(mpox) / sum of the rash probabilities; of a patient, the mean over the photos"
-
 
 def evaluate_mpox_against_other_rashes(
-    mpox: np.ndarray,
-    probabilities: np.ndarray,
-    classes: Sequence[str],
-    patients: Sequence[str],
+    mpox: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], patients: Sequence[str]
 ) -> dict:
-    """AUC of mpox against other rashes, per photo and per patient.
+    """AUC of mpox against other rashes, per photo and per patient, whose score is the mean over the photos.
 
-    A patient's score is the mean over the patient's photos. The 95 % intervals come from a bootstrap that draws whole
-    patients, those with mpox and the others apart.
+    The 95 % intervals come from a bootstrap that draws whole patients, those with mpox and the others apart.
 
     Args:
         mpox: whether each photo shows mpox, bool, `(photos,)`.
@@ -55,18 +50,17 @@ def evaluate_mpox_against_other_rashes(
     score = mpox_score(probabilities, classes)
     scores = [[score[photos] for photos in rows.values() if mpox[photos[0]] == kind] for kind in (True, False)]
     means = [[[of_patient.mean()] for of_patient in kind] for kind in scores]
-    sizes = [len(kind) for kind in scores]
-    figures = {"definition": _SCORE, "photos": len(mpox), "patients": len(rows), "mpox_patients": sizes[0]}
+    sizes = list(map(len, scores))
+    definition = "p(mpox) / sum of the rash probabilities; of a patient, the mean over the photos"
+    figures = {"definition": definition, "photos": len(mpox), "patients": len(rows), "mpox_patients": sizes[0]}
     for unit, values in (("photo", scores), ("patient", means)):
-        measured = _auc_of(values, *map(range, sizes)) if all(sizes) else None
-        figures[f"auc_per_{unit}"] = measured
-        figures[f"auc_per_{unit}_interval"] = bootstrap_interval(lambda *drawn, values=values: _auc_of(values, *drawn), *sizes)
+        auc_of = functools.partial(_auc_of, values)
+        figures[f"auc_per_{unit}"] = auc_of(*map(range, sizes)) if all(sizes) else None
+        figures[f"auc_per_{unit}_interval"] = bootstrap_interval(auc_of, *sizes)
     return figures
 
 
 def _auc_of(values, *drawn):
     """Of the patients with mpox and the others that were drawn; `values` has one array a patient."""
-    positives, negatives = (
-        np.concatenate([kind[patient] for patient in patients]) for kind, patients in zip(values, drawn, strict=True)
-    )
-    return auc(np.repeat([True, False], [len(positives), len(negatives)]), np.concatenate([positives, negatives]))
+    kinds = [np.concatenate([kind[patient] for patient in patients]) for kind, patients in zip(values, drawn, strict=True)]
+    return auc(np.repeat([True, False], list(map(len, kinds))), np.concatenate(kinds))

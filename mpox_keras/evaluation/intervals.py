@@ -12,10 +12,7 @@ _Z = NormalDist().inv_cdf(0.975)
 
 
 def wilson_interval(successes: int, trials: int) -> list[float] | None:
-    """The 95 % score interval of a proportion (Wilson 1927, doi 10.1080/01621459.1927.10502953).
-
-    Returns:
-        `[low, high]`, or None without trials.
+    """The 95 % score interval of a proportion (Wilson 1927, doi 10.1080/01621459.1927.10502953); None without trials.
 
     Example:
         >>> [round(bound, 3) for bound in wilson_interval(10, 10)]
@@ -23,9 +20,10 @@ def wilson_interval(successes: int, trials: int) -> list[float] | None:
     """
     if trials == 0:
         return None
-    share, divisor = int(successes) / int(trials), 2 * (int(trials) + _Z**2)
-    centre = (2 * int(successes) + _Z**2) / divisor
-    distance = _Z / divisor * np.sqrt(4 * int(successes) * (1 - share) + _Z**2)
+    successes, trials = int(successes), int(trials)
+    divisor = 2 * (trials + _Z**2)
+    centre = (2 * successes + _Z**2) / divisor
+    distance = _Z / divisor * np.sqrt(4 * successes * (1 - successes / trials) + _Z**2)
     return [float(max(centre - distance, 0)), float(min(centre + distance, 1))]
 
 

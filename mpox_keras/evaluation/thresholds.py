@@ -6,7 +6,7 @@ evaluates a number that it helped to choose.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,16 +15,17 @@ from mpox_keras.evaluation.intervals import proportion
 from mpox_keras.evaluation.metrics import check_folds, check_predictions
 from mpox_keras.utils.classes import MPOX, NORMAL
 
+RECALL = 0.96  # Of mpox at the operating point; a little over the 0.95 that is wanted on new photos.
+COVERAGE = 0.9  # Share of the photos whose largest probability is enough for an answer.
+IN_DISTRIBUTION = 0.9  # Share of the photos whose out-of-distribution score is small enough for an answer.
+MIN_OOD_THRESHOLD = 0.05
 COVERAGES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
 
 
 def recall_threshold(positive: np.ndarray, score: np.ndarray, recall: float) -> float:
     """The largest threshold at which at least this share of the positives scores as much or more.
 
-    Args:
-        positive: bool, `(photos,)`, at least one of them true.
-        score: `(photos,)`.
-        recall: 0 to 1.
+    Both arrays are `(photos,)`; at least one of `positive`, bool, must be true.
 
     Example:
         >>> recall_threshold(np.array([True, True, False]), np.array([0.9, 0.4, 0.6]), 0.95)
@@ -41,15 +42,7 @@ def coverage_threshold(score: np.ndarray, coverage: float) -> float:
 
 
 def choose_thresholds(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    classes: Sequence[str],
-    folds: np.ndarray,
-    ood_score: np.ndarray,
-    recall: float = 0.96,
-    coverage: float = 0.9,
-    in_distribution: float = 0.9,
-    min_ood_threshold: float = 0.05,
+    labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], folds: np.ndarray, ood_score: np.ndarray
 ) -> dict:
     """Choose the temperature and the thresholds, and measure what each costs.
 
@@ -59,17 +52,12 @@ def choose_thresholds(
         classes: class names; `mpox` must be one of them.
         folds: number of the fold in which each photo was held out, int, `(photos,)`, at least two different ones.
         ood_score: out-of-distribution score, out-of-fold, 0 to 1, `(photos,)`.
-        recall: of mpox at the operating point; a little over the 0.95 that is wanted on new photos.
-        coverage: share of the photos whose largest probability is enough for an answer.
-        in_distribution: share of the photos whose out-of-distribution score is small enough for an answer.
-        min_ood_threshold: the threshold of the out-of-distribution score is never smaller.
 
     Returns:
         Plain values for `json.dumps`. `temperature` and each `threshold` are chosen on all photos, and are what ships:
         `operating_point` has one for the calibrated p(mpox), `abstention` for the largest calibrated probability,
-        `out_of_distribution` for the out-of-distribution score. The figures beside them (calibration error before and after;
-        recall, specificity, coverage, accuracy and refused share with their Wilson intervals) are cross-fitted.
-        `coverage_curve` ranks the photos by their largest calibrated probability.
+        `out_of_distribution` for the out-of-distribution score. The figures beside them, with Wilson intervals, are
+        cross-fitted. `coverage_curve` ranks the photos by their largest calibrated probability.
 
     Raises:
         ValueError: an array does not fit, `mpox` is no class, or there is one fold only.
@@ -85,39 +73,37 @@ def choose_thresholds(
     temperature = fit_temperature(labels, probabilities)
     shipped = scale(probabilities, temperature)
     calibrated = np.empty_like(probabilities)
-    for train, held_out in _rotations(folds):
-        calibrated[held_out] = scale(probabilities[held_out], fit_temperature(labels[train], probabilities[train]))
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        calibrated[held_out] = scale(probabilities[held_out], fit_temperature(labels[~held_out], probabilities[~held_out]))
 
     actual, correct, top = labels == mpox, calibrated.argmax(axis=1) == labels, calibrated.max(axis=1)
-    alarm = _cross_fitted(folds, calibrated[:, mpox], lambda score, rows: recall_threshold(actual[rows], score, recall))
-    kept = _cross_fitted(
-        folds, -ood_score, lambda score, _: min(coverage_threshold(score, in_distribution), -min_ood_threshold)
-    )
-    answered = _cross_fitted(folds, top, lambda score, _: coverage_threshold(score, coverage))
+    rash = ~np.isin(np.array(classes)[labels], [MPOX, NORMAL])
+    alarm = _cross_fitted(folds, calibrated[:, mpox], lambda score, rows: recall_threshold(actual[rows], score, RECALL))
+    refused = ~_cross_fitted(folds, -ood_score, lambda score, _: -_ood_threshold(-score))
+    answered = _cross_fitted(folds, top, lambda score, _: coverage_threshold(score, COVERAGE))
     return {
         "temperature": temperature,
         "expected_calibration_error_before": expected_calibration_error(labels, probabilities),
         "expected_calibration_error_after": expected_calibration_error(labels, calibrated),
         "operating_point": {
-            "definition": f"mpox is suspected from this calibrated p(mpox) on; chosen for recall {recall}.",
-            "threshold": recall_threshold(actual, shipped[:, mpox], recall),
+            "definition": f"mpox is suspected from this calibrated p(mpox) on; chosen for recall {RECALL}.",
+            "threshold": recall_threshold(actual, shipped[:, mpox], RECALL),
             **proportion("recall", (actual & alarm).sum(), actual.sum()),
             **proportion("specificity", (~actual & ~alarm).sum(), (~actual).sum()),
-            **_rash_specificity(labels, alarm, classes),
+            **(proportion("specificity_other_rashes", (rash & ~alarm).sum(), rash.sum()) if NORMAL in classes else {}),
         },
         "abstention": {
-            "definition": f"an answer is given from this largest calibrated probability on; chosen for coverage {coverage}.",
-            "threshold": coverage_threshold(shipped.max(axis=1), coverage),
+            "definition": f"an answer is given from this largest calibrated probability on; chosen for coverage {COVERAGE}.",
+            "threshold": coverage_threshold(shipped.max(axis=1), COVERAGE),
             **proportion("coverage", answered.sum(), len(labels)),
             **proportion("accuracy", (answered & correct).sum(), answered.sum()),
         },
         "out_of_distribution": {
-            "definition": (
-                f"no answer is given above this out-of-distribution score; chosen to answer {in_distribution} of the photos, "
-                f"and never under {min_ood_threshold}."
-            ),
-            "threshold": max(-coverage_threshold(-ood_score, in_distribution), min_ood_threshold),
-            **proportion("refused", (~kept).sum(), len(labels)),
+            "definition": "no answer is given above this out-of-distribution score; "
+            f"chosen to answer {IN_DISTRIBUTION} of the photos, and never under {MIN_OOD_THRESHOLD}.",
+            "threshold": _ood_threshold(ood_score),
+            **proportion("refused", refused.sum(), len(labels)),
         },
         "coverage_curve": coverage_curve(correct, top),
     }
@@ -126,36 +112,22 @@ def choose_thresholds(
 def coverage_curve(correct: np.ndarray, score: np.ndarray) -> list[dict]:
     """Accuracy on the surest share of the photos, for the shares in `COVERAGES`.
 
-    Args:
-        correct: bool, `(photos,)`.
-        score: how sure each answer is, `(photos,)`.
-
-    Returns:
-        `[{"coverage": 1.0, "accuracy": ..., "accuracy_interval": [low, high]}, ...]`
+    Of whether each answer is right, bool, and how sure it is, both `(photos,)`:
+    `[{"coverage": 1.0, "accuracy": ..., "accuracy_interval": [low, high]}, ...]`
     """
     ranked = correct[np.argsort(-score, kind="stable")]
-    counts = [max(1, round(share * len(ranked))) for share in COVERAGES]
-    return [
-        {"coverage": share, **proportion("accuracy", ranked[:count].sum(), count)}
-        for share, count in zip(COVERAGES, counts, strict=True)
-    ]
+    surest = {share: ranked[: max(1, round(share * len(ranked)))] for share in COVERAGES}
+    return [{"coverage": share, **proportion("accuracy", right.sum(), len(right))} for share, right in surest.items()]
 
 
-def _rash_specificity(labels, alarm, classes):
-    if NORMAL not in classes:
-        return {}
-    other_rashes = (labels != list(classes).index(NORMAL)) & (labels != list(classes).index(MPOX))
-    return proportion("specificity_other_rashes", (other_rashes & ~alarm).sum(), other_rashes.sum())
+def _ood_threshold(ood_score):
+    return max(-coverage_threshold(-ood_score, IN_DISTRIBUTION), MIN_OOD_THRESHOLD)
 
 
-def _rotations(folds):
-    for fold in np.unique(folds):
-        yield np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-
-
-def _cross_fitted(folds, score, choose: Callable):
+def _cross_fitted(folds, score, choose):
     """Which photos reach the threshold that is chosen on the other folds."""
     reached = np.zeros(len(score), bool)
-    for train, held_out in _rotations(folds):
-        reached[held_out] = score[held_out] >= choose(score[train], train)
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        reached[held_out] = score[held_out] >= choose(score[~held_out], ~held_out)
     return reached

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from PIL import Image, ImageFilter
 
-from mpox_keras.explain.perturbation import blurred, class_probabilities, mean_colour
+from mpox_keras.explain.perturbation import class_probabilities, mean_colour
+from mpox_keras.inference.classifier import Classifier
 
-if TYPE_CHECKING:
-    from mpox_keras.inference.classifier import Classifier
-
-STEPS = 20
-"""The pixels are covered, or shown, in so many equal shares."""
+STEPS = 20  # The pixels are covered, or shown, in so many equal shares.
+BLUR = 12  # Pixels; leaves no detail.
 
 
 def deletion_and_insertion(classifier: Classifier, photo: np.ndarray, heat: np.ndarray, label: str) -> tuple[float, float]:
@@ -24,8 +21,7 @@ def deletion_and_insertion(classifier: Classifier, photo: np.ndarray, heat: np.n
     Args:
         classifier: of any form.
         photo: uint8 `(image_size, image_size, 3)`.
-        heat: `(image_size, image_size)`.
-        label: the class that the map is for.
+        heat: `(image_size, image_size)`, the map for the class `label`.
 
     Returns:
         The area of the deletion curve, the smaller the better, and of the insertion curve, the larger the better; 0 to 1.
@@ -33,11 +29,11 @@ def deletion_and_insertion(classifier: Classifier, photo: np.ndarray, heat: np.n
     Example:
         >>> deletion, insertion = deletion_and_insertion(classifier, photo, explain(classifier, photo), "mpox")
     """
-    ranks = np.empty(heat.size, int)
-    ranks[np.argsort(-heat, axis=None, kind="stable")] = np.arange(heat.size)
-    ranks = ranks.reshape(heat.shape)
+    # Argsort twice: the place of each pixel among all.
+    ranks = np.argsort(np.argsort(-heat, axis=None, kind="stable")).reshape(heat.shape)
     hottest = [(ranks < heat.size * step / STEPS)[..., None] for step in range(STEPS + 1)]
-    soft, mean, index = blurred(photo), mean_colour(photo), classifier.classes.index(label)
+    soft = np.array(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(BLUR)))
+    mean, index = mean_colour(photo), classifier.classes.index(label)
     deletion = class_probabilities(classifier, (np.where(chosen, mean, photo) for chosen in hottest), index)
     insertion = class_probabilities(classifier, (np.where(chosen, photo, soft) for chosen in hottest), index)
     return float(np.trapezoid(deletion) / STEPS), float(np.trapezoid(insertion) / STEPS)
@@ -47,11 +43,8 @@ def with_shuffled_weights(classifier: Classifier, seed: int = 0) -> Classifier:
     """The same network without what it has learned (Adebayo et al. 2018, arXiv 1810.03292, section 3).
 
     Each variable's own values are shuffled, so that the size of the activations stays. A map that stays as it was does not
-    depend on what the network has learned.
-
-    The classifier, with a Keras model in its training form, is left as it is.
+    depend on what the network has learned. The classifier, a trained one, is left as it is.
     """
-    from mpox_keras.inference.classifier import Classifier
     from mpox_keras.models.deploy import deploy
 
     model = type(classifier.trained).from_config(classifier.trained.get_config())

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from mpox_keras.explain import gradients, keras_vis, perturbation
+from mpox_keras.explain import gradients, perturbation
+from mpox_keras.inference.classifier import Classifier
 from mpox_keras.utils.errors import MpoxKerasError
-
-if TYPE_CHECKING:
-    from mpox_keras.inference.classifier import Classifier
 
 
 class ExplanationError(MpoxKerasError, ValueError):
@@ -25,8 +22,8 @@ def _class_activation_map(classifier, photo, index):
 
 METHODS: dict[str, Callable] = {
     "class_activation_map": _class_activation_map,
-    "grad_cam_plus_plus": keras_vis.grad_cam_plus_plus,
-    "score_cam": keras_vis.score_cam,
+    "grad_cam_plus_plus": gradients.grad_cam_plus_plus,
+    "score_cam": gradients.score_cam,
     "smooth_grad": gradients.smooth_grad,
     "integrated_gradients": gradients.integrated_gradients,
     "occlusion": perturbation.occlusion,
@@ -35,19 +32,12 @@ METHODS: dict[str, Callable] = {
 }
 """Name -> function of a classifier, a photo and a class's index to a map of any size, signed or not."""
 
-NEED_GRADIENTS = frozenset({"grad_cam_plus_plus", "score_cam", "smooth_grad", "integrated_gradients"})
-"""The methods that need the Keras model in its training form, which an exported network has not."""
-
-_OF_PIXELS = frozenset({"smooth_grad", "integrated_gradients"})
-_TOP_PERCENTILE = 99
+_OF_PIXELS = {"smooth_grad", "integrated_gradients"}
+_NEED_GRADIENTS = {"grad_cam_plus_plus", "score_cam", *_OF_PIXELS}
 
 
 def check_method(classifier: Classifier, method: str) -> None:
-    """Check that a classifier can be explained by a method.
-
-    Raises:
-        ExplanationError: the method is unknown, or needs gradients and the classifier has none.
-    """
+    """ExplanationError if a method is unknown, or needs gradients and the classifier has none."""
     if method not in METHODS:
         raise ExplanationError(f"there is no method {method!r}. Choose among {', '.join(METHODS)}.")
     if method not in methods_for(classifier):
@@ -58,8 +48,8 @@ def check_method(classifier: Classifier, method: str) -> None:
 
 
 def methods_for(classifier: Classifier) -> list[str]:
-    """Names of the methods that a classifier can be explained by."""
-    return [name for name in METHODS if name not in NEED_GRADIENTS or classifier.trained is not None]
+    """Names of the methods that a classifier can be explained by; an exported one has no gradients."""
+    return [name for name in METHODS if name not in _NEED_GRADIENTS or classifier.trained is not None]
 
 
 def explain(
@@ -88,14 +78,13 @@ def explain(
         >>> heat = explain(load_classifier(), photo, "occlusion", "mpox")
     """
     check_method(classifier, method)
-    if label is not None and label not in classifier.classes:
-        raise ExplanationError(f"there is no class {label!r}. The network knows {', '.join(classifier.classes)}.")
     if label is None:
-        index = int(np.argmax(classifier.predict_pixels(photo[None])["probabilities"][0]))
-    else:
-        index = classifier.classes.index(label)
-    found = np.maximum(np.asarray(METHODS[method](classifier, photo, index), "float32"), 0)
+        label = classifier.classes[np.argmax(classifier.predict_pixels(photo[None])["probabilities"])]
+    if label not in classifier.classes:
+        raise ExplanationError(f"there is no class {label!r}. The network knows {', '.join(classifier.classes)}.")
+    signed = METHODS[method](classifier, photo, classifier.classes.index(label))
+    found = np.maximum(np.asarray(signed, "float32"), 0)
     if found.shape != photo.shape[:2]:
         found = np.array(Image.fromarray(found).resize(photo.shape[1::-1], Image.Resampling.BILINEAR))
-    top = (np.percentile(found, _TOP_PERCENTILE) if method in _OF_PIXELS else 0) or found.max()
+    top = (np.percentile(found, 99) if method in _OF_PIXELS else 0) or found.max()
     return np.minimum(found / np.float32(top), 1) if top > 0 else found

@@ -12,22 +12,13 @@ from mpox_keras.data.decode import decode_photo
 from mpox_keras.data.folder import PHOTO_SUFFIXES
 from mpox_keras.utils.errors import MpoxKerasError
 
-_LOSSY = (".jpg", ".jpeg", ".webp")
-
 
 class MaskError(MpoxKerasError, ValueError):
     """A lesion mask is of no use; the message names the file and says why."""
 
 
 def find_mask(folder: str | os.PathLike, file: str) -> Path | None:
-    """The mask of a photo: the file of the same relative path, whatever its suffix.
-
-    Args:
-        folder: of the masks.
-        file: the photo's path relative to the folder of the photos.
-
-    Returns:
-        The path, or None where the photo has no mask.
+    """The mask of a photo, or None: the file of the same path, relative to the folder of the photos, whatever its suffix.
 
     Raises:
         MaskError: the folder is missing, or several files could be meant.
@@ -58,10 +49,7 @@ def read_mask(path: str | os.PathLike, shape: tuple[int, int], size: int) -> np.
     Args:
         path: of the mask, in any format that photos may have.
         shape: height and width of the decoded photo.
-        size: `image_size` of the network.
-
-    Returns:
-        bool `(size, size)`, true on lesions.
+        size: `image_size` of the network; the result is bool `(size, size)`, true on lesions.
 
     Raises:
         MaskError: the mask marks nothing or everything, or has other proportions than the photo.
@@ -71,7 +59,7 @@ def read_mask(path: str | os.PathLike, shape: tuple[int, int], size: int) -> np.
         >>> mask = read_mask("masks/mpox/arm.png", decode_photo("photos/mpox/arm.jpg").shape[:2], 224)
     """
     marked = decode_photo(path).max(axis=-1)
-    lesion = marked > (127 if Path(path).suffix.lower() in _LOSSY else 0)
+    lesion = marked > (127 if Path(path).suffix.lower() in (".jpg", ".jpeg", ".webp") else 0)
     (height, width), (mask_height, mask_width) = shape, lesion.shape
     # Resizing may have rounded a side by a pixel.
     if min(abs(mask_width - width * mask_height / height), abs(mask_height - height * mask_width / width)) > 1:
@@ -90,19 +78,15 @@ def read_mask(path: str | os.PathLike, shape: tuple[int, int], size: int) -> np.
 def pointing_game(heat: np.ndarray, mask: np.ndarray) -> float:
     """Whether the hottest place of a heat map lies on a lesion (Zhang et al. 2016, arXiv 1608.00507, section 4.1).
 
-    There is no margin around the lesion. Where many places are equally hot, the result is the share of these on lesions; it
-    is 0 for a map that is zero everywhere. A random map reaches the lesions' share of the photo.
-
-    Args:
-        heat: `(height, width)`, 0 or more.
-        mask: bool `(height, width)`, true on lesions.
+    Heat, 0 or more, and mask, bool and true on lesions, are `(height, width)`. There is no margin around the lesion. Where many
+    places are equally hot, the result is the share of these on lesions; it is 0 for a map that is zero everywhere. A random
+    map reaches the lesions' share of the photo.
 
     Example:
         >>> pointing_game(np.array([[0.2, 1.0]]), np.array([[False, True]]))
         1.0
     """
-    _check_same_shape(heat, mask)
-    return float(mask[heat == heat.max()].mean()) if heat.max() > 0 else 0.0
+    return energy_in_lesion((heat == heat.max()) & (heat > 0), mask)
 
 
 def energy_in_lesion(heat: np.ndarray, mask: np.ndarray) -> float:
@@ -114,10 +98,6 @@ def energy_in_lesion(heat: np.ndarray, mask: np.ndarray) -> float:
         >>> energy_in_lesion(np.array([[0.5, 1.5]]), np.array([[False, True]]))
         0.75
     """
-    _check_same_shape(heat, mask)
-    return float(heat[mask].sum() / heat.sum()) if heat.max() > 0 else 0.0
-
-
-def _check_same_shape(heat, mask):
     if heat.shape != mask.shape:
         raise ValueError(f"the mask must have the heat map's shape {heat.shape}, got {mask.shape}.")
+    return float(heat[mask].sum() / heat.sum()) if heat.any() else 0.0

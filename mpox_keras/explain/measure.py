@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,23 +16,18 @@ from mpox_keras.explain.faithfulness import deletion_and_insertion, with_shuffle
 from mpox_keras.explain.maps import check_method, explain
 from mpox_keras.explain.masks import MaskError, energy_in_lesion, find_mask, pointing_game, read_mask
 from mpox_keras.explain.occlusion_tests import hide, middle_half, occlusion_test_figures
+from mpox_keras.inference.classifier import Classifier
 
-if TYPE_CHECKING:
-    from mpox_keras.inference.classifier import Classifier
-
-RANDOM = "random"
-"""Stands for a map of noise, which every method should beat."""
+RANDOM = "random"  # Stands for a map of noise, which every method should beat.
+_SHUFFLED_PHOTOS = 20
 
 
 @dataclasses.dataclass
 class Explained:
-    """One photo with its maps.
+    """One photo with its maps for the likeliest class, which is the answer.
 
     Attributes:
-        photo: what was explained.
         pixels: uint8 `(image_size, image_size, 3)`.
-        answer: the likeliest class, which the maps are for.
-        probability: of that class.
         heats: method -> `(image_size, image_size)`, 0 to 1.
         mask: bool `(image_size, image_size)`, true on lesions; None without a mask.
     """
@@ -52,18 +46,18 @@ def measure_explanations(
     methods: Sequence[str],
     *,
     masks: str | os.PathLike | None = None,
-    shuffled: int = 20,
     examples: int = 0,
     progress: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> tuple[dict, list[Explained]]:
     """Measure the maps of several methods for the likeliest class of each photo.
+
+    The first 20 photos are also explained with shuffled weights, unless the network is an exported one.
 
     Args:
         classifier: of any form; an exported one with methods that need no gradients.
         photos: labelled photos.
         methods: names in `METHODS`.
         masks: folder of lesion masks at the same relative paths as the photos.
-        shuffled: how many photos are also explained with shuffled weights; those of an exported network can't be shuffled.
         examples: how many of the first photos are returned with their maps.
         progress: called with the step, and how many photos of how many are done.
 
@@ -91,63 +85,59 @@ def measure_explanations(
         check_method(classifier, name)
     places = {photo.file: find_mask(masks, photo.file) for photo in photos} if masks is not None else {}
     if places and not any(places.values()):
-        raise MaskError(
-            f"{masks} has a mask for none of the {len(photos)} photos. Expected {Path(masks) / photos[0].file}, with any "
-            "suffix, and so on."
-        )
+        expected = f"Expected {Path(masks) / photos[0].file}, with any suffix, and so on."
+        raise MaskError(f"{masks} has a mask for none of the {len(photos)} photos. {expected}")
     other = with_shuffled_weights(classifier) if classifier.trained is not None else None
     random = np.random.default_rng(0)
     measured, shown, errors, mask_errors = [], [], {}, {}
-    for number, photo in enumerate(photos):
+    for number, photo in enumerate(photos, 1):
         try:
             explained, seconds = _explain(classifier, photo, methods, places.get(photo.file), mask_errors)
         except PhotoError as error:
             errors[photo.file] = str(error)
         else:
             explained.heats[RANDOM] = random.random(explained.pixels.shape[:2], "float32")
-            measured.append(_measure(classifier, explained, seconds, other if len(measured) < shuffled else None))
+            measured.append(_measure(classifier, explained, seconds, other if len(measured) < _SHUFFLED_PHOTOS else None))
             if len(shown) < examples:
                 shown.append(explained)
-        progress("measuring explanations", number + 1, len(photos))
+        progress("measuring explanations", number, len(photos))
     if not measured:
         raise PhotoError(f"none of the {len(photos)} photos can be read; the first: {next(iter(errors.values()))}")
+    hidden = {
+        region: [(of_photo[region], of_photo["label"]) for of_photo in measured if region in of_photo]
+        for region in ("lesion", "middle")
+    }
+    shares = [of_photo["lesion_share"] for of_photo in measured if "lesion_share" in of_photo]
+    lesions = {
+        "photos": len(shares),
+        "without_mask": len(measured) - len(shares) - len(mask_errors),
+        "errors": mask_errors,
+        "share": float(np.mean(shares)) if shares else None,
+    }
     results = {
         "photos": len(measured),
         "class": "the likeliest of each photo",
         "errors": errors,
-        "shuffled_photos": min(shuffled, len(measured)) if other else 0,
-        "lesions": None,
+        "shuffled_photos": min(_SHUFFLED_PHOTOS, len(measured)) if other else 0,
+        "lesions": None if masks is None else lesions,
         "methods": {name: _summary([of_photo["methods"][name] for of_photo in measured]) for name in (*methods, RANDOM)},
-        "occlusion_tests": _occlusion_tests(measured),
+        "occlusion_tests": {
+            region: {"photos": len(found), "views": occlusion_test_figures(*zip(*found, strict=True))}
+            for region, found in hidden.items()
+            if found
+        },
     }
-    if masks is not None:
-        shares = [of_photo["lesion_share"] for of_photo in measured if of_photo["lesion_share"] is not None]
-        results["lesions"] = {
-            "photos": len(shares),
-            "without_mask": len(measured) - len(shares) - len(mask_errors),
-            "errors": mask_errors,
-            "share": float(np.mean(shares)) if shares else None,
-        }
     return results, shown
-
-
-def correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Pearson's, of two maps; 0 where one is flat."""
-    if not first.std() or not second.std():
-        return 0.0
-    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
 def _explain(classifier, photo, methods, mask_path, mask_errors):
     """A photo with its maps, and the seconds that each map took."""
     decoded = decode_photo(photo.encoded, photo.file)
     pixels = resize_photo(decoded, classifier.image_size)
-    mask = None
-    if mask_path:
-        try:
-            mask = read_mask(mask_path, decoded.shape[:2], classifier.image_size)
-        except (MaskError, PhotoError) as error:
-            mask_errors[photo.file] = str(error)
+    try:
+        mask = read_mask(mask_path, decoded.shape[:2], classifier.image_size) if mask_path else None
+    except (MaskError, PhotoError) as error:
+        mask, mask_errors[photo.file] = None, str(error)
     probabilities = classifier.predict_pixels(pixels[None])["probabilities"][0]
     answer = classifier.classes[int(probabilities.argmax())]
     heats, seconds = {}, {}
@@ -169,19 +159,19 @@ def _measure(classifier, explained, seconds, shuffled):
             figures["seconds"] = seconds[name]
             if shuffled:
                 other = explain(shuffled, pixels, name, answer)
-                figures["correlation_with_shuffled_weights"] = correlation(heat, other)
+                # Pearson's; 0 where one map is flat.
+                correlation = np.corrcoef(heat.ravel(), other.ravel())[0, 1] if heat.std() and other.std() else 0
+                figures["correlation_with_shuffled_weights"] = float(correlation)
         if mask is not None:
             # A lesion speaks for the true class; a map for a wrong answer need not lie on it.
             if answer != label and name != RANDOM:
                 heat = explain(classifier, pixels, name, label)
             figures |= {"pointing_game": pointing_game(heat, mask), "energy_in_lesion": energy_in_lesion(heat, mask)}
-    regions = {"lesion": mask, "middle": middle_half(len(pixels))}
-    return {
-        "label": classifier.classes.index(label),
-        "methods": methods,
-        "lesion_share": None if mask is None else float(mask.mean()),
-        "hidden": {name: hide(classifier, pixels, region) for name, region in regions.items() if region is not None},
-    }
+    measured = {"label": classifier.classes.index(label), "methods": methods}
+    measured["middle"] = hide(classifier, pixels, middle_half(len(pixels)))
+    if mask is not None:
+        measured |= {"lesion": hide(classifier, pixels, mask), "lesion_share": float(mask.mean())}
+    return measured
 
 
 def _summary(of_photos):
@@ -189,19 +179,8 @@ def _summary(of_photos):
     made = {}
     for kind in ("deletion", "insertion", "pointing_game", "energy_in_lesion", "seconds", "correlation_with_shuffled_weights"):
         found = [figures[kind] for figures in of_photos if kind in figures]
-        if not found:
-            continue
-        made[kind] = float(np.median(found) if kind == "seconds" else np.mean(found))
-        if kind not in ("seconds", "correlation_with_shuffled_weights"):
+        if found:
+            made[kind] = float(np.median(found) if kind == "seconds" else np.mean(found))
+        if found and kind not in ("seconds", "correlation_with_shuffled_weights"):
             made[f"{kind}_error"] = float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else None
-    return made
-
-
-def _occlusion_tests(measured):
-    made = {}
-    for region in ("lesion", "middle"):
-        hidden = [(of_photo["hidden"][region], of_photo["label"]) for of_photo in measured if region in of_photo["hidden"]]
-        if hidden:
-            probabilities, labels = zip(*hidden, strict=True)
-            made[region] = {"photos": len(labels), "views": occlusion_test_figures(probabilities, labels)}
     return made

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mpox_keras.evaluation.intervals import proportion
 from mpox_keras.explain.perturbation import mean_colour
-
-if TYPE_CHECKING:
-    from mpox_keras.inference.classifier import Classifier
+from mpox_keras.inference.classifier import Classifier
 
 VIEWS = ("whole", "covered", "only")
 """The photo as it is; without a region, which is covered with the photo's mean colour; and with that region only."""
@@ -44,14 +41,11 @@ def occlusion_test_figures(probabilities: np.ndarray, labels: Sequence[int]) -> 
 
     Args:
         probabilities: of `hide`, `(photos, views, classes)`.
-        labels: true class indices, `(photos,)`.
+        labels: true class indices, `(photos,)`; ValueError if they do not fit the probabilities.
 
     Returns:
         View -> `accuracy`, and `changed`, the share of answers that are another class than for the whole photo, each with its
         Wilson interval (`_interval`).
-
-    Raises:
-        ValueError: the arrays do not fit together.
 
     Example:
         >>> occlusion_test_figures(np.stack([hide(classifier, photo, mask)]), [0])["covered"]["changed"]

@@ -5,28 +5,18 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageFilter
 
-if TYPE_CHECKING:
-    from mpox_keras.inference.classifier import Classifier
+from mpox_keras.inference.classifier import Classifier
 
-OCCLUSION_SIDE = 7
-"""A patch covers this share of a side: one in so many."""
-
-OCCLUSION_STEPS = 13
-"""How many places along each side a patch is put to."""
-
+OCCLUSION_SIDE = 7  # A side is so many times as long as that of a patch.
+OCCLUSION_STEPS = 13  # How many places along each side a patch is put to.
 SUPERPIXELS = 50
 LIME_SAMPLES = 300
-LIME_WIDTH = 0.25
-"""Width of LIME's kernel, in cosine distance (the value of its authors' code for pictures)."""
-
+LIME_WIDTH = 0.25  # Of LIME's kernel, in cosine distance (the value of its authors' code for pictures).
 SHAP_SAMPLES = 300
 _BATCH = 32
-_BLUR = 12
 
 
 def occlusion(classifier: Classifier, photo: np.ndarray, index: int) -> np.ndarray:
@@ -37,21 +27,20 @@ def occlusion(classifier: Classifier, photo: np.ndarray, index: int) -> np.ndarr
     size = len(photo)
     side = math.ceil(size / OCCLUSION_SIDE)
     starts = np.linspace(0, size - side, OCCLUSION_STEPS).round().astype(int)
-    corners = [(top, left) for top in starts for left in starts]
+    patches = [np.s_[top : top + side, left : left + side] for top in starts for left in starts]
     colour = mean_colour(photo)
 
-    def covered(corner):
-        top, left = corner
+    def covered(patch):
         changed = photo.copy()
-        changed[top : top + side, left : left + side] = colour
+        changed[patch] = colour
         return changed
 
     whole = class_probabilities(classifier, [photo], index)[0]
-    losses = whole - class_probabilities(classifier, map(covered, corners), index)
-    total, count = np.zeros((size, size)), np.zeros((size, size))
-    for (top, left), loss in zip(corners, losses, strict=True):
-        total[top : top + side, left : left + side] += loss
-        count[top : top + side, left : left + side] += 1
+    losses = whole - class_probabilities(classifier, map(covered, patches), index)
+    total, count = np.zeros((2, size, size))
+    for patch, loss in zip(patches, losses, strict=True):
+        total[patch] += loss
+        count[patch] += 1
     return total / count
 
 
@@ -69,8 +58,7 @@ def lime(classifier: Classifier, photo: np.ndarray, index: int) -> np.ndarray:
     probabilities = class_probabilities(classifier, _coalitions(photo, segments, shown), index)
     cosine = np.sqrt(shown.mean(axis=1))
     weights = np.exp(-((1 - cosine) ** 2) / LIME_WIDTH**2)
-    losses = probabilities - probabilities[0]
-    model = Ridge(alpha=1.0).fit(shown.astype(float), losses, sample_weight=weights)
+    model = Ridge(alpha=1.0).fit(shown.astype(float), probabilities - probabilities[0], sample_weight=weights)
     return model.coef_[segments]
 
 
@@ -90,9 +78,8 @@ def shap(classifier: Classifier, photo: np.ndarray, index: int) -> np.ndarray:
     for row, size in enumerate(random.choice(sizes, SHAP_SAMPLES // 2, p=share / share.sum())):
         shown[2 * row, random.permutation(count)[:size]] = True
         shown[2 * row + 1] = ~shown[2 * row]
-    ends = np.stack([np.zeros(count, bool), np.ones(count, bool)])
-    probabilities = class_probabilities(classifier, _coalitions(photo, segments, np.concatenate([ends, shown])), index)
-    (nothing, whole), found = probabilities[:2], probabilities[2:]
+    coalitions = _coalitions(photo, segments, [np.zeros(count, bool), np.ones(count, bool), *shown])
+    nothing, whole, *found = class_probabilities(classifier, coalitions, index)
     # The last value is what the others leave of the sum.
     design = shown[:, :-1].astype(float) - shown[:, -1:]
     target = found - nothing - shown[:, -1] * (whole - nothing)
@@ -129,8 +116,3 @@ def class_probabilities(classifier: Classifier, photos: Iterable[np.ndarray], in
 def mean_colour(photo: np.ndarray) -> np.ndarray:
     """What a photo's parts are covered with: uint8 `(3,)`."""
     return photo.mean(axis=(0, 1)).round().astype("uint8")
-
-
-def blurred(photo: np.ndarray) -> np.ndarray:
-    """A photo in which no detail is left, uint8 `(height, width, 3)`."""
-    return np.array(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(_BLUR)))

@@ -1,26 +1,69 @@
-"""What `measure_explanations` found: one HTML page, and plain text."""
+"""Check a network's explanations: from a folder of photos to one HTML page, and plain text."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mpox_keras.explain.measure import Explained
+from mpox_keras.data.sources import read_photos
+from mpox_keras.explain.maps import methods_for
+from mpox_keras.explain.masks import find_mask
+from mpox_keras.explain.measure import Explained, measure_explanations
+from mpox_keras.export.bundle import export_bundle, stratified_sample
+from mpox_keras.inference.classifier import Classifier, load_classifier
 from mpox_keras.inference.prediction import DISCLAIMER
 from mpox_keras.reports.heat_maps import outline, overlay
 from mpox_keras.reports.page import write_page
 from mpox_keras.reports.summary import aligned, percent, photo_count
 
-_REGIONS = {
-    "lesion": "the lesion, as masked",
-    "middle": "the middle half",
-}
-_HIDDEN = {
-    "whole": "nothing",
-    "covered": "the region",
-    "only": "everything else",
-}
+
+def check_explanations(
+    classifier: Classifier,
+    data: str | os.PathLike,
+    folder: str | os.PathLike,
+    *,
+    masks: str | os.PathLike | None = None,
+    methods: Sequence[str] = (),
+    count: int = 40,
+    progress: Callable[[str, int, int], None] = lambda step, done, total: None,
+) -> tuple[dict, Path]:
+    """Measure explanations on a stratified sample of photos, photos with a lesion mask first, and write a report.
+
+    Args:
+        classifier: as `measure_explanations` takes it, which raises the errors too; so are `masks` and `progress`.
+        data: labelled photos, as `read_photos` takes them.
+        folder: of the report.
+        methods: names in `METHODS`; by default all that the classifier can be explained by.
+        count: at most so many photos.
+
+    Returns:
+        The figures of `measure_explanations`, and the path of the report.
+
+    Example:
+        >>> results, report = check_explanations(load_classifier(), "photos", "report", masks="masks")
+    """
+    photos = read_photos(data, classifier.classes)
+    # Often only some photos have a mask, and these tell more.
+    has_mask = {photo.file: bool(masks and find_mask(masks, photo.file)) for photo in photos}
+    masked, unmasked = ([photo for photo in photos if has_mask[photo.file] == wanted] for wanted in (True, False))
+    photos = (stratified_sample(masked, count) + stratified_sample(unmasked, count))[:count]
+    with tempfile.TemporaryDirectory() as scratch:
+        if classifier.trained is not None:
+            # As a TFLite bundle the same network answers much faster; only gradients need the Keras model.
+            export_bundle(classifier, Path(scratch) / "bundle")
+            exported = load_classifier(Path(scratch) / "bundle")
+            classifier = Classifier(classifier.metadata, exported.predict_pixels, classifier.trained, source=classifier.source)
+        # Once each, in the order given.
+        methods = list(dict.fromkeys(methods)) or methods_for(classifier)
+        examples = len(classifier.classes)
+        results, shown = measure_explanations(classifier, photos, methods, masks=masks, examples=examples, progress=progress)
+    title = f"Explanations of {classifier.source} on {data}"
+    sample = "a stratified sample, those with a mask first" if masks else "a stratified sample"
+    protocol = f"maps of {results['photos']} photos of {data}, {sample}, for the answer of {classifier.source} to each."
+    protocol += " Photos it was trained on flatter it."
+    return results, write_explanation_report(folder, results, shown, title=title, protocol=protocol)
 
 
 def write_explanation_report(
@@ -28,31 +71,11 @@ def write_explanation_report(
 ) -> Path:
     """Write `report.html`, one page that needs no other file and no network, and `results.json`.
 
-    Args:
-        directory: where the two files go; made if missing.
-        results: of `measure_explanations`.
-        examples: of `measure_explanations`; shown with all their maps.
-        title: heading of the page.
-        protocol: how the figures came about.
-
-    Returns:
-        The path of `report.html`.
-
-    Example:
-        >>> results, examples = measure_explanations(classifier, photos, ["occlusion"], examples=4)
-        >>> write_explanation_report("runs/explanations", results, examples, title="Clinic", protocol="40 photos")
-        PosixPath('runs/explanations/report.html')
+    Results and examples, which are shown with all their maps, are those of `measure_explanations`; the other arguments and
+    the path returned are those of `write_page`.
     """
-    return write_page(
-        directory,
-        "explain/report.html",
-        results,
-        title=title,
-        protocol=protocol,
-        examples=list(map(_example, examples)),
-        regions=_REGIONS,
-        hidden=_HIDDEN,
-    )
+    shown = list(map(_example, examples))
+    return write_page(directory, "explain/report.html", results, title=title, protocol=protocol, examples=shown)
 
 
 def format_explanations(results: dict) -> str:
@@ -69,21 +92,18 @@ def format_explanations(results: dict) -> str:
         rows.append((name, *(f"{figures[key]:.3f}" if key in figures else "-" for key in keys)))
     lines = aligned(rows)
     for region, figures in results["occlusion_tests"].items():
-        views = figures["views"]
-        lines.append(
-            f"{region} hidden: {percent(views['covered']['changed'])} of answers change; all else hidden: "
-            f"{percent(views['only']['changed'])}; {photo_count(figures['photos'])}"
-        )
+        covered, only = (percent(figures["views"][view]["changed"]) for view in ("covered", "only"))
+        count = photo_count(figures["photos"])
+        lines.append(f"{region} hidden: {covered} of answers change; all else hidden: {only}; {count}")
     return "\n".join([*lines, DISCLAIMER])
 
 
 def _example(example):
     right = "right" if example.answer == example.photo.label else f"wrong, it is {example.photo.label}"
-    shown = [("photo", example.pixels)]
-    shown += [(name.replace("_", " "), overlay(example.pixels, heat)) for name, heat in example.heats.items()]
-    mask = example.mask
-    return {
-        "title": f"{example.photo.file}: answered {example.answer} with {example.probability:.0%} ({right})",
-        "masked": mask is not None,
-        "pictures": shown if mask is None else [(name, outline(picture, mask)) for name, picture in shown],
-    }
+    pictures = [("photo", example.pixels)]
+    pictures += [(name.replace("_", " "), overlay(example.pixels, heat)) for name, heat in example.heats.items()]
+    masked = example.mask is not None
+    if masked:
+        pictures = [(name, outline(picture, example.mask)) for name, picture in pictures]
+    title = f"{example.photo.file}: answered {example.answer} with {example.probability:.0%} ({right})"
+    return {"title": title, "masked": masked, "pictures": pictures}

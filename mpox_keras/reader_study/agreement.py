@@ -10,7 +10,7 @@ from mpox_keras.evaluation.intervals import bootstrap_interval, proportion
 from mpox_keras.inference.prediction import DISCLAIMER, NOT_SURE
 from mpox_keras.reader_study.reviews import QUESTIONS, ReviewError
 from mpox_keras.reports.summary import photo_count
-from mpox_keras.reports.summary import proportion as in_words
+from mpox_keras.reports.summary import proportion as proportion_in_words
 
 
 def measure_agreement(reviews: dict[str, dict[str, dict[str, str]]]) -> dict:
@@ -42,38 +42,32 @@ def measure_agreement(reviews: dict[str, dict[str, dict[str, str]]]) -> dict:
         raise ReviewError(f"agreement needs two reviewers or more, and the tables have {found}.")
     results = {"reviewers": reviewers}
     for question in QUESTIONS:
-        given = [{digest: row[question] for digest, row in reviews[name].items() if row[question]} for name in reviewers]
-        pairs = [
-            {"reviewers": [reviewers[first], reviewers[second]], **_pair(given[first], given[second])}
-            for first, second in itertools.combinations(range(len(reviewers)), 2)
-        ]
+        given = {name: _column(reviews[name], question) for name in reviewers}
+        pairs = [{"reviewers": [a, b], **_pair(given[a], given[b])} for a, b in itertools.combinations(reviewers, 2)]
         if question == "diagnosis" and not any(pair["photos"] for pair in pairs):
             raise ReviewError(f"{', '.join(reviewers)} have no photo in common. Compare reviews of one sheet.")
-        counts = _counts(*given)
-        agreeing = (counts.max(axis=1) == len(reviewers)).sum() if len(counts) else 0
+        ratings = _common(*given.values())
+        # How often each photo was put into each category.
+        counts = (ratings[..., None] == np.arange(ratings.max(initial=-1) + 1)).sum(axis=1)
         results[question] = {
             "photos": len(counts),
-            **proportion("all_agree", agreeing, len(counts)),
+            **proportion("all_agree", (counts == len(reviewers)).sum(), len(counts)),
             **_with_interval("fleiss_kappa", fleiss_kappa, counts),
             "pairs": pairs,
         }
     results["network"] = []
     for name in reviewers:
-        rows = {digest: row for digest, row in reviews[name].items() if row.get("answer") not in (None, "", NOT_SURE)}
-        if rows:
-            diagnoses, answers = ({digest: row[column] for digest, row in rows.items()} for column in ("diagnosis", "answer"))
-            results["network"].append({"reviewer": name, **_pair(diagnoses, answers)})
+        answers = {digest: answer for digest, answer in _column(reviews[name], "answer").items() if answer != NOT_SURE}
+        if answers:
+            results["network"].append({"reviewer": name, **_pair(_column(reviews[name], "diagnosis"), answers)})
     return results
 
 
 def fleiss_kappa(counts: np.ndarray) -> float | None:
-    """Agreement of several raters beyond chance (Fleiss 1971).
+    """Agreement of several raters beyond chance (Fleiss 1971): at most 1, and 0 for agreement by chance.
 
-    Args:
-        counts: how many raters put each photo into each category, int `(photos, categories)`; every row has the same sum.
-
-    Returns:
-        At most 1, 0 for agreement by chance; None without photos, or where only one category was ever used.
+    Counts are how many raters put each photo into each category, int `(photos, categories)`; every row has the same sum.
+    None without photos, or where only one category was ever used.
 
     Example:
         >>> fleiss_kappa(np.array([[2, 0], [0, 2]]))
@@ -87,9 +81,7 @@ def fleiss_kappa(counts: np.ndarray) -> float | None:
 
 
 def cohen_kappa(ratings: np.ndarray) -> float | None:
-    """Agreement of two raters beyond chance (Cohen 1960).
-
-    Like `fleiss_kappa`, of ratings that are numbers of categories, int `(photos, 2)`.
+    """Agreement of two raters beyond chance (Cohen 1960), like `fleiss_kappa`; ratings are categories, int `(photos, 2)`.
 
     Example:
         >>> cohen_kappa(np.array([[0, 0], [1, 1]]))
@@ -105,17 +97,16 @@ def _chance_corrected(observed, expected):
     return float((observed - expected) / (1 - expected)) if expected < 1 else None
 
 
+def _column(rows, name):
+    """A photo's digest -> what its row has in a column, where it has something."""
+    return {digest: row[name] for digest, row in rows.items() if row.get(name)}
+
+
 def _common(*raters):
     """The ratings of the photos that all raters rated, as numbers of categories: `(photos, raters)`."""
     digests = sorted(set.intersection(*map(set, raters)))
     ratings = np.array([[rater[digest] for rater in raters] for digest in digests]).reshape(-1, len(raters))
     return np.unique(ratings, return_inverse=True)[1].reshape(ratings.shape)
-
-
-def _counts(*raters):
-    """How often each photo that all raters rated was put into each category: `(photos, categories)`."""
-    ratings = _common(*raters)
-    return (ratings[..., None] == np.arange(ratings.max(initial=-1) + 1)).sum(axis=1)
 
 
 def _pair(first, second):
@@ -145,25 +136,18 @@ def format_agreement(results: dict) -> str:
     """
     lines = []
     for question in QUESTIONS:
-        of_question = results[question]
-        lines.append(
-            f"{question}: all {len(results['reviewers'])} reviewers agree on {in_words(of_question, 'all_agree')} of "
-            f"{photo_count(of_question['photos'])}, Fleiss' kappa {_kappa(of_question, 'fleiss_kappa')}"
-        )
-        lines += [f"  {' and '.join(pair['reviewers'])}: {_pair_in_words(pair)}" for pair in of_question["pairs"]]
+        figures = _in_words(results[question], "all_agree", "Fleiss' kappa", "fleiss_kappa")
+        lines.append(f"{question}: all {len(results['reviewers'])} reviewers agree on {figures}")
+        lines += [f"  {' and '.join(pair['reviewers'])}: {_in_words(pair)}" for pair in results[question]["pairs"]]
     if results["network"]:
         lines.append("diagnosis and the network's answer, where it was sure:")
-        lines += [f"  {pair['reviewer']}: {_pair_in_words(pair)}" for pair in results["network"]]
+        lines += [f"  {pair['reviewer']}: {_in_words(pair)}" for pair in results["network"]]
     return "\n".join([*lines, "", f"In brackets: 95 % intervals; they take photos as independent. {DISCLAIMER}"])
 
 
-def _pair_in_words(pair):
-    kappa = _kappa(pair, "cohen_kappa")
-    return f"{in_words(pair, 'agreement')} of {photo_count(pair['photos'])}, Cohen's kappa {kappa}"
-
-
-def _kappa(figures, name):
-    if figures[name] is None:
-        return "-"
-    low, high = figures[f"{name}_interval"]
-    return f"{figures[name]:.2f} ({low:.2f} to {high:.2f})"
+def _in_words(figures, share="agreement", kappa="Cohen's kappa", key="cohen_kappa"):
+    value = "-"
+    if figures[key] is not None:
+        low, high = figures[f"{key}_interval"]
+        value = f"{figures[key]:.2f} ({low:.2f} to {high:.2f})"
+    return f"{proportion_in_words(figures, share)} of {photo_count(figures['photos'])}, {kappa} {value}"

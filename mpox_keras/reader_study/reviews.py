@@ -10,14 +10,9 @@ from pathlib import Path
 from mpox_keras.utils.errors import MpoxKerasError
 
 COLUMNS = ("reviewer", "photo", "sha256", "diagnosis", "map", "comment", "seconds", "answer", "method", "explained")
-"""Of the table that a sheet saves."""
-
-QUESTIONS = ("diagnosis", "map")
-"""The columns with what a reviewer was asked for: a diagnosis, and where the heat map lies."""
-
+QUESTIONS = ("diagnosis", "map")  # The columns with what a reviewer was asked for; "map" says where the heat map lies.
 MAP_RATINGS = ("on the lesion", "partly", "off the lesion", "cannot tell")
-
-_REQUIRED = ("reviewer", "photo", "sha256", *QUESTIONS)
+_REQUIRED = ("reviewer", "photo", "sha256", "diagnosis")
 
 
 class ReviewError(MpoxKerasError, ValueError):
@@ -25,10 +20,7 @@ class ReviewError(MpoxKerasError, ValueError):
 
 
 def read_reviews(paths: Iterable[str | os.PathLike]) -> dict[str, dict[str, dict[str, str]]]:
-    """Read the tables that review sheets saved.
-
-    Args:
-        paths: CSV files, each of one or more reviewers; a reviewer may have several.
+    """Read the tables that review sheets saved, CSV files. One may be of several reviewers, and a reviewer may have several.
 
     Returns:
         Reviewer -> SHA-256 of the photo -> the row, a column to its text.
@@ -44,7 +36,7 @@ def read_reviews(paths: Iterable[str | os.PathLike]) -> dict[str, dict[str, dict
     for path in paths:
         for number, row in _rows(Path(path)):
             place = f"{path}, line {number}"
-            for column in ("reviewer", "photo", "sha256", "diagnosis"):
+            for column in _REQUIRED:
                 if not row[column]:
                     raise ReviewError(f"{place} has no {column}. Save the table from the sheet again.")
             if row["map"] and row["map"] not in MAP_RATINGS:
@@ -71,10 +63,10 @@ def _rows(path):
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
             columns = reader.fieldnames or []
-            missing, unknown = [name for name in _REQUIRED if name not in columns], [n for n in columns if n not in COLUMNS]
-            if missing or unknown:
-                found = f"lacks the column {missing[0]!r}" if missing else f"has the unknown column {unknown[0]!r}"
-                raise ReviewError(f"{path} {found}. Expected {', '.join(COLUMNS)}, with commas, as a sheet saves them.")
+            found = [f"lacks the column {name!r}" for name in (*_REQUIRED, "map") if name not in columns]
+            found += [f"has the unknown column {name!r}" for name in columns if name not in COLUMNS]
+            if found:
+                raise ReviewError(f"{path} {found[0]}. Expected {', '.join(COLUMNS)}, with commas, as a sheet saves them.")
             return [(reader.line_num, {name: (value or "").strip() for name, value in row.items() if name}) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ReviewError(f"{path} is no CSV table in UTF-8: {error}. Save it from the sheet again.") from None

@@ -8,25 +8,19 @@ import importlib.resources
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
 
 from mpox_keras.data.decode import PhotoError, decode_photo, resize_photo
+from mpox_keras.inference.classifier import Classifier
 from mpox_keras.reader_study.reviews import COLUMNS, MAP_RATINGS
 from mpox_keras.reports.heat_maps import coloured, contour_paths
 from mpox_keras.reports.page import data_uri, render
 from mpox_keras.utils.files import replacing
 
-if TYPE_CHECKING:
-    from mpox_keras.inference.classifier import Classifier
-
-OTHER_DIAGNOSES = ("another condition", "cannot tell")
-"""What a reviewer may answer besides the network's classes."""
-
+OTHER_DIAGNOSES = ("another condition", "cannot tell")  # What a reviewer may answer besides the network's classes.
 _SIDE = 1024
-_QUALITY = 85
 
 
 def write_review_sheet(
@@ -41,19 +35,16 @@ def write_review_sheet(
 
     For each photo the reviewer first gives a diagnosis from the photo alone; only then the sheet shows the network's answer and
     the map, and asks where the map lies. Names of files, which may tell the class, are not shown, and the photos come in an
-    order that tells nothing either. Ratings are saved as a CSV table with the columns `COLUMNS`.
+    order that tells nothing either. Ratings are saved as a CSV table with the columns `COLUMNS`. What is returned are messages
+    that say why photos were left out.
 
     Args:
         path: of the sheet.
         classifier: whose answers and maps are shown.
         files: photos; the same photo again is left out. They are stored without metadata, at most 1024 pixels a side.
-        explain: `mpox_keras.explain.maps.explain`, or another function of a classifier, a photo, a method and a class to a
-            heat map.
+        explain: `mpox_keras.explain.maps.explain`, or another function that makes a heat map.
         method: which heat map, a name in `mpox_keras.explain.maps.METHODS`.
         label: the class that the maps are for; by default the likeliest of each photo.
-
-    Returns:
-        Why photos were left out, as messages.
 
     Raises:
         ExplanationError: of `explain`; there is no such method or class.
@@ -74,10 +65,9 @@ def write_review_sheet(
         except PhotoError as error:
             problems.append(str(error))
             continue
-        if entry["sha256"] in entries:
-            problems.append(f"{file} is the same photo as {entries[entry['sha256']]['photo']}, and is left out.")
-        else:
-            entries[entry["sha256"]] = entry
+        first = entries.setdefault(entry["sha256"], entry)
+        if first is not entry:
+            problems.append(f"{file} is the same photo as {first['photo']}, and is left out.")
     if not entries:
         raise PhotoError(f"no photo for the sheet can be read. {problems[0] if problems else 'None was given.'}")
     order = sorted(entries)
@@ -90,15 +80,11 @@ def write_review_sheet(
         "photos": [entries[digest] for digest in order],
     }
     package = importlib.resources.files(__package__)
-    script = (package / "sheet.js").read_text(encoding="utf-8")
-    page = render(
-        "reader_study/sheet.html",
-        sheet_style=Markup((package / "sheet.css").read_text(encoding="utf-8")),
-        # The browser runs this script and no other, whatever a file may be called.
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        script=Markup(script),
-        data=data,
-    )
+    style, script = ((package / name).read_text(encoding="utf-8") for name in ("sheet.css", "sheet.js"))
+    # The browser runs this script and no other, whatever a file may be called.
+    script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    texts = {"sheet_style": Markup(style), "script": Markup(script), "script_hash": script_hash}
+    page = render("reader_study/sheet.html", **texts, data=data)
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return problems
@@ -108,6 +94,7 @@ def _entry(classifier, file, name, explain, method, label):
     decoded = decode_photo(file)
     pixels = resize_photo(decoded, classifier.image_size)
     (prediction,) = classifier.decide_batch(classifier.predict_pixels(pixels[None]), [name])
+    decided = ("answer", "label", "abstention_reason", "probabilities")
     explained = label or prediction.label
     heat = explain(classifier, pixels, method, explained)
     # Cold places let the photo through.
@@ -115,14 +102,11 @@ def _entry(classifier, file, name, explain, method, label):
     return {
         "photo": name,
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        "image": data_uri(decoded, "JPEG", _SIDE, quality=_QUALITY),
+        "image": data_uri(decoded, "JPEG", _SIDE, quality=85),
         "size": decoded.shape[1::-1],
         "heat": data_uri(cover, "PNG", _SIDE),
         "heat_size": len(heat),
         "contours": contour_paths(heat),
         "explained": explained,
-        "answer": prediction.answer,
-        "label": prediction.label,
-        "abstention_reason": prediction.abstention_reason,
-        "probabilities": prediction.probabilities,
+        **{key: getattr(prediction, key) for key in decided},
     }

@@ -15,14 +15,9 @@ from mpox_keras.utils.classes import MPOX, NORMAL
 
 
 def evaluate_classifier(classifier: Classifier, photos: Sequence[Photo]) -> tuple[dict, np.ndarray, np.ndarray]:
-    """Predict labelled photos, and evaluate the predictions.
+    """What `evaluate_predictions` returns for labelled photos, none of which the network should have been trained on.
 
-    Args:
-        classifier: the trained network.
-        photos: labelled photos, none of which the network should have been trained on.
-
-    Returns:
-        What `evaluate_predictions` returns, labels `(photos,)`, and probabilities `(photos, classes)`.
+    With it come the labels, `(photos,)`, and the probabilities, `(photos, classes)`.
 
     Raises:
         DataError: a photo's label is no class of the classifier.
@@ -30,9 +25,8 @@ def evaluate_classifier(classifier: Classifier, photos: Sequence[Photo]) -> tupl
     """
     unknown = sorted({photo.label for photo in photos}.difference(classifier.classes))
     if unknown:
-        raise DataError(
-            f"the photos have the labels {', '.join(unknown)}, but the network knows {', '.join(classifier.classes)}."
-        )
+        known = ", ".join(classifier.classes)
+        raise DataError(f"the photos have the labels {', '.join(unknown)}, but the network knows {known}.")
     labels = np.array([classifier.classes.index(photo.label) for photo in photos])
     probabilities = _predict(classifier, photos)
     results = evaluate_predictions(labels, probabilities, classifier.classes, metadata=metadata_columns(photos))
@@ -40,13 +34,9 @@ def evaluate_classifier(classifier: Classifier, photos: Sequence[Photo]) -> tupl
 
 
 def evaluate_external(classifier: Classifier, photos: Sequence[Photo]) -> dict:
-    """Predict photos of mpox and of other rashes, whichever these are, and evaluate; normal photos are left out.
+    """What `evaluate_mpox_against_other_rashes` returns for photos of rashes, whichever these are; normal ones are left out.
 
-    Returns:
-        What `evaluate_mpox_against_other_rashes` returns.
-
-    Raises:
-        PhotoError: a photo can't be read.
+    PhotoError if one can't be read.
     """
     rashes = [photo for photo in photos if photo.label != NORMAL]
     patients = [photo.metadata.get("patient", "") for photo in rashes]

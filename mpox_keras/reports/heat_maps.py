@@ -31,16 +31,11 @@ def save_explanations(path: str | os.PathLike, photo: np.ndarray, heats: Mapping
     """
     figure = Figure(figsize=(9, 2.4 * len(heats) + 0.9), layout="constrained")
     figure.suptitle(f"{title}\n{DISCLAIMER}", fontsize=11)
-    rows = figure.subplots(len(heats), 4, squeeze=False)
+    rows = figure.subplots(len(heats), 4, squeeze=False, subplot_kw={"xticks": [], "yticks": []})
     for axes, (method, heat) in zip(rows, heats.items(), strict=True):
-        for axis in axes:
-            axis.set_xticks([])
-            axis.set_yticks([])
         axes[0].set_ylabel(method.replace("_", " "), fontsize=9)
-        axes[0].imshow(photo)
-        axes[1].imshow(heat, cmap=_COLOURS, vmin=0, vmax=1)
-        axes[2].imshow(overlay(photo, heat))
-        axes[3].imshow(photo)
+        for axis, shown in zip(axes, (photo, heat, overlay(photo, heat), photo), strict=True):
+            axis.imshow(shown, cmap=_COLOURS, vmin=0, vmax=1)
         if heat.max() > 0:
             axes[3].contour(heat, levels=_LEVELS, cmap=_COLOURS, vmin=0, vmax=1, linewidths=1.2)
     for axis, name in zip(rows[0], ("photo", "map", "overlay", "contours at 0.3, 0.5, 0.7"), strict=True):
@@ -72,10 +67,6 @@ def contour_paths(heat: np.ndarray) -> list[str]:
     """
     if not heat.any():
         return []
-    contours = Figure().subplots().contour(heat, levels=_LEVELS)
-    return [
-        "".join(
-            "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in line) for line in path.to_polygons(closed_only=False) if len(line)
-        )
-        for path in contours.get_paths()
-    ]
+    levels = Figure().subplots().contour(heat, levels=_LEVELS).get_paths()
+    lines = [[line for line in path.to_polygons(closed_only=False) if len(line)] for path in levels]
+    return ["".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in line) for line in of_level) for of_level in lines]

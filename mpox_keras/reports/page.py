@@ -18,21 +18,16 @@ from mpox_keras.inference.prediction import DISCLAIMER
 from mpox_keras.reports.summary import decimal, interval, percent, photo_count
 from mpox_keras.utils.files import replacing, write_json
 
-_PICTURE_SIZE = 224
-
 
 def write_page(directory: str | os.PathLike, template: str, results: dict, *, title: str, protocol: str, **values) -> Path:
-    """Write `report.html`, and beside it `results.json` with the results, the title and the protocol.
+    """Write `report.html`, whose path is returned, and `results.json` with the results, the title and the protocol.
 
     Args:
         directory: where the two files go; made if missing.
         template: as `render` takes it, filled with the other arguments and `values`.
         results: plain values.
         title: heading of the page.
-        protocol: how the results came about.
-
-    Returns:
-        The path of `report.html`.
+        protocol: how the results came about, such as "five grouped folds, out-of-fold".
     """
     page = render(template, results=results, title=title, protocol=protocol, **values)
     path = Path(directory) / "report.html"
@@ -72,7 +67,7 @@ def _environment():
     return environment
 
 
-def data_uri(photo: np.ndarray, format: str = "PNG", size: int = _PICTURE_SIZE, **options) -> str:
+def data_uri(photo: np.ndarray, format: str = "PNG", size: int = 224, **options) -> str:
     """A picture as an address that holds it, and nothing else of its file.
 
     Args:

@@ -7,6 +7,7 @@ Example:
 from __future__ import annotations
 
 import io
+import itertools
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,12 +31,8 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _INK = "#1f2a33"
 _SETTINGS = {
     "font.size": 10,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _INK,
     "axes.linewidth": 0.8,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _INK),
     # A class may be called anything, a dollar sign included.
     "text.parse_math": False,
     "svg.fonttype": "none",
@@ -49,17 +46,15 @@ def plot_confusion_matrix(results: dict) -> Figure:
     """Draw the confusion matrix of `evaluate_predictions`: counts, and shares of each true class, which also set the colour."""
     counts, classes = np.array(results["confusion_matrix"]), results["classes"]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    percents = [[f"{share:.0%}" if share >= 0.005 else "<1%" for share in row] for row in shares]
-    texts = [[f"{count}\n{percents[r][c]}" if count else "0" for c, count in enumerate(row)] for r, row in enumerate(counts)]
     figure, axes = _figure()
     for (row, column), share in np.ndenumerate(shares):
         # Opacity instead of a colour map lets the page behind show through, be it light or dark.
-        cell = Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=_COLOURS[0], linewidth=0)
-        cell.set_alpha(0.06 + 0.94 * share)
-        axes.add_patch(cell)
+        look = {"facecolor": _COLOURS[0], "linewidth": 0, "alpha": 0.06 + 0.94 * share}
+        axes.add_patch(Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, **look))
+        count, percent = counts[row, column], f"{share:.0%}" if share >= 0.005 else "<1%"
         # White is readable on nearly opaque cells only; ink turns light where the page is dark.
-        colour = "#ffffff" if share > 0.75 else _INK
-        axes.text(column, row, texts[row][column], ha="center", va="center", color=colour, linespacing=1.3)
+        look = {"color": "#ffffff" if share > 0.75 else _INK, "ha": "center", "va": "center", "linespacing": 1.3}
+        axes.text(column, row, f"{count}\n{percent}" if count else "0", **look)
     names, slanted = [textwrap.fill(name, 14) for name in classes], len(classes) > 4
     axes.set_xticks(range(len(names)), names, rotation=40 if slanted else 0, ha="right" if slanted else "center")
     axes.set_yticks(range(len(names)), names)
@@ -78,20 +73,13 @@ def plot_roc_curves(labels: np.ndarray, probabilities: np.ndarray, classes: Sequ
     labels, probabilities = check_predictions(labels, probabilities, classes)
     figure, axes = _figure()
     _rate_axes(axes)
-    for index, name in enumerate(classes):
+    looks = itertools.cycle(itertools.product(("-", "--", "-.", ":"), _COLOURS))
+    for index, (name, (style, colour)) in enumerate(zip(classes, looks, strict=False)):
         actual, score = labels == index, probabilities[:, index]
         area = auc(actual, score)
-        if area is None:
-            continue
-        false_positive_rate, true_positive_rate, _ = roc_curve(actual, score)
-        axes.plot(
-            false_positive_rate,
-            true_positive_rate,
-            color=_COLOURS[index % len(_COLOURS)],
-            linestyle=("-", "--", "-.", ":")[index // len(_COLOURS) % 4],
-            linewidth=1.8,
-            label=f"{name}, AUC {area:.3f}",
-        )
+        if area is not None:
+            curve, label = roc_curve(actual, score)[:2], f"{name}, AUC {area:.3f}"
+            axes.plot(*curve, color=colour, linestyle=style, linewidth=1.8, label=label)
     axes.set(xlabel="1 - specificity", ylabel="Recall")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower right", frameon=False)
@@ -135,11 +123,9 @@ def plot_coverage(curve: Sequence[dict]) -> Figure:
 
 @_styled
 def plot_selection(candidates: dict[str, dict], winner: str) -> Figure:
-    """Draw accuracy, with 95 % intervals, against time and size.
+    """Draw accuracy, with 95 % intervals, against time and size of the candidates of `select_network`, the winner larger.
 
-    Args:
-        candidates: of `select_network`: name -> `accuracy`, `accuracy_interval`, `milliseconds` and `tflite_bytes`.
-        winner: the name to draw larger.
+    Of each are needed `accuracy`, `accuracy_interval`, `milliseconds` and `tflite_bytes`.
     """
     figure, panels = _figure(width=9.2, ncols=2, sharey=True)
     for axes, key, unit, label in (

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from mpox_keras.evaluation.calibration import scale
-from mpox_keras.evaluation.metrics import check_predictions
+from mpox_keras.evaluation.metrics import check_predictions, confusion_matrix
 from mpox_keras.reports.page import write_page
 from mpox_keras.reports.plots import inline_svg, plot_confusion_matrix, plot_coverage, plot_reliability, plot_roc_curves
 from mpox_keras.reports.summary import percent
 
-_MISCLASSIFIED = 20
+_RELIABILITY = "Accuracy by top probability with 95 % intervals. Below the diagonal, answers are surer than right."
 
 
 def write_report(
@@ -30,21 +30,17 @@ def write_report(
 ) -> Path:
     """Write `report.html`, one page that needs no other file and no network, and `results.json`.
 
+    Directory, title, protocol and the path returned are those of `write_page`.
+
     Args:
-        directory: where the two files go; made if missing.
         results: what `evaluate_predictions` returned for these labels and probabilities, and whatever else is known:
             `thresholds` of `choose_thresholds`, `external` and `external_auc` of `cross_validate`. Sections without
             results are left out.
         labels: true class indices, int, `(photos,)`.
         probabilities: 0 to 1, `(photos, classes)`.
-        title: heading of the page.
-        protocol: how the predictions came about, such as "five grouped folds, out-of-fold".
         description: what was evaluated, in a paragraph.
         files: a name per photo, for the table of misclassified photos; without it there is no such table.
         pictures: captions and photos, uint8 0 to 255, `(height, width, 3)`; shown at most 224 pixels wide or high.
-
-    Returns:
-        The path of `report.html`.
 
     Raises:
         ValueError: the results are of other predictions, or files or a picture do not fit.
@@ -55,17 +51,28 @@ def write_report(
     """
     classes = results["classes"]
     labels, probabilities = check_predictions(labels, probabilities, classes)
-    confusion = np.zeros((len(classes),) * 2, dtype=int)
-    np.add.at(confusion, (labels, probabilities.argmax(axis=1)), 1)
+    confusion = confusion_matrix(labels, probabilities.argmax(axis=1), len(classes))
     if confusion.tolist() != results["confusion_matrix"]:
         raise ValueError("results are not those of these labels and probabilities; evaluate_predictions makes them.")
     if files is not None and len(files) != len(labels):
         raise ValueError(f"files has {len(files)} names for {len(labels)} photos; give one each.")
     for caption, photo in pictures:
         if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[-1] != 3:
-            raise ValueError(
-                f"picture {caption!r} must be uint8 with the shape (height, width, 3), got {photo.dtype} {photo.shape}."
-            )
+            got = f"{photo.dtype} {photo.shape}"
+            raise ValueError(f"picture {caption!r} must be uint8 with the shape (height, width, 3), got {got}.")
+    plots = [
+        (plot_confusion_matrix(results), "Answers by true class, with shares of the true class."),
+        (plot_roc_curves(labels, probabilities, classes), "ROC curve of each class against the rest."),
+        (plot_reliability(labels, probabilities), _RELIABILITY),
+    ]
+    threshold_plots = []
+    if thresholds := results.get("thresholds"):
+        temperature = thresholds["temperature"]
+        calibrated = plot_reliability(labels, scale(probabilities, temperature))
+        threshold_plots = [
+            (calibrated, f"Accuracy by top probability at the temperature {temperature:.2f}."),
+            (plot_coverage(thresholds["coverage_curve"]), "Accuracy of the surest answers, with 95 % intervals."),
+        ]
     return write_page(
         directory,
         "reports/report.html",
@@ -74,50 +81,25 @@ def write_report(
         protocol=protocol,
         description=description,
         photos_shown=pictures,
-        classification_plots=_shown(
-            (plot_confusion_matrix(results), "Answers by true class, with shares of the true class."),
-            (plot_roc_curves(labels, probabilities, classes), "ROC curve of each class against the rest."),
-            (
-                plot_reliability(labels, probabilities),
-                "Accuracy by top probability with 95 % intervals. Below the diagonal, answers are surer than right.",
-            ),
-        ),
-        threshold_plots=_threshold_plots(results.get("thresholds"), labels, probabilities),
-        # A column that nobody filled in is a sentence instead of figures.
-        breakdown={column: values for column, values in results["breakdown"].items() if isinstance(values, dict)},
+        classification_plots=_shown(plots),
+        threshold_plots=_shown(threshold_plots),
         misclassified=None if files is None else _misclassified(files, labels, probabilities, classes),
         misclassified_count=len(labels) - int(np.trace(confusion)),
     )
 
 
-def _shown(*plots):
+def _shown(plots):
     return [(inline_svg(figure, caption), caption) for figure, caption in plots]
 
 
-def _threshold_plots(thresholds, labels, probabilities):
-    if not thresholds:
-        return []
-    temperature = thresholds["temperature"]
-    return _shown(
-        (
-            plot_reliability(labels, scale(probabilities, temperature)),
-            f"Accuracy by top probability at the temperature {temperature:.2f}.",
-        ),
-        (plot_coverage(thresholds["coverage_curve"]), "Accuracy of the surest answers, with 95 % intervals."),
-    )
-
-
 def _misclassified(files, labels, probabilities, classes):
-    """File, true class and answer of the photos that gave the true class the least probability."""
+    """File, true class and answer of the 20 photos that gave the true class the least probability."""
     predicted = probabilities.argmax(axis=1)
     of_true_class = probabilities[np.arange(len(labels)), labels]
     wrong = np.flatnonzero(predicted != labels)
-    wrong = wrong[np.argsort(of_true_class[wrong], kind="stable")][:_MISCLASSIFIED]
-    return [
-        (
-            files[i],
-            f"{classes[labels[i]]} {percent(of_true_class[i])}",
-            f"{classes[predicted[i]]} {percent(probabilities[i, predicted[i]])}",
-        )
-        for i in wrong
-    ]
+    wrong = wrong[np.argsort(of_true_class[wrong], kind="stable")][:20]
+
+    def with_probability(photo, index):
+        return f"{classes[index]} {percent(probabilities[photo, index])}"
+
+    return [(files[i], with_probability(i, labels[i]), with_probability(i, predicted[i])) for i in wrong]

@@ -8,10 +8,7 @@ from mpox_keras.inference.prediction import DISCLAIMER
 
 
 def format_summary(results: dict) -> str:
-    """The headline and the figures of each class as aligned plain text.
-
-    Args:
-        results: what `evaluate_predictions` returned.
+    """What `evaluate_predictions` returned, the headline and the figures of each class, as aligned plain text.
 
     Example:
         >>> print(format_summary(results))
@@ -19,7 +16,9 @@ def format_summary(results: dict) -> str:
         rash classes only 90.4 % (87.4 to 92.8), 459 photos
         ...
     """
-    lines = [f"accuracy {proportion(results, 'accuracy')}, {photo_count(results['photos'])}{_over_folds(results)}"]
+    lines = [f"accuracy {proportion(results, 'accuracy')}, {photo_count(results['photos'])}"]
+    if results.get("accuracy_sd") is not None:
+        lines[0] += f"; folds {percent(results['accuracy_mean'])} ± {100 * results['accuracy_sd']:.1f}"
     rash = results.get("rash_classes_only")
     if rash:
         lines.append(f"rash classes only {proportion(rash, 'accuracy')}, {photo_count(rash['photos'])}")
@@ -45,11 +44,9 @@ def format_external(figures: dict) -> str:
         low, high = figures[f"auc_per_{unit}_interval"]
         return f"AUC per {unit} {figures[f'auc_per_{unit}']:.3f} ({low:.3f} to {high:.3f})"
 
-    return (
-        f"mpox against other rashes: {auc('patient')}, {figures['patients']} patients, {figures['mpox_patients']} of them "
-        f"with mpox\n{auc('photo')}, {photo_count(figures['photos'])}\n\n"
-        f"In brackets: 95 % intervals, bootstrap over patients. {DISCLAIMER}"
-    )
+    patients = f"{figures['patients']} patients, {figures['mpox_patients']} of them with mpox"
+    lines = [f"mpox against other rashes: {auc('patient')}, {patients}", f"{auc('photo')}, {photo_count(figures['photos'])}"]
+    return "\n".join([*lines, "", f"In brackets: 95 % intervals, bootstrap over patients. {DISCLAIMER}"])
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -89,12 +86,4 @@ def interval(figures: dict, name: str) -> str:
 
 def proportion(figures: dict, name: str) -> str:
     """A proportion with its 95 % interval: 94.1 % (92.3 to 95.5)."""
-    if figures[name] is None:
-        return "-"
-    return f"{percent(figures[name])} ({interval(figures, name)})"
-
-
-def _over_folds(results: dict) -> str:
-    if results.get("accuracy_sd") is None:
-        return ""
-    return f"; folds {percent(results['accuracy_mean'])} ± {100 * results['accuracy_sd']:.1f}"
+    return "-" if figures[name] is None else f"{percent(figures[name])} ({interval(figures, name)})"

@@ -11,7 +11,7 @@ from tf_keras_vis.saliency import Saliency
 
 from mpox_keras.cli import main
 from mpox_keras.data.synthetic import draw_scene
-from mpox_keras.explain import gradients, keras_vis, perturbation
+from mpox_keras.explain import gradients, perturbation
 from mpox_keras.explain.faithfulness import deletion_and_insertion, with_shuffled_weights
 from mpox_keras.explain.gradients import integrated_gradients
 from mpox_keras.explain.maps import METHODS, ExplanationError, explain
@@ -32,7 +32,7 @@ def fewer_samples():
         patch.setattr(perturbation, "SHAP_SAMPLES", 120)
         patch.setattr(perturbation, "OCCLUSION_STEPS", 7)
         patch.setattr(gradients, "SMOOTH_GRAD_SAMPLES", 5)
-        patch.setattr(keras_vis, "SCORE_CAM_CHANNELS", 16)
+        patch.setattr(gradients, "SCORE_CAM_CHANNELS", 16)
         yield
 
 
@@ -102,7 +102,7 @@ def test_grad_cam_of_tf_keras_vis_is_the_class_activation_map(classifier, photo)
     """Both weight the last feature maps by the classifier's weights, and Grad-CAM divides them by the number of places."""
     found = classifier.predict_pixels(photo[None])["class_activation_map"][0]
     for index in range(2):
-        grad_cam = keras_vis.feature_map("gradcam", "Gradcam", classifier, photo, index)
+        grad_cam = gradients.feature_map("gradcam", "Gradcam", classifier, photo, index)
         expected = np.maximum(found[..., index], 0) if grad_cam.any() else np.zeros_like(grad_cam)
         np.testing.assert_allclose(grad_cam / grad_cam.max(), expected / expected.max(), atol=0.005)
 
