@@ -56,9 +56,9 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         >>> aligned([("class", "recall"), ("mpox", "96.0 %")])
         ['class  recall', 'mpox   96.0 %']
     """
-    first, *others = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    first, *widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
-        "  ".join([name.ljust(first), *(cell.rjust(width) for cell, width in zip(cells, others, strict=True))])
+        "  ".join([name.ljust(first), *(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))])
         for name, *cells in rows
     ]
 
