@@ -48,9 +48,7 @@ def export_bundle(
     Args:
         source: a classifier, or what `load_classifier` takes.
         folder: of the bundle; a bundle that is there already is replaced once the new one is whole.
-        format: `tflite`, `tfjs`, `keras` or `saved_model`.
-        precision: `float32`; for `tflite` also `float16`, `dynamic` and `int8`; for `tfjs` also `float16`, `uint16` and
-            `uint8`. See `convert_to_tflite` and `write_tfjs`.
+        format, precision: of `PRECISIONS`; see `convert_to_tflite` and `write_tfjs`.
         calibration: for `int8`, photos that show which activations to expect; a stratified sample of 300 is used.
         classes: as `load_classifier` takes them.
 

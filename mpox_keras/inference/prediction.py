@@ -40,11 +40,10 @@ class Prediction:
 
 
 def decide(metadata: Mapping, file: str, probabilities: np.ndarray, ood_score: float | None) -> Prediction:
-    """The rule by which outputs for one photo become a prediction.
+    """The rule by which outputs for the photo called `file` become a prediction.
 
     Args:
         metadata: of the network, with `classes` and `thresholds`; where these are None, every photo gets an answer.
-        file: what the photo is called.
         probabilities: `(classes,)`, calibrated.
         ood_score: 0 to 1; None only without thresholds.
     """

@@ -129,6 +129,5 @@ def _read_parquet(stream, path):
 
 def _check_columns(path, columns):
     if "file" not in columns:
-        raise DataError(
-            f"{path} lacks the column file; it has {', '.join(columns) or 'none'}. Name the column of the photos so."
-        )
+        found = ", ".join(columns) or "none"
+        raise DataError(f"{path} lacks the column file; it has {found}. Name the column of the photos so.")

@@ -55,9 +55,8 @@ class SiteError(MpoxKerasError, ValueError):
 def build_site(source: str | os.PathLike, out: str | os.PathLike, classes: Sequence[str] | None = None) -> str:
     """Write the web app as a static site that any host can serve, over https, at any path.
 
-    Every file that gains by it has a copy compressed by gzip beside it (`.gz`), for servers that send such copies. `_headers`
-    holds `HEADERS` in the form that some hosts read. Without them the page works too, but its workers are then bound by
-    no policy before the service worker has started.
+    Every file that gains by it has a copy compressed by gzip beside it (`.gz`). `_headers` holds `HEADERS` as some hosts read
+    them; without them the page works too, but its workers are bound by no policy before the service worker has started.
 
     Args:
         source: a bundle for TF.js; any other trained network, as `load_classifier` takes it, is exported first.
@@ -68,8 +67,7 @@ def build_site(source: str | os.PathLike, out: str | os.PathLike, classes: Seque
         The site's version: a hash over all of its files, the bundle's among them.
 
     Raises:
-        ClassifierError: the network is missing or damaged.
-        ExportError: the network is a bundle, and not one for TF.js.
+        ClassifierError, ExportError: the network is missing or damaged, or a bundle that is not for TF.js.
         SiteError: `out` holds something else.
 
     Example:
