@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from mpox_keras.evaluation.thresholds import choose_thresholds
 from mpox_keras.reports.report import write_report
 from mpox_keras.training.folds import train_left_out
 from mpox_keras.training.runs import environment, open_run, training_seconds
-from mpox_keras.utils.files import locked, replacing
+from mpox_keras.utils.files import locked, write_table
 
 
 def cross_validate(
@@ -72,11 +71,11 @@ def cross_validate(
         for fold in numbers:
             probabilities[folds == fold] = answers[fold,].probabilities
             ood_score[folds == fold] = answers[fold,].ood_score
-        with replacing(folder / "out_of_fold.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(["file", "label", "group", "fold", *classes, "ood_score"])
-            for photo, fold, row, unlike in zip(photos, folds, probabilities, ood_score, strict=True):
-                writer.writerow([photo.file, photo.label, photo.group, fold, *(f"{value:.6f}" for value in (*row, unlike))])
+        rows = (
+            (photo.file, photo.label, photo.group, fold, *(f"{value:.6f}" for value in (*row, unlike)))
+            for photo, fold, row, unlike in zip(photos, folds, probabilities, ood_score, strict=True)
+        )
+        write_table(folder / "out_of_fold.csv", ["file", "label", "group", "fold", *classes, "ood_score"], rows)
         labels = arrays.labels
         seconds = {f"fold_{fold}": training_seconds(folder / f"fold_{fold}") for fold in numbers}
         results = {

@@ -24,7 +24,7 @@ from mpox_keras.training.fit import fit_photos
 _SYNTHETIC = "The pictures are synthetic: drawn by this program. The figures say that the program works, not how well."
 
 
-def run_quickstart(data: str | Path | None, folder: str | Path, progress: Progress | None = None) -> Path:
+def run_quickstart(data: str | Path | None, folder: str | Path, progress: Progress) -> Path:
     """Go once through everything on a folder of photos, or on synthetic pictures.
 
     Args:
@@ -39,7 +39,7 @@ def run_quickstart(data: str | Path | None, folder: str | Path, progress: Progre
         MpoxKerasError: the photos can't be used; see `check_folder` and `fit_photos`.
 
     Example:
-        >>> run_quickstart(None, "runs/quickstart")
+        >>> run_quickstart(None, "runs/quickstart", print)
     """
     folder = Path(folder)
     synthetic = data is None
