@@ -1,3 +1,2 @@
-# Once Keras is imported, so is every module with registered classes (`mpox_keras.models.registered`). Were Keras imported by
-# one of these first, that one would be half-made by then.
+# Imported first, because it then imports every module with registered classes, those of this package too.
 import keras  # noqa: F401
