@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from mpox_keras.config import load_config
-from mpox_keras.curation.check import check_folder
-from mpox_keras.curation.duplicates import Progress
 from mpox_keras.data.folder import GROUPS_FILES, DataError, class_of_folder, find_table, walk_photos
 from mpox_keras.data.sources import read_dataset
 from mpox_keras.data.splits import split_off_validation
@@ -24,7 +23,7 @@ from mpox_keras.training.fit import fit_photos
 _SYNTHETIC = "The pictures are synthetic: drawn by this program. The figures say that the program works, not how well."
 
 
-def run_quickstart(data: str | Path | None, folder: str | Path, progress: Progress) -> Path:
+def run_quickstart(data: str | Path | None, folder: str | Path, progress: Callable[[str, int, int], None]) -> Path:
     """Go once through everything on a folder of photos, or on synthetic pictures.
 
     Args:
@@ -89,6 +88,9 @@ def _build_dataset(data, target, progress):
         if not classes:
             raise DataError(f"{data} holds no folders with photos. Give a folder with one folder of photos per class.")
         click.echo(f"Looking for photos of one scene, to keep them together; the result goes to {data / 'groups.csv'}.")
+        # Needs OpenCV, which synthetic pictures with their groups table do without.
+        from mpox_keras.curation.check import check_folder
+
         check_folder(data, classes, progress).write_groups(data / "groups.csv")
     click.echo(f"Building the TFDS dataset mpox/folder in {target}.")
     # TFDS would keep an older build, of whatever photos.

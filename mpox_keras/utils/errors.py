@@ -1,7 +1,5 @@
 """Errors whose message is meant for the user: what was given, what was expected, what to do."""
 
-from __future__ import annotations
-
 import importlib
 import types
 
