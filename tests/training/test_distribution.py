@@ -30,7 +30,7 @@ for distribution in ("none", "mirrored"):
     folder = tempfile.mkdtemp()
     model = train(config, photos, folder, build=build)
     losses[distribution] = [float(row["loss"]) for row in csv.DictReader(open(f"{folder}/log.csv"))]
-    statistics = [float(np.sum(w)) for w in model.get_layer("stem_normalization").get_weights()]
+    statistics = [float(np.sum(w)) for w in model.backbone.get_layer("stem_normalization").get_weights()]
     losses[distribution + "_statistics"] = statistics
 try:
     config = parse_config(config.model_dump(), ["training.batch_size=7"])

@@ -190,7 +190,7 @@ def test_fit_leaves_whole_groups_out_and_writes_a_usable_classifier(folder, tmp_
     assert classifier.classes == ("mpox", "chickenpox", "measles", "normal")
     prediction = next(classifier.predict([photos[0].encoded]))
     assert abs(sum(prediction.probabilities.values()) - 1) < 1e-5
-    assert {layer.compute_dtype for layer in classifier.model.layers} == {"float32"}
+    assert {layer.compute_dtype for layer in classifier.trained.layers} == {"float32"}
     assert load_config(tmp_path / "run" / "config.yaml") == config
     assert list((tmp_path / "run" / "tensorboard").rglob("events.*"))
     rows = list(csv.DictReader((tmp_path / "run" / "data.csv").open()))
