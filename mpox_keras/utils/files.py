@@ -1,7 +1,5 @@
 """Files written whole or not at all, and folders that one run at a time writes to."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import json
@@ -78,7 +76,7 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def locked(folder: str | os.PathLike) -> Iterator[None]:
-    """Hold a folder, made if missing, for one run, and clear away what runs that were cut off left half written.
+    """Hold a folder, made if missing, for one run, and clear away what runs and workers that were cut off left half written.
 
     The operating system frees the folder when the process ends, however it ends. Held by another, it is a FolderInUseError.
 
@@ -95,9 +93,14 @@ def locked(folder: str | os.PathLike) -> Iterator[None]:
     if not lock.acquire(blocking=False):
         raise FolderInUseError(f"another run works in {folder} at this moment. Wait for it, or give another folder.")
     try:
-        for path in folder.rglob(".*"):
-            if _TEMPORARY.match(path.name):
-                path.unlink(missing_ok=True)
+        _clear_temporary(folder)
         yield
+        _clear_temporary(folder)
     finally:
         lock.release()
+
+
+def _clear_temporary(folder):
+    for path in folder.rglob(".*"):
+        if _TEMPORARY.match(path.name):
+            path.unlink(missing_ok=True)

@@ -1,7 +1,5 @@
 """Work spread over processes of this machine, or over a Dask cluster."""
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

@@ -1,7 +1,5 @@
 """Silence from C++."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

@@ -214,7 +214,7 @@ def test_the_camera_takes_a_photo(start, server):
     app.page.click("#camera")
     app.page.click("#camera-dialog button[value=cancel]")
     assert app.page.locator("#drop").is_visible()
-    assert app.page.evaluate("document.querySelector('video').srcObject") is None
+    app.page.wait_for_function("document.querySelector('video').srcObject === null")
 
 
 @pytest.mark.parametrize(
