@@ -183,6 +183,7 @@ def test_predict_takes_a_keras_file_and_the_names_of_its_classes(photos, model, 
     assert call("predict", photos / "mpox", "--model", tmp_path / "mine.keras").exit_code == 2
 
 
+@pytest.mark.slow
 def test_quickstart_goes_all_the_way(photos, tmp_path, monkeypatch):
     from mpox_keras.config import load_config
     from mpox_keras.training import quickstart

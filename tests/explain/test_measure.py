@@ -146,6 +146,7 @@ def test_the_report_is_one_safe_file(folders, tmp_path):
     assert json.loads((tmp_path / "out" / "results.json").read_text())["photos"] == 1
 
 
+@pytest.mark.slow
 def test_the_command_writes_report_and_figures(tmp_path):
     model = tmp_path / "model"
     model.mkdir()

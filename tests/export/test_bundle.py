@@ -59,6 +59,7 @@ def test_a_bundle_says_all_that_is_needed(bundle, classifier):
     assert "AUC of 0.67 per patient" in card
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["keras", "saved_model"])
 def test_other_formats_answer_alike(tmp_path, folder_of_photos, classifier, format):
     export_bundle(PRESET, tmp_path / "bundle", format)
@@ -249,6 +250,7 @@ def test_an_export_that_fails_leaves_what_was_there(run, tmp_path, monkeypatch):
     assert not (folder / "model.keras").exists()
 
 
+@pytest.mark.slow
 def test_few_photos_for_calibration_are_remarked_upon(tmp_path, folder_of_photos):
     options = ("--precision", "int8", "--calibration", folder_of_photos, "--out", tmp_path / "bundle")
     result = call("export", *options)
@@ -270,6 +272,7 @@ def test_other_folders_are_not_overwritten(run, tmp_path):
     assert (run / "model.keras").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_network_without_thresholds_or_ood_score_always_answers(run, tmp_path):
     for format in MODEL_PLACES:
         export_bundle(run, tmp_path / format, format)

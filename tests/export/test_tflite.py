@@ -46,6 +46,7 @@ def test_outputs_are_those_of_the_trained_network(converted, expected, pixels, p
         np.testing.assert_allclose(found[name], values, atol=tolerance * np.abs(values).max(), err_msg=name)
 
 
+@pytest.mark.slow
 def test_int8_gives_nearly_the_same_probabilities(converted, classifier, many):
     expected = classifier.predict_pixels(many)
     found = LiteRT(converted("int8"))(many)
@@ -77,6 +78,7 @@ def test_int8_is_integer_to_both_ends(converted):
     assert {detail["dtype"] for detail in runner.get_output_details().values()} == {np.uint8}
 
 
+@pytest.mark.slow
 def test_int8_reaches_an_ood_score_over_that_of_its_calibration(classifier, expected, pixels):
     """An integer that saturates below the threshold would never refuse a picture."""
     threshold = classifier.metadata["thresholds"]["ood_score"]

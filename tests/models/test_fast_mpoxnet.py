@@ -91,6 +91,7 @@ def test_deployed_form_computes_what_the_training_form_does(model, photos, with_
     assert not [layer.name for layer in deployed.layers if layer.name.startswith("auxiliary")]
 
 
+@pytest.mark.slow
 def test_a_plain_keras_script(tmp_path, photos):
     keras.utils.set_random_seed(0)
     model = FastMpoxNet(classes=3, input_shape=SHAPE)

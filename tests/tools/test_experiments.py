@@ -61,6 +61,7 @@ def test_every_run_has_a_config():
             load_config(changes.get("config", "fast_mpoxnet"), changes.get("set", []))
 
 
+@pytest.mark.slow
 def test_the_ablation_leaves_parts_out(photos, tmp_path):
     import ablation
 
@@ -83,6 +84,7 @@ def test_copies_made_before_the_split_are_photos_of_their_own(photos, tmp_path, 
     assert "copies of every photo made before the split" in report
 
 
+@pytest.mark.slow
 def test_folds_may_be_wide_shots_and_close_ups(photos, tmp_path, monkeypatch):
     import framing_split
 

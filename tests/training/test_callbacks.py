@@ -52,6 +52,7 @@ def fit(model, path, first, last):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("build", "random_layers"), [(stochastic_depth, 2), (efficientnet, 10)])
 def test_a_resumed_training_of_a_nested_network_ends_like_an_uninterrupted_one(build, random_layers, tmp_path):
     whole = fit(compiled(build), tmp_path / "whole.npz", 0, 3)

@@ -59,6 +59,7 @@ def uninterrupted(arrays, tmp_path_factory):
     return train(parse_config(TINY), arrays, folder, validation=arrays), folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "build"), [([], plain), (["model.network=MobileNetV3Small", "model.width=0.5"], build_model)]
 )
@@ -73,6 +74,7 @@ class StopAfter(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_like_an_uninterrupted_one(arrays, uninterrupted, tmp_path, monkeypatch):
     from mpox_keras.training import callbacks
 
@@ -99,6 +101,7 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(arrays, uninterrupted, tmp
     assert not keras.models.load_model(tmp_path / "model.keras").compiled
 
 
+@pytest.mark.slow
 def test_stages_begin_to_learn_one_after_another_and_a_resumed_run_keeps_to_it(arrays, tmp_path, monkeypatch):
     from mpox_keras.training import callbacks
 
@@ -130,6 +133,7 @@ def test_stages_begin_to_learn_one_after_another_and_a_resumed_run_keeps_to_it(a
     assert moved == [[False] * 4 + [True], [False] * 3 + [True] * 2, [True] * 5]
 
 
+@pytest.mark.slow
 def test_a_backbone_that_is_to_learn_after_the_last_epoch_never_does(arrays, tmp_path):
     config = parse_config(TINY, ["training.unfreezing=[3]"])
     keras.utils.set_random_seed(config.seed)
@@ -181,6 +185,7 @@ def test_class_weights_make_every_class_count_the_same():
     np.testing.assert_allclose(balanced_weights(labels, 4) * np.bincount(labels), 25)
 
 
+@pytest.mark.slow
 def test_fit_leaves_whole_groups_out_and_writes_a_usable_classifier(folder, tmp_path):
     photos = read_folder(folder)
     config = parse_config(TINY, ["training.tensorboard=true", "training.precision=mixed_bfloat16"])
@@ -199,6 +204,7 @@ def test_fit_leaves_whole_groups_out_and_writes_a_usable_classifier(folder, tmp_
     assert json.loads((tmp_path / "run" / "environment.json").read_text())["keras"] == keras.__version__
 
 
+@pytest.mark.slow
 def test_cross_validation_predicts_every_photo_by_a_network_that_never_saw_its_group(folder, tmp_path):
     photos = read_folder(folder)
     config = parse_config(TINY, ["training.epochs=1"])
@@ -223,6 +229,7 @@ def test_cross_validation_predicts_every_photo_by_a_network_that_never_saw_its_g
     assert (tmp_path / "cv" / "fold_0" / "model.keras").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_photos_may_bring_folds_and_classes_and_the_caller_networks_and_augmentation(folder, tmp_path):
     classes = ["mpox", "chickenpox", "acne", "normal"]
     photos = [replace(photo, label=photo.label.replace("measles", "acne"), fold=0) for photo in read_folder(folder)]
@@ -249,6 +256,7 @@ def test_photos_may_bring_folds_and_classes_and_the_caller_networks_and_augmenta
     assert "folds given with the data, as I like" in report
 
 
+@pytest.mark.slow
 def test_nobody_else_writes_in_a_run_folder_until_the_results_are_there(folder, tmp_path, monkeypatch):
     """Cross-validation and fit alike."""
     from mpox_keras.training import crossval, fit
@@ -310,6 +318,7 @@ def test_a_run_folder_names_the_pretrained_weights_by_their_hash(folder, tmp_pat
         assert json.loads((run / "environment.json").read_text())["pretrained_sha256"] == expected
 
 
+@pytest.mark.slow
 def test_kill_and_run_again_gives_the_weights_of_an_uninterrupted_run(folder, tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text(

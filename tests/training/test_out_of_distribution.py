@@ -38,6 +38,7 @@ def test_new_photos_are_usual_and_new_pictures_of_other_things_are_not(build, ph
     np.testing.assert_allclose(usual["probabilities"], untouched, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_it_learns_what_it_is_shown(photos):
     """What counts as another thing is what it is given, and what it knew before is forgotten."""
     keras.utils.set_random_seed(0)

@@ -43,6 +43,7 @@ def arrays():
 FOLDS = np.arange(24) // 8
 
 
+@pytest.mark.slow
 def test_workers_give_the_answers_that_one_process_gives(arrays, tmp_path):
     """In one process of its own, too: TensorFlow's threads, which set the last digits, are fixed once it runs."""
     left_out = [(0,), (0, 1)]
@@ -148,6 +149,7 @@ def test_of_equals_the_smaller_is_chosen(candidates, made_up, tmp_path, monkeypa
     assert {choice["network"] for choice in results["chosen"].values()} == {"small"}
 
 
+@pytest.mark.slow
 def test_choosing_from_photos_to_a_winner(candidates, photos, tmp_path, monkeypatch):
     pytest.importorskip("ai_edge_litert")
     monkeypatch.setattr(select, "build_model", tiny)
