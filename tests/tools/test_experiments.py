@@ -71,6 +71,7 @@ def test_the_ablation_leaves_parts_out(photos, tmp_path):
     assert not {layer.name for layer in network.layers if layer.name.startswith("fusion")}
 
 
+@pytest.mark.slow
 def test_copies_made_before_the_split_are_photos_of_their_own(photos, tmp_path, monkeypatch):
     import leaky_protocols
 

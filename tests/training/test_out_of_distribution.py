@@ -22,6 +22,7 @@ def photos():
     return np.repeat(np.repeat(cells, SIZE // 2, axis=1), SIZE // 2, axis=2).astype("uint8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [FastMpoxNet, lambda **options: ImageClassifier(Backbone("MobileNetV3Small", **options))])
 def test_new_photos_are_usual_and_new_pictures_of_other_things_are_not(build, photos, tmp_path):
     keras.utils.set_random_seed(0)
