@@ -1,4 +1,4 @@
-"""Screening of mpox, chickenpox, measles and normal skin from photos. For research; not a diagnosis."""
+"""Screening for mpox from photos of skin. For research; not a diagnosis."""
 
 import importlib
 
@@ -8,7 +8,6 @@ from mpox_keras._version import __version__
 
 _HOMES = {
     "ABLGFM": "mpox_keras.layers.ablgfm",
-    "ShuffleUnit": "mpox_keras.layers.shuffle_unit",
     "FastMpoxNet": "mpox_keras.models.fast_mpoxnet",
     "deploy": "mpox_keras.models.deploy",
     "Classifier": "mpox_keras.inference.classifier",

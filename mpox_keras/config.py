@@ -36,9 +36,6 @@ NETWORKS = (
 )
 """The networks that a config may name beside presets of keras-hub: ours, EfficientNet-Lite and those of keras.applications."""
 
-BACKBONES = ("ShuffleNetV2", "MobileNetV2", "MobileNet")
-"""What `FastMpoxNet` may be built on."""
-
 
 class ConfigError(MpoxKerasError, ValueError):
     """A config value or key is wrong; the message names it, what was expected and the nearest right key."""
@@ -56,9 +53,6 @@ class ModelConfig(_Section):
         description="`FastMpoxNet`, `EfficientNetLite0`, a network of keras.applications such as `MobileNetV2`, or "
         f"`{HUB}` and a preset of keras-hub.",
     )
-    backbone: Literal[BACKBONES] = Field(
-        "ShuffleNetV2", description="The backbone of FastMpoxNet: `ShuffleNetV2`, `MobileNetV2` or `MobileNet`."
-    )
     width: Annotated[float, Field(gt=0)] = Field(
         1.0, description="Multiplier of the channels, for `MobileNet...` as `model.network`."
     )
@@ -67,8 +61,13 @@ class ModelConfig(_Section):
         description="Where the backbone's weights come from: `imagenet`, a `.h5` file of Keras, a trained network (preset, run "
         "folder or `.keras` file), or null for random ones.",
     )
+    pyramid: bool = Field(
+        True,
+        description="Whether the classifier takes averages and maxima of the maps of several strides; false: of the last maps "
+        "the average. See `mpox_keras.models.pyramid`.",
+    )
     image_size: Annotated[int, Field(ge=32, multiple_of=32)] = Field(
-        224, description="Height and width in pixels of the photos that the network answers for."
+        192, description="Height and width in pixels of the photos that the network answers for."
     )
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.2, description="Share of the features dropped in training before each classifier."
@@ -87,8 +86,6 @@ class ModelConfig(_Section):
     def _fits(self):
         if self.width != 1 and not self.network.startswith("MobileNet"):
             raise ValueError(f"model.width is for MobileNets; {self.network} has one width")
-        if self.backbone != BACKBONES[0] and self.network != "FastMpoxNet":
-            raise ValueError(f"model.backbone is for FastMpoxNet; {self.network} is a backbone itself")
         return self
 
 
@@ -103,6 +100,16 @@ class DataConfig(_Section):
     )
     folds: Annotated[int, Field(ge=2)] = Field(
         5, description="`crossval` and `select`: how many folds to make of photos that come without folds."
+    )
+    non_skin: str | None = Field(
+        None,
+        description="A folder of pictures that show no skin, for the out-of-distribution score to learn from beside those that "
+        "come with the package.",
+    )
+    leave_out_sources: bool = Field(
+        False,
+        description="`crossval`: also train networks without one source at a time, of those with a hundred photos and more, and "
+        "measure how often it raises no alarm there.",
     )
 
 
@@ -131,7 +138,7 @@ class AugmentationConfig(_Section):
 class TrainingConfig(_Section):
     """The optimisation: AdamW with a warm-up and a cosine decay, and a moving average of the weights."""
 
-    epochs: Annotated[int, Field(ge=1)] = Field(30, description="Passes over the training photos.")
+    epochs: Annotated[int, Field(ge=0)] = Field(30, description="Passes over the training photos; 0 with `refit_classifier`.")
     batch_size: Annotated[int, Field(ge=1)] = Field(32, description="Photos in a training step, over all devices.")
     image_size: Annotated[int, Field(ge=32, multiple_of=32)] | None = Field(
         None, description="Height and width of training photos, if they are to differ from `model.image_size`."
@@ -155,6 +162,11 @@ class TrainingConfig(_Section):
     average_momentum: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.98, description="Momentum of the moving average of the weights, per step."
     )
+    refit_classifier: Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="After the epochs, fit the last layer anew, exactly, with this L2 penalty; null: leave it as it is. See "
+        "`mpox_keras.training.refit`.",
+    )
     precision: Literal["float32", "mixed_bfloat16"] = Field("float32", description="Of the computation in training.")
     threads: Annotated[int, Field(ge=1)] | None = Field(
         1, description="Threads that TensorFlow computes with; null: one per core. Another number changes the last digits."
@@ -170,6 +182,12 @@ class TrainingConfig(_Section):
         if value != sorted(set(value)):
             raise ValueError("expected epochs that rise, like [3, 6]")
         return value
+
+    @pydantic.model_validator(mode="after")
+    def _trains(self):
+        if not self.epochs and not self.refit_classifier:
+            raise ValueError("training.epochs = 0 trains nothing; give it with training.refit_classifier")
+        return self
 
 
 class Config(_Section):

@@ -32,7 +32,7 @@ def test_two_copies_give_the_same_bytes(tmp_path):
     assert wheels[0].read_bytes() == wheels[1].read_bytes()
     with zipfile.ZipFile(wheels[0]) as wheel:
         names = wheel.namelist()
-    assert "mpox_keras/models/presets/fast_mpoxnet_msid/model.keras" in names
+    assert "mpox_keras/models/presets/fast_mpoxnet/model.keras" in names
     assert "mpox_keras/datasets/mpox/mpox_dataset_builder.py" in names
     assert not [name for name in names if not name.startswith(("mpox_keras/", "mpox_keras-"))]
     assert not [name for name in names if name.endswith("_test.py") or "dummy_data" in name]

@@ -2,7 +2,7 @@
 
     mpox-keras crossval --config fast_mpoxnet --data MSID --out runs/folds
     mpox-keras fit --config fast_mpoxnet --set data.validation_fraction=0 --data MSID --out runs/preset
-    python tools/build_preset.py --run runs/preset --folds runs/folds --external EXTERNAL --name fast_mpoxnet_msid \
+    python tools/build_preset.py --run runs/preset --folds runs/folds --external EXTERNAL --name fast_mpoxnet \
         --photos "Monkeypox Skin Images Dataset (MSID), version 6, doi 10.17632/r9bfpnvyxr"
 
 The preset was trained on every photo, so its out-of-fold figures, temperature and thresholds are those of the networks that the

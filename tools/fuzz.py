@@ -314,11 +314,11 @@ def _make_material(targets, folder):
     material = {"pictures": seeds(), "folder": folder}
     if "metadata" in targets or "bundle" in targets:
         for target in ("metadata", "bundle"):
-            export_bundle("fast_mpoxnet_msid", folder / target, "tflite")
+            export_bundle("fast_mpoxnet", folder / target, "tflite")
         material["metadata"] = (folder / "metadata" / METADATA_FILE).read_text(encoding="utf-8")
         material["bundle"] = (folder / "bundle" / _FILE_OF["bundle"]).read_bytes()
     if "classifier" in targets:
-        shutil.copytree(ROOT / "mpox_keras" / "models" / "presets" / "fast_mpoxnet_msid", folder / "classifier")
+        shutil.copytree(ROOT / "mpox_keras" / "models" / "presets" / "fast_mpoxnet", folder / "classifier")
         material["classifier"] = (folder / "classifier" / _FILE_OF["classifier"]).read_bytes()
     return material
 

@@ -32,7 +32,7 @@ def main(data, count):
     classifier = load_classifier()
     photos = stratified_sample(read_grouped_photos(data, classifier.classes), count)
     with tempfile.TemporaryDirectory() as folder:
-        export_bundle("fast_mpoxnet_msid", Path(folder) / "bundle")
+        export_bundle("fast_mpoxnet", Path(folder) / "bundle")
         exported = load_classifier(Path(folder) / "bundle")
         fast = Classifier(classifier.metadata, exported.predict_pixels, classifier.trained)
         results, _ = measure_explanations(fast, photos, list(METHODS), progress=show_progress)

@@ -46,8 +46,8 @@ TABLES = {
         "duplicates": measurements.duplicates_table,
     },
     "docs/bundles.md": {
-        "parity": partial(measurements.parity_table, "fast_mpoxnet_msid"),
-        "parity_larger": partial(measurements.parity_table, "efficientnet_lite0_msid"),
+        "parity": partial(measurements.parity_table, "fast_mpoxnet"),
+        "parity_larger": partial(measurements.parity_table, "efficientnet_lite0"),
         "benchmark": measurements.benchmark_table,
         "convolutions": measurements.convolutions_table,
     },

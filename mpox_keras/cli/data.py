@@ -38,8 +38,14 @@ def check(directory, out, classes, as_json):
 @click.option("--out", required=True, type=PATH, help="Folder to make; must be empty or not there.")
 @click.option("--class", "classes", multiple=True, help="A class name; give one per class if they are not the usual four.")
 @click.option("--label", "labels", multiple=True, metavar="OLD=NEW", help="Class of a label; OLD= leaves its photos out.")
+@click.option(
+    "--match/--no-match",
+    default=True,
+    show_default=True,
+    help="Look for photos of one scene, which takes hours for ten thousand; without, groups are those of the sources' tables.",
+)
 @click.option("--licence", "licences", multiple=True, metavar="SOURCE=TEXT", help="Licence of a source whose table has none.")
-def build(sources, out, classes, labels, licences):
+def build(sources, out, classes, labels, match, licences):
     """Build a data set from folders of class folders and CSV tables of photos.
 
     Crops photos to their boxes, takes everything but pixels away, and keeps each photo once.
@@ -48,7 +54,7 @@ def build(sources, out, classes, labels, licences):
     from mpox_keras.data.folder import CLASSES
 
     labels, licences = _read_pairs("--label", labels), _read_pairs("--licence", licences)
-    report = build_folder(sources, out, classes or CLASSES, labels, licences, progress=show_progress)
+    report = build_folder(sources, out, classes or CLASSES, labels, licences, show_progress, match)
     click.echo(report.to_text())
 
 

@@ -43,9 +43,18 @@ def model_option(command):
     return click.option(
         "--model",
         "source",
-        default="fast_mpoxnet_msid",
+        default="fast_mpoxnet",
         show_default=True,
         help="A preset, the folder of a finished fit, a bundle, or a .keras file.",
+    )(command)
+
+
+def recall_option(command):
+    """`--recall`, which threshold for mpox is in force."""
+    return click.option(
+        "--recall",
+        type=click.FloatRange(0, 1),
+        help="Suspect mpox from the threshold that was chosen for this recall: 0.9, or 0.95 with more false alarms.",
     )(command)
 
 

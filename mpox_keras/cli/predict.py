@@ -5,7 +5,7 @@ import json
 
 import click
 
-from mpox_keras.cli.options import PATH, json_option, model_option, show_progress, workers_option
+from mpox_keras.cli.options import PATH, json_option, model_option, recall_option, show_progress, workers_option
 from mpox_keras.utils.errors import MpoxKerasError
 
 _SUSPICION = {True: "suspected", False: "no", None: "-"}
@@ -14,17 +14,30 @@ _SUSPICION = {True: "suspected", False: "no", None: "-"}
 @click.command()
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 @model_option
+@recall_option
+@click.option(
+    "--prevalence",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Share of the people who have mpox where the photos come from, such as 0.02: probabilities are given for this.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with every attribute of Prediction.")
-def predict(photos, source, classes, as_json):
+def predict(photos, source, classes, recall, prevalence, as_json):
     """Predict photos: files, folders or globs. Exits with 2 if a photo could not be read."""
     from mpox_keras.data.folder import expand_photos
+    from mpox_keras.evaluation.thresholds import predictive_values
     from mpox_keras.inference.classifier import load_classifier
     from mpox_keras.inference.prediction import DISCLAIMER
 
     files = expand_photos(photos)
-    classifier = load_classifier(source, classes)
+    classifier = load_classifier(source, classes, recall, prevalence)
     if not as_json:
         click.echo(DISCLAIMER, err=True)
+        if prevalence and (points := classifier.metadata.get("operating_points")):
+            point = points[str(recall)] if recall else next(iter(points.values()))
+            right, silent = predictive_values(point["recall"], point["specificity"], prevalence)
+            click.echo(
+                f"Where {prevalence:.1%} have mpox, {right:.0%} of alarms are right, and {silent:.1%} of silence.", err=True
+            )
         click.echo("  ".join(f"{name:>11}" for name in (*classifier.classes, "mpox?", "answer")) + "  file")
     unreadable = 0
     for prediction in classifier.predict(files):

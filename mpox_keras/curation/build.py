@@ -14,7 +14,6 @@ from mpox_keras.curation.check import (
     LABEL_CONFLICT,
     PIXEL_DUPLICATE,
     UNREADABLE,
-    CheckedPhoto,
     check_folder,
     list_groups,
     name_group,
@@ -22,13 +21,13 @@ from mpox_keras.curation.check import (
 from mpox_keras.curation.duplicates import Progress
 from mpox_keras.curation.sources import SourcePhoto, name_box, read_sources
 from mpox_keras.data.decode import PhotoError, decode_photo
-from mpox_keras.data.folder import CLASSES, DataError
+from mpox_keras.data.folder import CLASSES, METADATA_COLUMNS, DataError
 from mpox_keras.data.groups import connected_components
 from mpox_keras.data.loading import map_in_order
 from mpox_keras.utils.files import replacing_folder, write_table
 
 NEAR_IDENTICAL = "near identical"
-_METADATA_COLUMNS = ("file", "patient", "stage", "source", "skin_tone", "licence", "url", "origin", "sha256", "box")
+_METADATA_COLUMNS = ("file", *METADATA_COLUMNS, "licence", "url", "origin", "sha256", "box")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,17 +77,18 @@ def build_folder(
     labels: Mapping[str, str] | None = None,
     licences: Mapping[str, str] | None = None,
     progress: Progress = lambda *step: None,
+    match_scenes: bool = True,
 ) -> BuildReport:
     """Build a folder of class folders from several sources, with each photo in it once.
 
     A source is a folder of class folders, with the tables that `folder.read_folder` reads, or a CSV table with the columns
-    `file` (relative to the table) and `label` and, if wanted, `patient`, `stage`, `source`, `skin_tone`, `licence`, `url` and
+    `file` (relative to the table) and `label` and, if wanted, `group`, `fold`, those of `METADATA_COLUMNS`, `licence`, `url` and
     those of a box to crop to: `left`, `top`, `width`, `height`. The source is called as its path, without suffix.
 
     Photos are written as PNG, which leaves places, names and devices behind, as `CLASS/SOURCE_NUMBER.png`; the number is the
     photo's place in its source. Of equal photos one is kept; where they are near identical and of several sources, those of
     the source named first are kept; where their labels differ, none is. Groups join the photos of one scene, of one patient,
-    and those that the tables of a source put together. Folds given with a source are not taken over.
+    and those that the tables of a source put together. Folds are taken over; a group with several gets the commonest.
 
     Args:
         sources: folders and CSV tables.
@@ -97,6 +97,7 @@ def build_folder(
         labels: class by label, for labels that are no class; "" leaves the photos out.
         licences: licence by name of source, for photos whose table names none.
         progress: told of every photo, in each step.
+        match_scenes: whether photos of one scene are looked for; without, groups are those that the sources have.
 
     Raises:
         DataError: a source, table, box, label or option does not fit, no photo is left, or `out` is not empty.
@@ -114,7 +115,7 @@ def build_folder(
     photos = read_sources(sources, classes, labels or {}, licences or {})
     with replacing_folder(out) as directory:
         photos = _write_photos(photos, directory, progress)
-        check = check_folder(directory, classes, progress)
+        check = check_folder(directory, classes, progress, match_scenes)
         groups = _number_groups(photos, check)
         drops = _find_duplicates(photos, check)
         for file in drops:
@@ -198,8 +199,13 @@ def _number_groups(photos, check):
 
 
 def _write_tables(report, directory):
-    groups = (CheckedPhoto(photo.file, photo.label, report.groups[photo.file], "") for photo in report.kept)
-    write_table(directory / "groups.csv", CheckedPhoto._fields, groups)
+    folds = {}
+    for photo in report.kept:
+        folds.setdefault(report.groups[photo.file], []).extend(filter(None, [photo.recorded.get("fold")]))
+    folds = {group: max(sorted(given), key=given.count, default="") for group, given in folds.items()}
+    numbers = ((photo, report.groups[photo.file]) for photo in report.kept)
+    groups = ((photo.file, photo.label, group, folds[group], "") for photo, group in numbers)
+    write_table(directory / "groups.csv", ("file", "label", "group", "fold", "drop"), groups)
     write_table(directory / "metadata.csv", _METADATA_COLUMNS, map(_metadata_row, report.kept))
     left_out = [photo for photo in report.photos if photo.drop]
     rows = ((photo.source, photo.origin, photo.label, photo.drop, "; ".join(photo.duplicate_of)) for photo in left_out)

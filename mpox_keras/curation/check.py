@@ -96,12 +96,16 @@ class FolderReport:
 
 
 def check_folder(
-    directory: str | Path, classes: Sequence[str] = CLASSES, progress: Progress = lambda *step: None
+    directory: str | Path,
+    classes: Sequence[str] = CLASSES,
+    progress: Progress = lambda *step: None,
+    match_scenes: bool = True,
 ) -> FolderReport:
     """Decode every photo of a folder of class folders, and find duplicates, shared scenes and label conflicts.
 
     Arguments and errors are those of `folder.find_photos`; `progress` is told of every photo, in each step. Takes minutes for
-    a thousand photos, most of them in `duplicates.find_scene_pairs`, whose limits apply.
+    a thousand photos and hours for ten thousand, most of them in `duplicates.find_scene_pairs`, whose limits apply; without
+    `match_scenes` that is left out, and copies with equal pixels alone are found.
 
     Example:
         >>> report = check_folder("photos")
@@ -125,7 +129,7 @@ def check_folder(
         progress("decoding", done, len(labels))
 
     copied = list(copies)
-    pairs = find_scene_pairs(list(copies.values()), progress)
+    pairs = find_scene_pairs(list(copies.values()), progress) if match_scenes else []
     links = [dataclasses.replace(pair, first=copied[pair.first], second=copied[pair.second]) for pair in pairs]
     equal = [(same[0], other) for same in by_pixels.values() for other in same[1:]]
     groups = connected_components(labels, [*equal, *((link.first, link.second) for link in links)])

@@ -34,7 +34,7 @@ class SourcePhoto:
     place: str  # how errors name the photo
     label: str  # class name; of a photo left out by its label, that label
     group: str  # shared by the photos of one source that its tables put together
-    recorded: Mapping[str, str]  # its row in its table, by column
+    recorded: Mapping[str, str]  # its row in its tables, by column
     box: tuple[int, int, int, int] | None = None  # left, top, width, height of what to keep, in pixels after the EXIF turn
     number: int = 0  # its place in the source
     sha256: str = ""  # of the original file
@@ -92,7 +92,7 @@ def _read_class_folders(name, directory, classes):
             place=str(photo.encoded),
             label=photo.label,
             group=groups.get(photo.file, ""),
-            recorded=recorded.get(photo.file, {}),
+            recorded={**rows.get(photo.file, {}), **recorded.get(photo.file, {})},
             drop=rows.get(photo.file, {}).get("drop", ""),
         )
         for photo in found
@@ -113,7 +113,7 @@ def _read_csv(name, table):
             path=table.parent / file,
             place=places[file],
             label=class_of_folder(row["label"]),
-            group=file,
+            group=row.get("group") or file,
             recorded=row,
             box=_read_box(row, places[file]),
         )

@@ -17,7 +17,7 @@ from mpox_keras.utils.errors import MpoxKerasError
 PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 GROUPS_FILES = ("audit.csv", "groups.csv")  # made by people; found by matching
 METADATA_FILES = ("metadata.csv", "labels.csv")
-METADATA_COLUMNS = ("patient", "stage", "source", "skin_tone")  # those that are carried along with a photo
+METADATA_COLUMNS = ("patient", "stage", "source", "skin_tone", "doubt")  # those that are carried along with a photo
 OTHER_RASH = "other_rash"  # label of photos that are known to show another rash than mpox, but not which
 
 _FOLDER_NAMES = {
@@ -41,7 +41,8 @@ class Photo:
         label: class name.
         group: photos of one scene or patient share a group; a group never straddles a split.
         fold: the cross-validation fold given with the data, or None.
-        metadata: `patient`, `stage`, `source`, `skin_tone`, as far as they are recorded.
+        metadata: `patient`, `stage`, `source`, `skin_tone` and `doubt` (why the label may be wrong: such a photo is evaluated
+            and never trained on), as far as they are recorded.
     """
 
     file: str
@@ -175,8 +176,8 @@ def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | P
     Args:
         photos: as found; the group, fold or metadata that they have stays where the tables are silent.
         directory: where the tables are looked for.
-        groups: table with the columns `file`, `group` and, if wanted, `fold` (0, 1, ...) and `drop` (a reason to leave
-            the photo out). By default the one of `GROUPS_FILES` in the folder, if any.
+        groups: table with the columns `file`, `group` and, if wanted, `fold` (0, 1, ...), `drop` (a reason to leave the
+            photo out) and those of `METADATA_COLUMNS`. By default the one of `GROUPS_FILES` in the folder, if any.
 
     Returns:
         The photos, sorted by file, without those whose row says `drop`. Groups that share a known patient are joined.
@@ -200,7 +201,7 @@ def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | P
         if fold and not fold.isdigit():
             raise DataError(f"{groups} gives fold {fold!r} for {photo.file}; expected a whole number from 0, or nothing.")
         recorded = metadata_rows.get(photo.file, {})
-        metadata = {**photo.metadata, **{c: recorded[c] for c in METADATA_COLUMNS if recorded.get(c)}}
+        metadata = {**photo.metadata, **{c: value for c in METADATA_COLUMNS if (value := recorded.get(c) or row.get(c))}}
         group, fold = row.get("group") or photo.group, int(fold) if fold else photo.fold
         kept.append(dataclasses.replace(photo, group=group, fold=fold, metadata=metadata))
     if not kept:
@@ -216,4 +217,5 @@ def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | P
 
 def metadata_columns(photos: Sequence[Photo]) -> dict[str, list[str]]:
     """What is recorded of photos, by column, for breaking results down; "" where nothing is. Patients are left out."""
-    return {c: [photo.metadata.get(c, "") for photo in photos] for c in METADATA_COLUMNS if c != "patient"}
+    columns = {c: [photo.metadata.get(c, "") for photo in photos] for c in METADATA_COLUMNS if c != "patient"}
+    return {**columns, "doubt": [value and "doubtful" for value in columns["doubt"]]}

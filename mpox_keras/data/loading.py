@@ -28,6 +28,7 @@ class PhotoArrays:
     Attributes:
         pixels: `(photos, size, size, 3)`, uint8, as a network is shown them to answer.
         labels: `(photos,)`, class numbers.
+        doubtful: `(photos,)`, bool: whether the label may be wrong, so that the photo is not trained on; None: no label is.
         larger: `(photos, photo_size, photo_size, 3)`, uint8, to cut crops from, if they are not cut from `pixels`.
 
     Example:
@@ -36,10 +37,12 @@ class PhotoArrays:
 
     pixels: np.ndarray
     labels: np.ndarray
+    doubtful: np.ndarray | None = None
     larger: np.ndarray | None = None
 
     def __getitem__(self, chosen: np.ndarray) -> PhotoArrays:
-        return PhotoArrays(*(array if array is None else array[chosen] for array in (self.pixels, self.labels, self.larger)))
+        arrays = (self.pixels, self.labels, self.doubtful, self.larger)
+        return PhotoArrays(*(array if array is None else array[chosen] for array in arrays))
 
 
 def load_arrays(photos: Sequence[Photo], config: Config) -> PhotoArrays:
@@ -52,6 +55,7 @@ def load_arrays(photos: Sequence[Photo], config: Config) -> PhotoArrays:
     return PhotoArrays(
         load_photos(photos, config.model.image_size),
         np.array([config.data.classes.index(photo.label) for photo in photos]),
+        np.array(["doubt" in photo.metadata for photo in photos]),
         load_photos(photos, larger) if larger else None,
     )
 

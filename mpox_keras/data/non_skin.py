@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+from pathlib import Path
 
 import numpy as np
 import skimage.data
@@ -10,18 +12,30 @@ import skimage.util
 import sklearn.datasets
 from PIL import Image
 
-from mpox_keras.data.decode import resize_photo
+from mpox_keras.data.decode import decode_photo, resize_photo
+from mpox_keras.data.folder import DataError, walk_photos
 
 _NAMES = (
     *("brick", "camera", "cat", "cell", "checkerboard", "clock", "coffee", "coins", "colorwheel", "grass", "gravel", "horse"),
     *("hubble_deep_field", "immunohistochemistry", "logo", "moon", "page", "retina", "rocket", "shepp_logan_phantom", "text"),
 )
+_MOST = 500
 _SIZE = 512  # a crop of a tenth must still be as sharp as a photo
 
 
-def non_skin_pictures() -> np.ndarray:
-    """`carried_pictures`, and a dozen of `synthetic_pictures`: `(pictures, 512, 512, 3)`, uint8."""
-    return np.concatenate([carried_pictures(), synthetic_pictures(np.random.default_rng(0), 4, _SIZE)])
+def non_skin_pictures(folder: str | os.PathLike | None = None) -> np.ndarray:
+    """`carried_pictures`, a dozen of `synthetic_pictures`, and at most 500 of a folder: `(pictures, 512, 512, 3)`, uint8.
+
+    Of a folder with more, every second, third and so on is taken. DataError if it has none, PhotoError if one can't be read.
+    """
+    pictures = [carried_pictures(), synthetic_pictures(np.random.default_rng(0), 4, _SIZE)]
+    if folder is not None:
+        paths = list(walk_photos(folder)) if Path(folder).is_dir() else []
+        if not paths:
+            raise DataError(f"{folder} holds no pictures. Name another folder in data.non_skin, or null.")
+        chosen = paths[:: -(-len(paths) // _MOST)]
+        pictures.append(np.stack([resize_photo(decode_photo(path), _SIZE) for path in chosen]))
+    return np.concatenate(pictures)
 
 
 @functools.cache

@@ -15,20 +15,24 @@ def assign_folds(photos: Sequence[Photo], folds: int, seed: int) -> np.ndarray:
     """Fold number of each photo: as given with the data, else stratified by class with groups kept together.
 
     Args:
-        photos: all of them with a fold, or none.
-        folds: how many to make; those given with the data win.
+        photos: those without a fold get one of as many as are given.
+        folds: how many to make if none are given.
         seed: of the shuffling.
 
     Returns:
         `(photos,)`, whole numbers from 0.
 
     Raises:
-        DataError: only some photos have a fold, a given fold splits a group, or a class has fewer groups than folds.
+        DataError: a given fold splits a group, or a class has fewer groups than folds.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    if any(photo.fold is not None for photo in photos):
-        return _given_folds(photos)
+    given = _given_folds(photos)
+    if len(numbers := sorted(set(given.values()))) > 1:
+        folds, missing = len(numbers), [photo for photo in photos if photo.group not in given]
+        made = assign_folds([dataclasses.replace(photo, fold=None) for photo in missing], folds, seed) if missing else ()
+        given |= {photo.group: numbers[fold] for photo, fold in zip(missing, made, strict=True)}
+        return np.array([given[photo.group] for photo in photos])
     labels = np.array([photo.label for photo in photos])
     groups = np.array([photo.group for photo in photos])
     for label in np.unique(labels):
@@ -60,13 +64,12 @@ def split_off_validation(photos: Sequence[Photo], fraction: float, seed: int) ->
 
 
 def _given_folds(photos):
+    """Fold by group, of the groups that have one."""
     fold_of_group = {}
     for photo in photos:
-        if photo.fold is None:
-            raise DataError(f"{photo.file} has no fold while other photos have one; give every photo a fold, or none.")
-        if fold_of_group.setdefault(photo.group, photo.fold) != photo.fold:
+        if photo.fold is not None and fold_of_group.setdefault(photo.group, photo.fold) != photo.fold:
             raise DataError(
                 f"group {photo.group} straddles folds {fold_of_group[photo.group]} and {photo.fold} ({photo.file}): "
                 "photos of one scene or patient would be on both sides of a split."
             )
-    return np.array([photo.fold for photo in photos])
+    return fold_of_group

@@ -15,7 +15,7 @@ from mpox_keras.evaluation.intervals import proportion
 from mpox_keras.evaluation.metrics import check_folds, check_predictions
 from mpox_keras.utils.classes import MPOX, NORMAL
 
-RECALL = 0.96  # Of mpox at the operating point; a little over the 0.95 that is wanted on new photos.
+RECALLS = (0.9, 0.95)  # Of mpox at the operating points; the first is in force unless another is asked for.
 COVERAGE = 0.9  # Share of the photos whose largest probability is enough for an answer.
 IN_DISTRIBUTION = 0.9  # Share of the photos whose out-of-distribution score is small enough for an answer.
 MIN_OOD_THRESHOLD = 0.05
@@ -42,20 +42,21 @@ def coverage_threshold(score: np.ndarray, coverage: float) -> float:
 
 
 def choose_thresholds(
-    labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], folds: np.ndarray, ood_score: np.ndarray
+    labels: np.ndarray, probabilities: np.ndarray, folds: np.ndarray, ood_score: np.ndarray, classes: Sequence[str]
 ) -> dict:
     """Choose the temperature and the thresholds, and measure what each costs.
 
     Args:
         labels: true class indices, int, `(photos,)`.
         probabilities: out-of-fold, of temperature 1, `(photos, classes)`.
-        classes: class names; `mpox` must be one of them.
         folds: number of the fold in which each photo was held out, int, `(photos,)`, at least two different ones.
         ood_score: out-of-distribution score, out-of-fold, 0 to 1, `(photos,)`.
+        classes: class names; `mpox` must be one of them.
 
     Returns:
         Plain values for `json.dumps`. `temperature` and each `threshold` are chosen on all photos, and are what ships:
-        `operating_point` has one for the calibrated p(mpox), `abstention` for the largest calibrated probability,
+        `operating_points` has one for the calibrated p(mpox) by each recall, "0.9" and "0.95", with `no_alarm`: class -> the share
+        of its photos below the threshold; `abstention` for the largest calibrated probability,
         `out_of_distribution` for the out-of-distribution score. The figures beside them, with Wilson intervals, are
         cross-fitted. `coverage_curve` ranks the photos by their largest calibrated probability.
 
@@ -79,20 +80,26 @@ def choose_thresholds(
 
     actual, correct, top = labels == mpox, calibrated.argmax(axis=1) == labels, calibrated.max(axis=1)
     rash = ~np.isin(np.array(classes)[labels], [MPOX, NORMAL])
-    alarm = _cross_fitted(folds, calibrated[:, mpox], lambda score, rows: recall_threshold(actual[rows], score, RECALL))
+
+    def operating_point(recall):
+        alarm = _cross_fitted(folds, calibrated[:, mpox], lambda score, rows: recall_threshold(actual[rows], score, recall))
+        others = [(name, labels == index) for index, name in enumerate(classes) if index != mpox]
+        return {
+            "definition": f"mpox is suspected from this calibrated p(mpox) on; chosen for recall {recall}.",
+            "threshold": recall_threshold(actual, shipped[:, mpox], recall),
+            **proportion("recall", (actual & alarm).sum(), actual.sum()),
+            **proportion("specificity", (~actual & ~alarm).sum(), (~actual).sum()),
+            **(proportion("specificity_other_rashes", (rash & ~alarm).sum(), rash.sum()) if NORMAL in classes else {}),
+            "no_alarm": {name: proportion("share", (found & ~alarm).sum(), found.sum()) for name, found in others},
+        }
+
     refused = ~_cross_fitted(folds, -ood_score, lambda score, _: -_ood_threshold(-score))
     answered = _cross_fitted(folds, top, lambda score, _: coverage_threshold(score, COVERAGE))
     return {
         "temperature": temperature,
         "expected_calibration_error_before": expected_calibration_error(labels, probabilities),
         "expected_calibration_error_after": expected_calibration_error(labels, calibrated),
-        "operating_point": {
-            "definition": f"mpox is suspected from this calibrated p(mpox) on; chosen for recall {RECALL}.",
-            "threshold": recall_threshold(actual, shipped[:, mpox], RECALL),
-            **proportion("recall", (actual & alarm).sum(), actual.sum()),
-            **proportion("specificity", (~actual & ~alarm).sum(), (~actual).sum()),
-            **(proportion("specificity_other_rashes", (rash & ~alarm).sum(), rash.sum()) if NORMAL in classes else {}),
-        },
+        "operating_points": {str(recall): operating_point(recall) for recall in RECALLS},
         "abstention": {
             "definition": f"an answer is given from this largest calibrated probability on; chosen for coverage {COVERAGE}.",
             "threshold": coverage_threshold(shipped.max(axis=1), COVERAGE),
@@ -107,6 +114,18 @@ def choose_thresholds(
         },
         "coverage_curve": coverage_curve(correct, top),
     }
+
+
+def predictive_values(recall: float, specificity: float, prevalence: float) -> tuple[float, float]:
+    """How often an alarm is right, and how often silence is, where this share of the photos shows mpox; all 0 to 1.
+
+    Example:
+        >>> [round(value, 2) for value in predictive_values(recall=0.9, specificity=0.9, prevalence=0.02)]
+        [0.16, 1.0]
+    """
+    found, missed = recall * prevalence, (1 - recall) * prevalence
+    false, silent = (1 - specificity) * (1 - prevalence), specificity * (1 - prevalence)
+    return found / (found + false), silent / (silent + missed)
 
 
 def coverage_curve(correct: np.ndarray, score: np.ndarray) -> list[dict]:

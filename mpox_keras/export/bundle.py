@@ -13,9 +13,9 @@ from mpox_keras.data.folder import Photo
 from mpox_keras.data.loading import load_photos
 from mpox_keras.export import tfjs, tflite
 from mpox_keras.export.card import model_card
-from mpox_keras.export.folding import exportable
 from mpox_keras.inference.classifier import Classifier, load_classifier
 from mpox_keras.inference.metadata import METADATA_FILE, MODEL_FILE, MODEL_PLACES, write_metadata
+from mpox_keras.models.deploy import deploy
 from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.files import replacing_folder
 from mpox_keras.utils.stderr import silenced_stderr
@@ -60,7 +60,7 @@ def export_bundle(
         ClassifierError: the source can't be loaded.
 
     Example:
-        >>> export_bundle("fast_mpoxnet_msid", "mpox-tflite", "tflite", "float16")["precision"]
+        >>> export_bundle("fast_mpoxnet", "mpox-tflite", "tflite", "float16")["precision"]
         'float16'
     """
     folder = Path(folder)
@@ -122,11 +122,12 @@ def _write_model(path, model, metadata, pixels):
     elif format == "tfjs":
         tfjs.write_tfjs(path, model, temperature, precision)
     elif format == "keras":
-        exportable(model, temperature).save(path)
+        deploy(model, class_activation_map=True, temperature=temperature).save(path)
     else:
+        deployed = deploy(model, class_activation_map=True, temperature=temperature)
         signature = keras.InputSpec(shape=(None, *model.inputs[0].shape[1:]), dtype="float32", name="image")
         with silenced_stderr():
-            exportable(model, temperature).export(path, format="tf_saved_model", input_signature=[signature], verbose=False)
+            deployed.export(path, format="tf_saved_model", input_signature=[signature], verbose=False)
         # Says only when it was made, by which the hashes of two equal exports would differ.
         (path / "fingerprint.pb").unlink(missing_ok=True)
         shutil.rmtree(path / "assets", ignore_errors=True)

@@ -20,8 +20,8 @@ from tensorflow.lite.python.util import run_graph_optimizations
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from mpox_keras._version import __version__
-from mpox_keras.export.folding import exportable
 from mpox_keras.inference.runtimes import DEPTHWISE_NAMES
+from mpox_keras.models.deploy import deploy
 from mpox_keras.utils.stderr import silenced_stderr
 
 PRECISIONS = ("float32", "float16", "uint16", "uint8")
@@ -59,7 +59,7 @@ def write_tfjs(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    graph, outputs = _frozen_graph(exportable(model, temperature))
+    graph, outputs = _frozen_graph(deploy(model, class_activation_map=True, temperature=temperature))
     graph, constants = _slim(graph, {"image", *outputs})
     encoded = [_encoded(name, values, precision) for name, values in constants.items()]
     content = b"".join(values for _, values in encoded)

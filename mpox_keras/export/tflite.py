@@ -10,8 +10,8 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.python.convert import ConverterError
 from tensorflow.lite.tools import flatbuffer_utils
 
-from mpox_keras.export.folding import can_fold, channel_ranges, exportable
 from mpox_keras.inference.runtimes import LiteRT
+from mpox_keras.models.deploy import deploy
 from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.stderr import silenced_stderr
 
@@ -33,8 +33,8 @@ def convert_to_tflite(
     on CPUs, does not resize slices to another batch), and gives what `deploy` says.
 
     With `int8` every operator and both ends are integers: `image` is uint8, outputs are uint8 with the scale and zero point
-    that the file gives. Before, channels are brought to one range; after, the mean error of each class's logit over `photos`
-    is taken off its bias (Nagel et al. 2019, arXiv 1906.04721, sections 4.1 and 4.2.2).
+    that the file gives. The mean error of each class's logit over `photos` is taken off its bias (Nagel et al. 2019,
+    arXiv 1906.04721, section 4.2.2).
 
     Args:
         model, temperature: as `deploy` takes them.
@@ -49,22 +49,19 @@ def convert_to_tflite(
     Example:
         >>> Path("model.tflite").write_bytes(convert_to_tflite(model, precision="float16"))
     """
+    deployed = deploy(model, class_activation_map=True, temperature=temperature)
     if precision != "int8":
-        return to_tflite(exportable(model, temperature), precision)
+        return to_tflite(deployed, precision)
     if photos is None or not len(photos):
         raise ConversionError("int8 needs photos that show what activations to expect; give some hundred.")
-    exact = exportable(model, temperature)
-    ranges = channel_ranges(exact, photos) if can_fold(model) else None
-    equalized = exportable(model, temperature, ranges)
-    converted = to_tflite(equalized, precision, photos)
-    wanted = exact.predict(photos, batch_size=32, verbose=0)["class_activation_map"]
+    converted = to_tflite(deployed, precision, photos)
+    wanted = deployed.predict(photos, batch_size=32, verbose=0)["class_activation_map"]
     try:
         given = LiteRT(converted)(photos)["class_activation_map"]
     except RuntimeError as error:  # of an untrained network, say, whose scales lie too far apart
         raise ConversionError(f"the integers that come out can't be run ({error}); use another precision.") from None
-    head = equalized.get_layer("head") if can_fold(model) else equalized
-    head.get_layer("class_activation_map").bias.assign_add(np.mean(wanted - given, axis=(0, 1, 2)))
-    converted = compact(to_tflite(equalized, precision, photos))
+    deployed.get_layer("class_activation_map").bias.assign_add(np.mean(wanted - given, axis=(0, 1, 2)))
+    converted = compact(to_tflite(deployed, precision, photos))
     if not is_integer(converted):
         raise ConversionError("the converter left an operator in floating point; use another precision.")
     return converted

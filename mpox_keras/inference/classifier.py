@@ -24,6 +24,7 @@ from mpox_keras.inference.metadata import (
 )
 from mpox_keras.inference.prediction import Prediction, decide
 from mpox_keras.inference.runtimes import RUNTIMES
+from mpox_keras.utils.classes import MPOX
 from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.stderr import silenced_stderr
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     import keras
 
 PRESETS_FOLDER = Path(__file__).parent.parent / "models" / "presets"
-DEFAULT_PRESET = "fast_mpoxnet_msid"
+DEFAULT_PRESET = "fast_mpoxnet"
 
 
 @dataclasses.dataclass(eq=False, repr=False)
@@ -108,7 +109,12 @@ def preset_names() -> list[str]:
     return sorted(path.parent.name for path in PRESETS_FOLDER.glob(f"*/{METADATA_FILE}"))
 
 
-def load_classifier(source: str | os.PathLike = DEFAULT_PRESET, classes: Sequence[str] | None = None) -> Classifier:
+def load_classifier(
+    source: str | os.PathLike = DEFAULT_PRESET,
+    classes: Sequence[str] | None = None,
+    recall: float | None = None,
+    prevalence: float | None = None,
+) -> Classifier:
     """Load a trained network. Imports the runtime that its format needs, and no other.
 
     Args:
@@ -116,15 +122,18 @@ def load_classifier(source: str | os.PathLike = DEFAULT_PRESET, classes: Sequenc
             `.keras` file. A `.keras` file that is not `model.keras` of such a folder has no metadata: its probabilities are
             not calibrated, and there is an answer for every photo.
         classes: names of the classes, in order, for a `.keras` file without metadata; others must have the same ones.
+        recall: of mpox, at which the threshold for suspecting it was chosen; one of those that the network has. The first is in
+            force if left out.
+        prevalence: share of the photos that show mpox where the network is used, over 0 and under 1, see `at_prevalence`.
 
     Raises:
         ClassifierError: there is no such network; a file of it is missing, damaged or changed; it would run Python code; it
-            has other classes; or it has thresholds but no out-of-distribution score.
+            has other classes; it has thresholds but no out-of-distribution score; or it has no threshold for this recall.
         MissingExtraError: the runtime of a bundle is not installed.
 
     Example:
-        >>> load_classifier("fast_mpoxnet_msid").classes
-        ('mpox', 'chickenpox', 'measles', 'normal')
+        >>> load_classifier("fast_mpoxnet", recall=0.95).classes
+        ('mpox', 'chickenpox', 'measles', 'other', 'normal')
     """
     path = PRESETS_FOLDER / source if str(source) in preset_names() else Path(source)
     if path.name == MODEL_FILE and path.is_file() and (path.parent / METADATA_FILE).is_file():
@@ -142,6 +151,18 @@ def load_classifier(source: str | os.PathLike = DEFAULT_PRESET, classes: Sequenc
     metadata = read_metadata(path)
     if classes and list(classes) != metadata["classes"]:
         raise ClassifierError(f"{source} has the classes {', '.join(metadata['classes'])}, not {', '.join(classes)}.")
+    if recall is not None:
+        points = {float(name): point["threshold"] for name, point in metadata.get("operating_points", {}).items()}
+        if recall not in points:
+            known = ", ".join(map(str, points)) or "no recall"
+            raise ClassifierError(f"{source} has no threshold for a recall of {recall}; it has thresholds for {known}.")
+        metadata["thresholds"]["mpox"] = points[recall]
+    if prevalence is not None:
+        if MPOX not in metadata["classes"] or not 0 < prevalence < 1:
+            raise ClassifierError(
+                f"a prevalence of {prevalence} makes no sense: give one between 0 and 1, to a network for mpox."
+            )
+        metadata["prevalence"] = prevalence
     return _load(path / MODEL_PLACES[metadata["format"]], metadata, source, read_checksums(path))
 
 

@@ -177,9 +177,15 @@ _KINDS = {
         "null, or numbers for mpox, confidence and ood_score",
         lambda value: value is None or _has(value, _is_number, "mpox", "confidence", "ood_score"),
     ),
+    "operating_points": (
+        "an object with recall: object with a threshold",
+        lambda value: (
+            isinstance(value, dict) and value and all(_has(point, _is_number, "threshold") for point in value.values())
+        ),
+    ),
     "precision": ("text", _is_text),
     "made_from": ("an object with source and sha256", lambda value: _has(value, _is_text, "source", "sha256")),
 }
 """Key of the metadata -> what it must be, in words and as a check."""
 
-_OPTIONAL = {"precision", "made_from"}
+_OPTIONAL = {"operating_points", "precision", "made_from"}

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from mpox_keras.utils.classes import MPOX
+
 NOT_SURE = "not sure"
 DISCLAIMER = "Screening aid for research, not a diagnosis."
 
@@ -19,7 +21,8 @@ class Prediction:
         probabilities: class name -> calibrated probability, 0 to 1.
         ood_score: out-of-distribution score, 0 to 1: how much the photo looks like something other than skin; None if the
             network has no such output.
-        mpox_suspected: whether p(mpox) reaches its threshold, set for recall, well under one half; None without thresholds.
+        mpox_suspected: whether p(mpox) reaches its threshold, set for recall, well under one half; None without thresholds. A
+            prevalence that was asked for changes `probabilities` and `label`, and neither this nor `abstention_reason`.
         abstention_reason: why `answer` is "not sure": "out_of_distribution" (unlike the training photos, perhaps no skin at
             all), "uncertain" (no probability is large enough), or None.
         error: why the photo could not be read, else None.
@@ -43,17 +46,37 @@ def decide(metadata: Mapping, file: str, probabilities: np.ndarray, ood_score: f
     """The rule by which outputs for the photo called `file` become a prediction.
 
     Args:
-        metadata: of the network, with `classes` and `thresholds`; where these are None, every photo gets an answer.
+        metadata: of the network, with `classes` and `thresholds`; where these are None, every photo gets an answer. Its
+            `prevalence` of mpox, if it has one, is what the probabilities of the prediction are for.
         probabilities: `(classes,)`, calibrated.
         ood_score: 0 to 1; None only without thresholds.
     """
     named = {name: float(value) for name, value in zip(metadata["classes"], probabilities, strict=True)}
-    label = metadata["classes"][int(np.argmax(probabilities))]
+    label = max(named, key=named.get)
+    shown = named
+    if prevalence := metadata.get("prevalence"):
+        shown = at_prevalence(named, prevalence)
+    likeliest = max(shown, key=shown.get)
     if (thresholds := metadata["thresholds"]) is None:
-        return Prediction(file, label, named, ood_score)
+        return Prediction(file, likeliest, shown, ood_score)
     abstention_reason = None
     if ood_score > thresholds["ood_score"]:
         abstention_reason = "out_of_distribution"
     elif named[label] < thresholds["confidence"]:
         abstention_reason = "uncertain"
-    return Prediction(file, label, named, ood_score, named["mpox"] >= thresholds["mpox"], abstention_reason)
+    return Prediction(file, likeliest, shown, ood_score, named[MPOX] >= thresholds["mpox"], abstention_reason)
+
+
+def at_prevalence(probabilities: Mapping[str, float], prevalence: float) -> dict[str, float]:
+    """Probabilities where this share of the photos shows mpox, 0 to 1, and the other classes are as frequent as each other.
+
+    Networks are trained with all classes weighing the same, whatever the number of their photos, so their probabilities are for
+    a place where each is as frequent. Bayes's rule carries them over (Saerens et al. 2002, doi 10.1162/089976602753284446).
+
+    Example:
+        >>> at_prevalence({"mpox": 0.5, "other": 0.5}, 0.02)
+        {'mpox': 0.02, 'other': 0.98}
+    """
+    others = (1 - prevalence) / (len(probabilities) - 1)
+    odds = {name: value * (prevalence if name == MPOX else others) for name, value in probabilities.items()}
+    return {name: value / sum(odds.values()) for name, value in odds.items()}

@@ -14,18 +14,16 @@ import numpy as np
 from mpox_keras.config import HUB
 from mpox_keras.layers.pointwise import BATCH_NORM
 from mpox_keras.models.efficientnet_lite import efficientnet_lite0
-from mpox_keras.models.shufflenet_v2 import shufflenet_v2
 from mpox_keras.utils.errors import MpoxKerasError, require
 
 PRESETS_FOLDER = Path(__file__).parent / "presets"
 """A folder for each trained network that comes with the package."""
 
-_OWN = {"EfficientNetLite0": efficientnet_lite0, "ShuffleNetV2": shufflenet_v2}
 _SHIPPED = {
-    "EfficientNetLite0": "efficientnet_lite0_msid",  # whose backbone was not trained any further
-    "ShuffleNetV2": Path(__file__).parent / "shufflenet_v2.weights.h5",
+    ("MobileNetV2", 0.35, "block_16_project"): "fast_mpoxnet",
+    ("EfficientNetLite0", 1.0, None): "efficientnet_lite0",
 }
-"""Network -> its ImageNet weights, where Keras has none."""
+"""Network, width and last layer -> the preset in which this backbone is as ImageNet made it."""
 
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
@@ -47,13 +45,13 @@ class Backbone(keras.Model):
     `(batch, height / stride, width / stride, channels)`.
 
     Args:
-        network: a convolutional network of keras.applications, such as `"MobileNetV2"`; `"EfficientNetLite0"`;
-            `"ShuffleNetV2"` (0.5x); or `"keras_hub:"` and a preset of keras-hub, by name or as a folder.
+        network: a convolutional network of keras.applications, such as `"MobileNetV2"`; `"EfficientNetLite0"`; or
+            `"keras_hub:"` and a preset of keras-hub, by name or as a folder.
         width: multiplier of the channels (`alpha` in keras.applications), for MobileNets.
         input_shape: height, width and 3.
         last: name of the layer to end with, if not the network's last one.
         weights: None (random); `"imagenet"` (of keras.applications, downloaded once; of a preset of keras-hub, its own; those
-            of ShuffleNetV2 and EfficientNetLite0 come with the package); an `.h5` file of Keras, of the network without its
+            of EfficientNetLite0 and of the MobileNetV2 in the example come with the package); an `.h5` file of Keras, of the network without its
             top; or a preset's name, a run folder or a `.keras` file, with the same backbone for photos of any size.
         hub: what a saved backbone of keras-hub is rebuilt from; of `get_config`.
 
@@ -82,8 +80,8 @@ class Backbone(keras.Model):
         inputs = keras.Input(input_shape, name="image")
         if network.startswith(HUB):
             whole, rescaling, hub = _from_hub(network.removeprefix(HUB), input_shape, weights, hub)
-        elif network in _OWN:
-            whole = keras.Model(inputs, _OWN[network](inputs))
+        elif network == "EfficientNetLite0":
+            whole = keras.Model(inputs, efficientnet_lite0(inputs))
         else:
             whole = _from_applications(network, width, inputs)
         outputs = _endpoints(whole, network, last)
@@ -137,7 +135,7 @@ class Backbone(keras.Model):
 
     def _load_pretrained(self, whole, weights):
         if weights == "imagenet":
-            weights = _SHIPPED.get(self.network, weights)
+            weights = _SHIPPED.get((self.network, self.width, self.last), weights)
         if weights == "imagenet":
             _set_weights(whole, _download(self.network, self.width, whole.inputs[0].shape[1:]))
         elif str(weights).endswith(".h5") and Path(weights).is_file():

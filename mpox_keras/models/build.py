@@ -16,6 +16,6 @@ def build_model(config: ModelConfig, classes: int, image_size: int | None = None
     """
     size = image_size or config.image_size
     if config.network == "FastMpoxNet":
-        return FastMpoxNet(classes, config.weights, (size, size, 3), config.backbone, dropout=config.dropout)
+        return FastMpoxNet(classes, config.weights, (size, size, 3), pyramid=config.pyramid, dropout=config.dropout)
     backbone = Backbone(config.network, config.width, (size, size, 3), weights=config.weights)
-    return ImageClassifier(backbone, classes, config.dropout, normalization=config.network == "EfficientNetLite0")
+    return ImageClassifier(backbone, classes, config.dropout, config.pyramid)

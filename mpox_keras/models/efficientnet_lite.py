@@ -19,10 +19,10 @@ _STAGES = (
 
 
 def efficientnet_lite0(inputs: keras.KerasTensor) -> keras.KerasTensor:
-    """Feature maps `(batch, height / 32, width / 32, 1712)` of photos `(batch, height, width, 3)`, 0 to 255.
+    """Feature maps `(batch, height / 32, width / 32, 320)` of photos `(batch, height, width, 3)`, 0 to 255.
 
-    They are the maps of the last layer (1280), of the last block (320), and of the last block of stride 16 (112), averaged to
-    their size: what tells lesions apart is fine and lies less deep than what tells dogs from cats.
+    They are those of the last block. The convolution to 1,280 channels behind it is left out: it tells dogs from cats, and what
+    tells lesions apart lies less deep.
     """
     x = keras.layers.Rescaling(1 / 127.5, -1, name="rescaling")(inputs)
     x = _convolution(x, 32, 3, 2, "stem")
@@ -30,9 +30,7 @@ def efficientnet_lite0(inputs: keras.KerasTensor) -> keras.KerasTensor:
     for blocks, kernel, stride, expansion, channels in _STAGES:
         for index in range(blocks):
             x = _block(x, channels, kernel, 1 if index else stride, expansion, f"block_{next(numbers)}")
-        if channels == 112:
-            finer = keras.layers.AveragePooling2D(2, padding="same", name="pooling")(x)
-    return keras.layers.Concatenate(name="features")([_convolution(x, 1280, 1, 1, "head"), x, finer])
+    return x
 
 
 def _convolution(x, channels, kernel, stride, name, activation=True, depthwise=False):

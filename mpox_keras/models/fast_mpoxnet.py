@@ -10,16 +10,10 @@ from mpox_keras.layers.ablgfm import ABLGFM
 from mpox_keras.layers.pointwise import PointwiseBlock
 from mpox_keras.models.backbones import Backbone, load_trained
 from mpox_keras.models.image_classifier import Network
+from mpox_keras.models.pyramid import pyramid_of
 
-SMALL = {
-    "ShuffleNetV2": ({}, (96, 192), 288),
-    "MobileNetV2": ({"width": 0.35, "last": "block_16_project"}, (24, 112), 0),
-    "MobileNet": ({"width": 0.25}, (64, 96), 0),
-}
-"""Small network -> further arguments of its `Backbone`, and the `fusion_filters` and `head_filters` that it takes.
-
-They are as wide as 0.275 M parameters of the deployed form allow.
-"""
+_WIDTHS = {True: ((24, 24), 64), False: ((24, 112), 0)}
+"""With the pyramid or without -> `fusion_filters` and `head_filters`, as wide as 0.275 M parameters of the deployed form allow."""
 
 _STAGES = {2: 8, 3: 16, 4: 32}
 """Stage number, in the names of outputs and layers -> stride."""
@@ -29,8 +23,8 @@ _STAGES = {2: 8, 3: 16, 4: 32}
 class FastMpoxNet(Network):
     """Fast-MpoxNet (Yue et al. 2024, arXiv 2308.13492) in its training form.
 
-    The maps of a small backbone at strides 8, 16 and 32 are fused by two ABLGFM modules, projected and classified; in training
-    each of the three also has a head of its own. The README lists what the paper states and what is reconstructed here.
+    The maps of a small backbone at strides 8, 16 and 32 are fused by two ABLGFM modules and classified; in training each of the
+    three also has a head of its own. The README lists what the paper states and what is reconstructed here.
 
     Input: photos `(batch, height, width, 3)`, 0 to 255; the rescaling is inside the model. Output: a dict of logits, each
     `(batch, classes)`: `diagnosis` and, with auxiliary heads, `auxiliary_2`, `auxiliary_3`, `auxiliary_4` for strides 8, 16 and
@@ -41,22 +35,24 @@ class FastMpoxNet(Network):
         weights: None (random); `"imagenet"` or an `.h5` file of Keras, for the backbone; or a preset's name, a run folder or a
             `.keras` file, whose weights are taken wherever they fit: a head for other classes starts anew.
         input_shape: height and width, each a multiple of 32, and 3.
-        backbone: a key of `SMALL`, nested as one layer, `model.backbone`; or any `Backbone` with endpoints of these strides.
+        backbone: any `Backbone` with endpoints of these strides, nested as `model.backbone`; by default MobileNetV2 at width 0.35
+            up to its last block.
+        pyramid: whether the classifier takes the backbone's own maps too, see `mpox_keras.models.pyramid`. This is for a backbone
+            that stays as it was pretrained. There a head on its maps would teach nothing, so the auxiliary heads of strides 16
+            and 32 are on what the fusion gives.
         fusion: whether the maps of strides 8 and 16 are fused into those of stride 32; without it these alone are classified.
         auxiliary_heads: whether there are the heads of training.
-        fusion_filters: channels of the two modules; if left out, those of `SMALL`, else as many as the endpoints have.
-        head_filters: channels of the projection before the main classifier, 0 for none; if left out, those of `SMALL`, else
-            288.
+        fusion_filters: channels of the two modules.
+        head_filters: channels of a projection behind them, 0 for none.
         dropout: share of features dropped before each classifier in training.
         ood_score: whether there is the output `ood_score` too, `(batch, 1)`, see `mpox_keras.training.out_of_distribution`.
 
     Raises:
         ValueError: a size is not a multiple of 32, or the backbone lacks an endpoint.
-        NetworkError: there is no such backbone.
         PretrainedWeightsError: the pretrained weights can't be had or don't fit.
 
     Example:
-        >>> model = FastMpoxNet(classes=6, weights="imagenet", input_shape=(192, 192, 3), backbone="MobileNetV2")
+        >>> model = FastMpoxNet(classes=6, weights="imagenet")
         >>> loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         >>> model.compile("adamw", loss={name: loss for name in model.output_names})
         >>> model.fit(photos, {name: labels for name in model.output_names})
@@ -66,8 +62,9 @@ class FastMpoxNet(Network):
         self,
         classes: int = 4,
         weights: str | os.PathLike | None = None,
-        input_shape: tuple[int, int, int] = (224, 224, 3),
-        backbone: str | Backbone = "ShuffleNetV2",
+        input_shape: tuple[int, int, int] = (192, 192, 3),
+        backbone: Backbone | None = None,
+        pyramid: bool = True,
         fusion: bool = True,
         auxiliary_heads: bool = True,
         fusion_filters: tuple[int, int] | None = None,
@@ -77,43 +74,45 @@ class FastMpoxNet(Network):
         name: str = "fast_mpoxnet",
         **kwargs,
     ):
-        given = isinstance(backbone, Backbone)
-        if given:
+        if backbone is not None:
             input_shape = backbone.inputs[0].shape[1:]
         if len(input_shape) != 3 or input_shape[2] != 3 or any(not size or size % 32 for size in input_shape[:2]):
             raise ValueError(f"input_shape must be (height, width, 3) with multiples of 32; got {input_shape}.")
         of_backbone = str(weights) == "imagenet" or str(weights).endswith(".h5")
-        if given and of_backbone:
+        if backbone is not None and of_backbone:
             raise ValueError(f"weights={weights!r} is for the backbone; give it to the Backbone.")
-        small_fusion, small_head = None, 288
-        if not given:
-            options, small_fusion, small_head = SMALL.get(backbone, ({}, None, 288))
-            backbone = Backbone(backbone, input_shape=input_shape, weights=weights if of_backbone else None, **options)
+        if backbone is None:
+            backbone = Backbone(
+                "MobileNetV2", 0.35, input_shape, last="block_16_project", weights=weights if of_backbone else None
+            )
         if missing := set(_STAGES.values()).difference(backbone.endpoints):
             raise ValueError(f"the backbone {backbone.network} has no feature maps of stride {min(missing)}.")
-        fusion_filters = fusion_filters or small_fusion or [backbone.endpoints[stride].shape[-1] for stride in (16, 32)]
-        head_filters = small_head if head_filters is None else head_filters
+        fusion_filters = fusion_filters or _WIDTHS[pyramid][0]
+        head_filters = _WIDTHS[pyramid][1] if head_filters is None else head_filters
 
         inputs = keras.Input(input_shape, name="image")
         maps = backbone(inputs)
         stages = {stage: maps[f"stride_{stride}"] for stage, stride in _STAGES.items()}
-        features = stages[4]
+        at_heads, features = dict(stages), stages[4]
         if fusion:
-            features = ABLGFM(fusion_filters[0], name="fusion_3")([stages[2], stages[3]])
-            features = ABLGFM(fusion_filters[1], name="fusion_4")([features, stages[4]])
+            fused = ABLGFM(fusion_filters[0], name="fusion_3")([stages[2], stages[3]])
+            features = ABLGFM(fusion_filters[1], name="fusion_4")([fused, stages[4]])
         if head_filters:
             features = PointwiseBlock(head_filters, name="projection")(features)
+        if pyramid and fusion:
+            at_heads |= {3: fused, 4: features}
+        if pyramid:
+            together = [pyramid_of(list(stages.values())), *([features] if fusion else [])]
+            features = keras.layers.Concatenate(name="features")(together) if fusion else together[0]
         heads = {"diagnosis": features}
         if auxiliary_heads:
-            heads |= {f"auxiliary_{stage}": maps for stage, maps in stages.items()}
-        pool = keras.layers.GlobalAveragePooling2D
-        pooled = [pool(dtype="float32", name=f"ood_pooling_{stage}")(maps) for stage, maps in stages.items()]
-        super().__init__(backbone, inputs, heads, pooled, classes, dropout, ood_score, name=name, **kwargs)
-        self.fusion, self.auxiliary_heads = fusion, auxiliary_heads
+            heads |= {f"auxiliary_{stage}": maps for stage, maps in at_heads.items()}
+        super().__init__(backbone, inputs, heads, stages.values(), classes, dropout, ood_score, name=name, **kwargs)
+        self.pyramid, self.fusion, self.auxiliary_heads = pyramid, fusion, auxiliary_heads
         self.fusion_filters, self.head_filters = tuple(fusion_filters), head_filters
         if weights is not None and not of_backbone:
             self.take_weights(load_trained(weights), weights)
 
     def get_config(self):
-        own = {name: getattr(self, name) for name in ("fusion", "auxiliary_heads", "head_filters")}
+        own = {name: getattr(self, name) for name in ("pyramid", "fusion", "auxiliary_heads", "head_filters")}
         return {**super().get_config(), **own, "fusion_filters": list(self.fusion_filters)}

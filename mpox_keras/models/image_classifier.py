@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import keras
 
-from mpox_keras.layers.pointwise import BATCH_NORM
 from mpox_keras.models.backbones import Backbone
+from mpox_keras.models.pyramid import pyramid_of
 
 
 class Network(keras.Model):
@@ -17,8 +17,7 @@ class Network(keras.Model):
     Args:
         backbone, inputs: the beginning of the graph.
         heads: name -> the maps that a head pools and classifies; the first is `diagnosis`.
-        ood_features: what the out-of-distribution score is computed from, each `(batch, channels)`; if left out, what
-            `diagnosis` pools.
+        stages: maps whose means the out-of-distribution score is computed from.
         classes, dropout, ood_score: as in both.
     """
 
@@ -27,19 +26,18 @@ class Network(keras.Model):
         backbone: Backbone,
         inputs: keras.KerasTensor,
         heads: Mapping[str, keras.KerasTensor],
-        ood_features: Sequence[keras.KerasTensor],
+        stages: Iterable[keras.KerasTensor],
         classes: int,
         dropout: float,
         ood_score: bool,
         **kwargs,
     ):
-        outputs, pooled = {}, {}
+        outputs, pool = {}, keras.layers.GlobalAveragePooling2D
         for name, maps in heads.items():
-            pooled[name] = keras.layers.GlobalAveragePooling2D(name=f"{name}_pooling")(maps)
-            x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(pooled[name])
+            x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(pool(name=f"{name}_pooling")(maps))
             # Logits stay in float32 under mixed precision, as Keras advises for outputs.
             outputs[name] = keras.layers.Dense(classes, dtype="float32", name=name)(x)
-        features = list(ood_features or [pooled["diagnosis"]])
+        features = [pool(dtype="float32", name=f"ood_pooling_{number}")(maps) for number, maps in enumerate(stages, 1)]
         if ood_score:
             together = keras.layers.Concatenate(name="ood_features")(features) if len(features) > 1 else features[0]
             outputs["ood_score"] = keras.layers.Dense(1, "sigmoid", dtype="float32", name="ood_score")(together)
@@ -72,7 +70,7 @@ class Network(keras.Model):
 
 @keras.saving.register_keras_serializable(package="mpox_keras")
 class ImageClassifier(Network):
-    """The last feature maps of a backbone, pooled and classified.
+    """The feature maps of a backbone, pooled and classified.
 
     Input: photos `(batch, height, width, 3)`, 0 to 255. Output: a dict with the logits `diagnosis`, `(batch, classes)`, as
     `FastMpoxNet` gives them, so that training, `deploy` with its class activation map, and the exports work alike.
@@ -81,8 +79,8 @@ class ImageClassifier(Network):
         backbone: nested as one layer, `model.backbone`.
         classes: number of classes.
         dropout: share of features dropped before the classifier in training, 0 to 1.
-        normalization: whether the maps are normalised first: those of several depths differ in scale, and one learning rate has
-            to suit them all.
+        pyramid: whether the classifier takes the maps of all strides from 8 on, see `mpox_keras.models.pyramid`; without it those
+            of the last alone.
         ood_score: whether there is the output `ood_score` too, `(batch, 1)`, see `mpox_keras.training.out_of_distribution`.
 
     Example:
@@ -95,17 +93,18 @@ class ImageClassifier(Network):
         backbone: Backbone,
         classes: int = 4,
         dropout: float = 0.2,
-        normalization: bool = False,
+        pyramid: bool = True,
         ood_score: bool = False,
         name: str = "image_classifier",
         **kwargs,
     ):
         inputs = keras.Input(backbone.inputs[0].shape[1:], name="image")
-        maps = backbone(inputs)[f"stride_{max(backbone.endpoints)}"]
-        if normalization:
-            maps = keras.layers.BatchNormalization(**BATCH_NORM, name="diagnosis_normalization")(maps)
-        super().__init__(backbone, inputs, {"diagnosis": maps}, (), classes, dropout, ood_score, name=name, **kwargs)
-        self.normalization = normalization
+        maps = backbone(inputs)
+        used = [maps[f"stride_{stride}"] for stride in backbone.endpoints if stride >= 8 and pyramid]
+        used = used or [maps[f"stride_{max(backbone.endpoints)}"]]
+        features = pyramid_of(used) if pyramid else used[-1]
+        super().__init__(backbone, inputs, {"diagnosis": features}, used, classes, dropout, ood_score, name=name, **kwargs)
+        self.pyramid = pyramid
 
     def get_config(self):
-        return {**super().get_config(), "normalization": self.normalization}
+        return {**super().get_config(), "pyramid": self.pyramid}

@@ -2,7 +2,6 @@
 
 import mpox_keras.layers.ablgfm
 import mpox_keras.layers.pointwise
-import mpox_keras.layers.shuffle_unit
 import mpox_keras.models.backbones
 import mpox_keras.models.fast_mpoxnet
 import mpox_keras.models.image_classifier  # noqa: F401

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,11 +14,15 @@ from mpox_keras.data.loading import load_arrays, load_photos
 from mpox_keras.data.splits import assign_folds
 from mpox_keras.evaluation.external import evaluate_mpox_against_other_rashes
 from mpox_keras.evaluation.metrics import evaluate_predictions
+from mpox_keras.evaluation.sources import evaluate_left_out_source
 from mpox_keras.evaluation.thresholds import choose_thresholds
 from mpox_keras.reports.report import write_report
 from mpox_keras.training.folds import train_left_out
 from mpox_keras.training.runs import environment, open_run, training_seconds
+from mpox_keras.utils.classes import MPOX
 from mpox_keras.utils.files import locked, write_table
+
+_PHOTOS_OF_SOURCE = 100
 
 
 def cross_validate(
@@ -46,8 +51,9 @@ def cross_validate(
         **options: `augment` and `build`, as for `train`. A folder belongs to one of each; neither is written down in it.
 
     Returns:
-        Figures of `evaluate_predictions` and `choose_thresholds`, training seconds, config and environment; with external
-        photos also `external`: figures of `evaluate_mpox_against_other_rashes` for the mean of the networks' probabilities, and
+        Figures of `evaluate_predictions` and, on the photos whose labels are not doubtful, of `choose_thresholds`; training
+        seconds, config and environment; with sources left out `left_out_sources`: source -> `evaluate_left_out_source`; with
+        external photos `external`: figures of `evaluate_mpox_against_other_rashes` for the mean of the networks' probabilities, and
         `external_auc`, the mean over the networks of the AUC per patient, which is what one network is worth.
 
     Raises:
@@ -67,6 +73,10 @@ def cross_validate(
         external_pixels = load_photos(external, config.model.image_size) if external else None
         alone = [(fold,) for fold in numbers]
         answers = train_left_out(config, arrays, folds, alone, folder, external_pixels, workers, **options)
+        sources = _sources_to_leave_out(photos) if config.data.leave_out_sources else []
+        of_source = np.array([sources.index(name) if name in sources else -1 for name in _sources(photos)])
+        each = [(number,) for number in range(len(sources))]
+        of_sources = train_left_out(config, arrays, of_source, each, folder / "sources", None, workers, **options)
         probabilities, ood_score = np.zeros((len(photos), len(classes))), np.zeros(len(photos))
         for fold in numbers:
             probabilities[folds == fold] = answers[fold,].probabilities
@@ -76,11 +86,22 @@ def cross_validate(
             for photo, fold, row, unlike in zip(photos, folds, probabilities, ood_score, strict=True)
         )
         write_table(folder / "out_of_fold.csv", ["file", "label", "group", "fold", *classes, "ood_score"], rows)
-        labels = arrays.labels
+        labels, sure = arrays.labels, ~arrays.doubtful
+        thresholds = None
+        if MPOX in classes:
+            chosen_on = (array[sure] for array in (labels, probabilities, folds, ood_score))
+            thresholds = choose_thresholds(*chosen_on, classes=classes)
+        left_out = {
+            name: evaluate_left_out_source(
+                labels[of_source == number], of_sources[number,].probabilities, labels[sure], probabilities[sure], classes
+            )
+            for number, name in enumerate(sources)
+        }
         seconds = {f"fold_{fold}": training_seconds(folder / f"fold_{fold}") for fold in numbers}
         results = {
             **evaluate_predictions(labels, probabilities, classes, folds=folds, metadata=metadata_columns(photos)),
-            "thresholds": choose_thresholds(labels, probabilities, classes, folds, ood_score) if "mpox" in classes else None,
+            "thresholds": thresholds,
+            **({"left_out_sources": left_out} if sources else {}),
             **(_external_figures(external, [answers[fold,].external for fold in numbers], classes) if external else {}),
             "training_seconds": {**seconds, "total": sum(seconds.values())},
             "config": config.model_dump(),
@@ -98,6 +119,23 @@ def cross_validate(
             files=[photo.file for photo in photos],
         )
     return results
+
+
+def _sources(photos):
+    return [photo.metadata.get("source", "") for photo in photos]
+
+
+def _sources_to_leave_out(photos):
+    """Those with photos enough to tell something, without which every class still has photos."""
+    sources = _sources(photos)
+    of_class = {}
+    for photo, source in zip(photos, sources, strict=True):
+        of_class.setdefault(photo.label, set()).add(source)
+    return [
+        source
+        for source, count in sorted(Counter(sources).items())
+        if source and count >= _PHOTOS_OF_SOURCE and all(found != {source} for found in of_class.values())
+    ]
 
 
 def _external_figures(photos, probabilities, classes):

@@ -13,6 +13,7 @@ from mpox_keras.config import AugmentationConfig, Config, ModelConfig
 from mpox_keras.data.augmentation import augmentation_layers, training_batches
 from mpox_keras.data.folder import Photo
 from mpox_keras.data.loading import PhotoArrays, load_arrays
+from mpox_keras.data.non_skin import non_skin_pictures
 from mpox_keras.data.splits import split_off_validation
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.inference.metadata import MODEL_FILE, write_metadata
@@ -21,9 +22,12 @@ from mpox_keras.models.deploy import deploy
 from mpox_keras.training.callbacks import Checkpoint, EpochLog, Unfreezing, resume
 from mpox_keras.training.distribution import make_strategy, synchronize
 from mpox_keras.training.out_of_distribution import add_ood_score
+from mpox_keras.training.refit import refit_classifier
 from mpox_keras.training.runs import RunError, environment, open_run
 from mpox_keras.utils.errors import require
 from mpox_keras.utils.files import locked, replacing
+
+_CHECKPOINT = "checkpoint.npz"
 
 Augment = Callable[[AugmentationConfig, int], Sequence[keras.Layer]]
 """Like `augmentation_layers`: the layers that change training photos, for photos of a size."""
@@ -46,7 +50,7 @@ def train(
 
     Args:
         config: the experiment.
-        photos: to train on.
+        photos: to train on, but for those whose label is doubtful.
         folder: gets `checkpoint.npz` while training, `log.csv`, and at last `model.keras`.
         validation: photos that are measured after every epoch and change nothing.
         augment, build: make the layers that change training photos, and the network, as `augmentation_layers` and `build_model`
@@ -71,7 +75,30 @@ def train(
         except Exception as error:  # zipfile, h5py and Keras have many
             problem = f"{folder / MODEL_FILE} is damaged ({error}). Delete it, and this network is trained anew."
             raise RunError(problem) from None
-    training, augment, build = config.training, augment or augmentation_layers, build or build_model
+    build = build or build_model
+    if photos.doubtful is not None:
+        photos = photos[~photos.doubtful]
+    keras.utils.set_random_seed(config.seed)
+    trained = build(config.model, classes, None)
+    if config.training.epochs:
+        trained.set_weights(_run_epochs(config, photos, folder, validation, augment or augmentation_layers, build))
+    if config.training.refit_classifier:
+        refit_classifier(trained, photos, config.training.refit_classifier)
+    trained = add_ood_score(trained, photos.pixels, non_skin_pictures(config.data.non_skin), config.seed)
+    with replacing(folder / MODEL_FILE) as temporary:
+        trained.save(temporary)
+    (folder / _CHECKPOINT).unlink(missing_ok=True)
+    return trained
+
+
+def _run_epochs(config, photos, folder, validation, augment, build):
+    """The moving average of the weights, after all epochs.
+
+    They are learned by a network of their own, because Keras saves the optimizer's state, thrice the size of the network, with
+    whatever was compiled, and because a network trained in mixed precision or at another size answers in full precision at its
+    own.
+    """
+    training, classes = config.training, len(config.data.classes)
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_dtype_policy(training.precision)
     batch_size = min(training.batch_size, len(photos.labels))
@@ -85,7 +112,7 @@ def train(
             synchronize(model)
         compile_model(model, config, steps_per_epoch)
 
-    checkpoint = folder / "checkpoint.npz"
+    checkpoint = folder / _CHECKPOINT
     first_epoch = resume(model, checkpoint, steps_per_epoch)
     batches = training_batches(
         photos.pixels if photos.larger is None else photos.larger,
@@ -111,15 +138,7 @@ def train(
         shuffle=False,
         verbose=0,
     )
-    # A fresh network, because Keras saves the optimizer's state, thrice the size of the network, with whatever was
-    # compiled, and because a network trained in mixed precision or at another size answers in full precision at its own.
-    trained = build(config.model, classes, None)
-    trained.set_weights(model.get_weights())
-    trained = add_ood_score(trained, photos.pixels, seed=config.seed)
-    with replacing(folder / MODEL_FILE) as temporary:
-        trained.save(temporary)
-    checkpoint.unlink()
-    return trained
+    return model.get_weights()
 
 
 def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> dict | None:
@@ -155,7 +174,9 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
             "value_range": [0, 255],
             "temperature": 1.0,
             "thresholds": None,
-            "training_photos": {name: sum(photo.label == name for photo in training) for name in classes},
+            "training_photos": {
+                name: sum(photo.label == name and "doubt" not in photo.metadata for photo in training) for name in classes
+            },
             "validation": results,
             "environment": environment(),
         }

@@ -17,13 +17,15 @@ _CHANGES = AugmentationConfig(mixup=0.0)
 _FROM_NEAR = AugmentationConfig(crop_area=[0.1, 1.0], mixup=0.0)
 _BATCH = 64
 _PENALTY = 30
+_MOST = 1000
+"""Photos, and pictures of each kind, at most."""
 
 
 def add_ood_score(model: Network, photos: np.ndarray, non_skin: np.ndarray | None = None, seed: int = 0) -> Network:
     """A network with the output `ood_score`, in place of the one that it may have.
 
-    A logistic regression tells the photos from pictures of other things by the means of feature maps: of `FastMpoxNet` those of
-    strides 8, 16 and 32, of `ImageClassifier` the last. That it is shown what to refuse is called outlier exposure (Hendrycks
+    A logistic regression tells the photos from pictures of other things by the means of the feature maps that the classifier takes.
+    That it is shown what to refuse is called outlier exposure (Hendrycks
     et al. 2019, arXiv 1812.04606); the network itself is not trained any further.
 
     Args:
@@ -40,7 +42,8 @@ def add_ood_score(model: Network, photos: np.ndarray, non_skin: np.ndarray | Non
         >>> deploy(model).predict(pictures)["ood_score"]
     """
     non_skin = non_skin_pictures() if non_skin is None else non_skin
-    size, count = photos.shape[1], len(photos)
+    size, count = photos.shape[1], min(len(photos), _MOST)
+    photos = np.random.default_rng(seed).permutation(photos)[:count]
     shown = _pictures(photos, count, [], seed)
     from_near = augmentation_layers(_FROM_NEAR, size)
     in_any_colour = [*augmentation_layers(_FROM_NEAR, size), keras.layers.RandomHue(1.0)]

@@ -104,5 +104,7 @@ def _data_table(photos):
 
 def training_seconds(folder: str | Path) -> float:
     """Seconds spent in the epochs of a run, from its `log.csv`; those of an interrupted run are added up."""
-    with (Path(folder) / "log.csv").open(newline="") as stream:
+    if not (path := Path(folder) / "log.csv").is_file():  # without epochs
+        return 0.0
+    with path.open(newline="") as stream:
         return round(sum(float(row["seconds"]) for row in csv.DictReader(stream)), 1)

@@ -71,7 +71,7 @@ def build_site(source: str | os.PathLike, out: str | os.PathLike, classes: Seque
         SiteError: `out` holds something else.
 
     Example:
-        >>> export_bundle("fast_mpoxnet_msid", "mpox-tfjs", "tfjs", "uint16")
+        >>> export_bundle("fast_mpoxnet", "mpox-tfjs", "tfjs", "uint16")
         >>> build_site("mpox-tfjs", "site")
     """
     out = Path(out)

@@ -69,7 +69,7 @@ def deaf(classifier):
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
     folder = tmp_path_factory.mktemp("explain") / "bundle"
-    export_bundle("fast_mpoxnet_msid", folder)
+    export_bundle("fast_mpoxnet", folder)
     return load_classifier(folder)
 
 

@@ -17,7 +17,7 @@ from mpox_keras.inference.classifier import load_classifier
 from mpox_keras.inference.metadata import MODEL_PLACES, ClassifierError, read_checksums, write_checksums, write_metadata
 from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 
-PRESET = "fast_mpoxnet_msid"
+PRESET = "fast_mpoxnet"
 
 
 def call(*arguments):

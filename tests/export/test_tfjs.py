@@ -87,7 +87,7 @@ def test_other_networks_are_written_too(tmp_path, network, width):
 
 @pytest.mark.skipif(not CONVERTER, reason="needs the official tensorflowjs_converter, which wants an environment of its own")
 def test_the_official_converter_makes_the_same_operators_of_it(written, tmp_path):
-    export_bundle("fast_mpoxnet_msid", tmp_path / "bundle", "saved_model")
+    export_bundle("fast_mpoxnet", tmp_path / "bundle", "saved_model")
     subprocess.run(
         [CONVERTER, "--input_format=tf_saved_model", tmp_path / "bundle" / "saved_model", tmp_path / "official"],
         check=True,
@@ -126,7 +126,7 @@ def test_node_computes_the_same(written, expected, pixels, tmp_path, precision, 
 @needs_packages
 def test_the_example_page_answers_in_a_browser(tmp_path, pixels, expected, chromium):
     folder = tmp_path / "bundle"
-    export_bundle("fast_mpoxnet_msid", folder, "tfjs", "float16")
+    export_bundle("fast_mpoxnet", folder, "tfjs", "float16")
     (folder / "node_modules").symlink_to(JAVASCRIPT / "node_modules")
     Image.fromarray(pixels[0]).save(folder / "photo.png")
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))

@@ -219,7 +219,7 @@ def test_checksums_are_what_sha256sum_checks(folder):
 
 
 def test_every_preset_loads_and_says_where_it_comes_from():
-    assert "fast_mpoxnet_msid" in preset_names()
+    assert "fast_mpoxnet" in preset_names()
     for name in preset_names():
         classifier = mpox_keras.load_classifier(name)
         assert sum(classifier.metadata["training_photos"].values()) > 0

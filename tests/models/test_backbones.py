@@ -157,8 +157,8 @@ def test_weights_of_a_trained_network_are_those_of_its_backbone(tmp_path):
 
 
 def test_weights_of_a_preset_go_wherever_they_fit():
-    preset = keras.models.load_model(PRESETS_FOLDER / "fast_mpoxnet_msid" / "model.keras", compile=False)
-    model = FastMpoxNet(6, "fast_mpoxnet_msid", SMALL)
+    preset = keras.models.load_model(PRESETS_FOLDER / "fast_mpoxnet" / "model.keras", compile=False)
+    model = FastMpoxNet(6, "fast_mpoxnet", SMALL)
     for name in ("backbone", "fusion_3", "fusion_4", "projection"):
         for ours, theirs in zip(model.get_layer(name).get_weights(), preset.get_layer(name).get_weights(), strict=True):
             np.testing.assert_array_equal(ours, theirs)
@@ -182,9 +182,9 @@ def test_without_a_network_the_message_says_where_to_put_the_file(monkeypatch):
         ("AlexNet", {}, "no network 'AlexNet'"),
         ("Xception", {}, "Xception can't be built .* photos of .*32"),
         ("MobileNetV2", {"last": "block_99"}, "no layer 'block_99' to end with.*out_relu"),
-        ("MobileNetV2", {"weights": "nowhere.h5"}, "nowhere.h5.* is no file .*fast_mpoxnet_msid"),
+        ("MobileNetV2", {"weights": "nowhere.h5"}, "nowhere.h5.* is no file .*fast_mpoxnet"),
         ("MobileNetV2", {"weights": __file__}, "is no file of weights or trained network"),
-        ("EfficientNetLite0", {"weights": "fast_mpoxnet_msid"}, "'ShuffleNetV2'.*not of.*'EfficientNetLite0'"),
+        ("EfficientNetLite0", {"weights": "fast_mpoxnet"}, "'ShuffleNetV2'.*not of.*'EfficientNetLite0'"),
         ("keras_hub:nowhere", {}, "preset nowhere of keras-hub can't be had"),
         ("keras_hub:nowhere", {"weights": "file.h5"}, "a preset of keras-hub has its own weights"),
     ],

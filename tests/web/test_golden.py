@@ -71,9 +71,9 @@ def test_the_bundle_in_python_gives_the_same(app, bundle, drawn):
 
 
 def test_the_larger_preset_runs_in_the_page_too(start, drawn, tmp_path):
-    classifier = load_classifier("efficientnet_lite0_msid")
+    classifier = load_classifier("efficientnet_lite0")
     site = tmp_path / "site"
-    result = CliRunner().invoke(main, ["web", "--model", "efficientnet_lite0_msid", "--out", str(site)])
+    result = CliRunner().invoke(main, ["web", "--model", "efficientnet_lite0", "--out", str(site)])
     assert result.exit_code == 0, result.output
     photos = [drawn]
     for name in ("turned 6.jpg", "grey.png", "cat.jpg", "noise.png"):
@@ -84,7 +84,7 @@ def test_the_larger_preset_runs_in_the_page_too(start, drawn, tmp_path):
         for photo in photos:
             app.open(photo).page.click("#whole")
             found = app.check().data()
-            assert found["model"]["name"] == "efficientnet_lite0_msid"
+            assert found["model"]["name"] == "efficientnet_lite0"
             assert_same_answer(found, *predicted(classifier, decode_photo(photo)))
 
 

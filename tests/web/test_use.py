@@ -43,7 +43,7 @@ def test_the_whole_way_from_picking_to_saving(app, site, drawn):
 
     data = app.data()
     assert data["notice"] == "Screening aid for research, not a diagnosis."
-    assert data["model"]["name"] == "fast_mpoxnet_msid"
+    assert data["model"]["name"] == "fast_mpoxnet"
     assert data["model"]["sha256"] == hashlib.sha256((site / "bundle" / "SHA256SUMS").read_bytes()).hexdigest()
     fields = {field.name for field in dataclasses.fields(Prediction)} - {"file", "error"}
     assert fields | {"answer"} <= set(data)

@@ -17,7 +17,7 @@ from . import runs
 
 run_predictions = cache(runs.read_predictions)
 all_runs = cache(runs.read_runs)
-PRESETS = ("fast_mpoxnet_msid", "efficientnet_lite0_msid")
+PRESETS = ("fast_mpoxnet", "efficientnet_lite0")
 
 
 def load(name: str) -> dict:

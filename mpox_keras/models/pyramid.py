@@ -1,0 +1,48 @@
+"""Feature maps of several depths and sizes, put together for one linear classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+_GRIDS = (4, 3, 2, 1)
+
+
+def pyramid_of(maps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+    """Maps of several strides as one map of the size of the last: their averages, and their maxima in grids of cells.
+
+    A lesion is small, and most of a photo shows none: the average says what a photo is like, the maxima what is anywhere in it.
+    The grids have 3x3, 2x2 and 1 cells where the last map has 6x6 positions, as spatial pyramids have (Lazebnik et al. 2006, doi
+    10.1109/CVPR.2006.68), but the mean over the cells follows, as what counts is whether something is there, not where. Maps of
+    more than twice the last one's size are averaged to twice its size first.
+
+    Args:
+        maps: `(batch, height, width, channels)`, from large to small, each a whole multiple of the last in size.
+
+    Returns:
+        `(batch, height, width, channels)` of the last map's size, with all channels of all maps once for the averages and once
+        for each grid of which the size is a whole multiple. Its mean over all positions is what the classifier takes.
+
+    Example:
+        >>> maps = [keras.ops.ones((1, 24, 24, 96)), keras.ops.ones((1, 12, 12, 192)), keras.ops.ones((1, 6, 6, 112))]
+        >>> pyramid_of(maps).shape
+        (1, 6, 6, 1600)
+    """
+    size = maps[-1].shape[1]
+    near = []
+    for number, each in enumerate(maps):
+        if (factor := each.shape[1] // size) > 2:
+            each = keras.layers.AveragePooling2D(factor // 2, name=f"pyramid_near_{number}")(each)
+        near.append(each)
+    parts = []
+    for number, each in enumerate(near):
+        factor = each.shape[1] // size
+        parts.append(keras.layers.AveragePooling2D(factor, name=f"pyramid_mean_{number}")(each) if factor > 1 else each)
+    for grid in _GRIDS:
+        if size % grid or grid == size:
+            continue
+        for number, each in enumerate(near):
+            cells = keras.layers.MaxPooling2D(each.shape[1] // grid, name=f"pyramid_max_{grid}_{number}")(each)
+            parts.append(keras.layers.UpSampling2D(size // grid, name=f"pyramid_repeat_{grid}_{number}")(cells))
+    return keras.layers.Concatenate(name="pyramid")(parts)
