@@ -108,8 +108,8 @@ class DataConfig(_Section):
     )
     leave_out_sources: bool = Field(
         False,
-        description="`crossval`: also train networks without one source at a time, of those with a hundred photos and more, and "
-        "measure how often it raises no alarm there.",
+        description="`crossval`: also train networks without one source at a time, of those with a hundred photos, and measure "
+        "how often they raise no alarm there.",
     )
 
 

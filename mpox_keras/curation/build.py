@@ -82,8 +82,8 @@ def build_folder(
     """Build a folder of class folders from several sources, with each photo in it once.
 
     A source is a folder of class folders, with the tables that `folder.read_folder` reads, or a CSV table with the columns
-    `file` (relative to the table) and `label` and, if wanted, `group`, `fold`, those of `METADATA_COLUMNS`, `licence`, `url` and
-    those of a box to crop to: `left`, `top`, `width`, `height`. The source is called as its path, without suffix.
+    `file` (relative to the table) and `label` and, if wanted, `group`, `fold`, those of `METADATA_COLUMNS`, `licence`, `url`
+    and those of a box to crop to: `left`, `top`, `width`, `height`. The source is called as its path, without suffix.
 
     Photos are written as PNG, which leaves places, names and devices behind, as `CLASS/SOURCE_NUMBER.png`; the number is the
     photo's place in its source. Of equal photos one is kept; where they are near identical and of several sources, those of

@@ -55,9 +55,9 @@ def choose_thresholds(
 
     Returns:
         Plain values for `json.dumps`. `temperature` and each `threshold` are chosen on all photos, and are what ships:
-        `operating_points` has one for the calibrated p(mpox) by each recall, "0.9" and "0.95", with `no_alarm`: class -> the share
-        of its photos below the threshold; `abstention` for the largest calibrated probability,
-        `out_of_distribution` for the out-of-distribution score. The figures beside them, with Wilson intervals, are
+        `operating_points` has one for the calibrated p(mpox) by each recall, "0.9" and "0.95", with `no_alarm`: class -> the
+        share of its photos below the threshold; `abstention` has one for the largest calibrated probability, and
+        `out_of_distribution` one for the out-of-distribution score. The figures beside them, with Wilson intervals, are
         cross-fitted. `coverage_curve` ranks the photos by their largest calibrated probability.
 
     Raises:

@@ -51,8 +51,9 @@ class Backbone(keras.Model):
         input_shape: height, width and 3.
         last: name of the layer to end with, if not the network's last one.
         weights: None (random); `"imagenet"` (of keras.applications, downloaded once; of a preset of keras-hub, its own; those
-            of EfficientNetLite0 and of the MobileNetV2 in the example come with the package); an `.h5` file of Keras, of the network without its
-            top; or a preset's name, a run folder or a `.keras` file, with the same backbone for photos of any size.
+            of EfficientNetLite0 and of the MobileNetV2 in the example come with the package); an `.h5` file of Keras, of the
+            network without its top; or a preset's name, a run folder or a `.keras` file, with the same backbone for photos
+            of any size.
         hub: what a saved backbone of keras-hub is rebuilt from; of `get_config`.
 
     Raises:

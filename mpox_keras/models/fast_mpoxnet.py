@@ -13,7 +13,7 @@ from mpox_keras.models.image_classifier import Network
 from mpox_keras.models.pyramid import pyramid_of
 
 _WIDTHS = {True: ((24, 24), 64), False: ((24, 112), 0)}
-"""With the pyramid or without -> `fusion_filters` and `head_filters`, as wide as 0.275 M parameters of the deployed form allow."""
+"""With the pyramid or without -> `fusion_filters` and `head_filters`, as wide as 0.275 M parameters, when deployed, allow."""
 
 _STAGES = {2: 8, 3: 16, 4: 32}
 """Stage number, in the names of outputs and layers -> stride."""
@@ -35,11 +35,11 @@ class FastMpoxNet(Network):
         weights: None (random); `"imagenet"` or an `.h5` file of Keras, for the backbone; or a preset's name, a run folder or a
             `.keras` file, whose weights are taken wherever they fit: a head for other classes starts anew.
         input_shape: height and width, each a multiple of 32, and 3.
-        backbone: any `Backbone` with endpoints of these strides, nested as `model.backbone`; by default MobileNetV2 at width 0.35
-            up to its last block.
-        pyramid: whether the classifier takes the backbone's own maps too, see `mpox_keras.models.pyramid`. This is for a backbone
-            that stays as it was pretrained. There a head on its maps would teach nothing, so the auxiliary heads of strides 16
-            and 32 are on what the fusion gives.
+        backbone: any `Backbone` with endpoints of these strides, nested as `model.backbone`; by default MobileNetV2 at width
+            0.35 up to its last block.
+        pyramid: whether the classifier takes the backbone's own maps too, see `mpox_keras.models.pyramid`. This is for a
+            backbone that stays as it was pretrained. There a head on its maps would teach nothing, so the auxiliary heads of
+            strides 16 and 32 are on what the fusion gives.
         fusion: whether the maps of strides 8 and 16 are fused into those of stride 32; without it these alone are classified.
         auxiliary_heads: whether there are the heads of training.
         fusion_filters: channels of the two modules.

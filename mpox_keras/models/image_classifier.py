@@ -79,8 +79,8 @@ class ImageClassifier(Network):
         backbone: nested as one layer, `model.backbone`.
         classes: number of classes.
         dropout: share of features dropped before the classifier in training, 0 to 1.
-        pyramid: whether the classifier takes the maps of all strides from 8 on, see `mpox_keras.models.pyramid`; without it those
-            of the last alone.
+        pyramid: whether the classifier takes the maps of all strides from 8 on, see `mpox_keras.models.pyramid`; without it
+            those of the last alone.
         ood_score: whether there is the output `ood_score` too, `(batch, 1)`, see `mpox_keras.training.out_of_distribution`.
 
     Example:

@@ -13,9 +13,9 @@ def pyramid_of(maps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
     """Maps of several strides as one map of the size of the last: their averages, and their maxima in grids of cells.
 
     A lesion is small, and most of a photo shows none: the average says what a photo is like, the maxima what is anywhere in it.
-    The grids have 3x3, 2x2 and 1 cells where the last map has 6x6 positions, as spatial pyramids have (Lazebnik et al. 2006, doi
-    10.1109/CVPR.2006.68), but the mean over the cells follows, as what counts is whether something is there, not where. Maps of
-    more than twice the last one's size are averaged to twice its size first.
+    The grids have 3x3, 2x2 and 1 cells where the last map has 6x6 positions, as spatial pyramids have (Lazebnik et al. 2006,
+    doi 10.1109/CVPR.2006.68), but the mean over the cells follows, as what counts is whether something is there, not where.
+    Maps of more than twice the last one's size are averaged to twice its size first.
 
     Args:
         maps: `(batch, height, width, channels)`, from large to small, each a whole multiple of the last in size.

@@ -53,8 +53,8 @@ def cross_validate(
     Returns:
         Figures of `evaluate_predictions` and, on the photos whose labels are not doubtful, of `choose_thresholds`; training
         seconds, config and environment; with sources left out `left_out_sources`: source -> `evaluate_left_out_source`; with
-        external photos `external`: figures of `evaluate_mpox_against_other_rashes` for the mean of the networks' probabilities, and
-        `external_auc`, the mean over the networks of the AUC per patient, which is what one network is worth.
+        external photos `external`: figures of `evaluate_mpox_against_other_rashes` for the mean of the networks' probabilities,
+        and `external_auc`, the mean over the networks of the AUC per patient, which is what one network is worth.
 
     Raises:
         DataError: the folds do not fit the photos.

@@ -24,9 +24,9 @@ _MOST = 1000
 def add_ood_score(model: Network, photos: np.ndarray, non_skin: np.ndarray | None = None, seed: int = 0) -> Network:
     """A network with the output `ood_score`, in place of the one that it may have.
 
-    A logistic regression tells the photos from pictures of other things by the means of the feature maps that the classifier takes.
-    That it is shown what to refuse is called outlier exposure (Hendrycks
-    et al. 2019, arXiv 1812.04606); the network itself is not trained any further.
+    A logistic regression tells the photos from pictures of other things by the means of the feature maps that the classifier
+    takes. That it is shown what to refuse is called outlier exposure (Hendrycks et al. 2019, arXiv 1812.04606); the network
+    itself is not trained any further.
 
     Args:
         model: trained.

@@ -33,7 +33,7 @@ def refit_classifier(model: Network, photos: PhotoArrays, penalty: float) -> Non
     weights = 1 / (counts[classes] * len(counts))
     mean = weights @ features
     deviation = np.sqrt(weights @ (features - mean) ** 2) + 1e-4  # a channel may be all but dead
-    regression = LogisticRegression(C=1 / penalty, max_iter=_STEPS, tol=1e-5)
+    regression = LogisticRegression(C=1 / penalty, max_iter=_STEPS)
     regression.fit((features - mean) / deviation, photos.labels, sample_weight=weights)
     kernel, bias = regression.coef_.T / deviation[:, None], regression.intercept_
     if len(counts) == 2:  # scikit-learn has one logit for both
