@@ -98,9 +98,7 @@ def evaluate(rows, score, rashes, external_score, thresholds):
         "external_mpox_photos": int(mpox.sum()),
         "external_mpox_patients": len(found),
         "auc": {kind: auc_against(found, values) for kind, values in {"all": score, **of_kind}.items()},
-        "external_rashes_auc_per_patient": auc_against(
-            [each.mean() for each in found], np.array([each.mean() for each in others])
-        ),
+        "external_rashes_auc_per_patient": auc_against(*means),
         "operating_points": {
             recall: {
                 "threshold": threshold,
