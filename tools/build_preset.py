@@ -1,9 +1,10 @@
 """Make a preset of the package from a finished fit on all photos and the cross-validation with the same config.
 
-    mpox-keras crossval --config fast_mpoxnet --data MSID --out runs/folds
-    mpox-keras fit --config fast_mpoxnet --set data.validation_fraction=0 --data MSID --out runs/preset
-    python tools/build_preset.py --run runs/preset --folds runs/folds --external EXTERNAL --name fast_mpoxnet \
-        --photos "Monkeypox Skin Images Dataset (MSID), version 6, doi 10.17632/r9bfpnvyxr"
+    mpox-keras crossval --config fast_mpoxnet --data FIELD --out runs/folds
+    mpox-keras fit --config fast_mpoxnet --set data.validation_fraction=0 --data FIELD --out runs/preset
+    python tools/build_preset.py --run runs/preset --folds runs/folds --data FIELD --external EXTERNAL --name fast_mpoxnet
+
+FIELD is a folder made by `mpox-keras data build`, see tools/experiments/field_sources.py.
 
 The preset was trained on every photo, so its out-of-fold figures, temperature and thresholds are those of the networks that the
 cross-validation trained in the same way. The external photos are evaluated with the preset as it ships.
@@ -11,18 +12,22 @@ cross-validation trained in the same way. The external photos are evaluated with
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
 
 import click
+import numpy as np
 
 from mpox_keras.config import load_config
-from mpox_keras.data.sources import read_external_photos
+from mpox_keras.data.sources import read_external_photos, read_photos
+from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.inference.classifier import PRESETS_FOLDER, load_classifier
 from mpox_keras.inference.metadata import MODEL_FILE, read_metadata, write_metadata
 from mpox_keras.inference.prediction import DISCLAIMER
 from mpox_keras.reports.evaluate import evaluate_external
+from mpox_keras.utils.classes import OTHER
 
 _FIGURES = (
     "protocol",
@@ -37,14 +42,28 @@ _FIGURES = (
     "mpox_against_other_rashes",
     "expected_calibration_error",
     "thresholds",
+    "left_out_sources",
+    "breakdown",
 )
-_BACKBONES = {
-    "FastMpoxNet": "fine-tuned from a BSD-3-Clause backbone",
-    "EfficientNetLite0": "trained on top of an Apache-2.0 backbone",
-}
+_MSID_FIGURES = (
+    "photos",
+    "accuracy",
+    "accuracy_interval",
+    "accuracy_mean",
+    "accuracy_sd",
+    "macro_f1",
+    "per_class",
+    "rash_classes_only",
+    "mpox_against_other_rashes",
+)
 _LICENCE = (
-    "The weights are Apache-2.0 as far as we hold rights to them. They were {} (see NOTICE) on photos believed to be CC BY 4.0 "
-    "(attribution: Bala et al.); this was not verified at the source."
+    "CC BY-NC 4.0, for research and other non-commercial use: some of the photos of other skin conditions may be used for "
+    "research only. The backbone's weights, which were not changed, are Apache-2.0 (see NOTICE)."
+)
+_PHOTOS = (
+    "Monkeypox Skin Images Dataset (MSID; Bala et al., doi 10.17632/r9bfpnvyxr, version 6) without 17 photos whose label is "
+    "doubtful, and photos of other skin conditions and of people without one from SD-198, PAD-UFES-20 "
+    "(doi 10.17632/zr7vgbcyr2.1), HAM10000, the Foot Ulcer Segmentation Challenge, Medetec and collections from the web"
 )
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -52,10 +71,10 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.command()
 @click.option("--run", type=_FOLDER, required=True, help="Finished fit on all photos.")
 @click.option("--folds", type=_FOLDER, required=True, help="Finished cross-validation with the same config.")
+@click.option("--data", required=True, help="The photos of both.")
 @click.option("--external", required=True, help="External photos; evaluated, used for nothing else.")
 @click.option("--name", required=True, help="Name of the preset.")
-@click.option("--photos", required=True, help="What the photos are and where they come from.")
-def main(run, folds, external, name, photos):
+def main(run, folds, data, external, name):
     """Write mpox_keras/models/presets/NAME."""
     trained = load_classifier(run)
     figures = json.loads((folds / "results.json").read_text(encoding="utf-8"))
@@ -78,21 +97,48 @@ def main(run, folds, external, name, photos):
             **{key: trained.metadata[key] for key in ("classes", "image_size", "value_range")},
             "temperature": thresholds["temperature"],
             "thresholds": {
-                "mpox": thresholds["operating_point"]["threshold"],
+                "mpox": next(iter(thresholds["operating_points"].values()))["threshold"],
                 "confidence": thresholds["abstention"]["threshold"],
                 "ood_score": thresholds["out_of_distribution"]["threshold"],
             },
-            "training_data": photos,
+            "operating_points": thresholds["operating_points"],
+            "training_data": _PHOTOS,
             "training_photos": trained.metadata["training_photos"],
-            "out_of_fold": {key: figures[key] for key in _FIGURES},
-            "licence": _LICENCE.format(_BACKBONES[config["model"]["network"]]),
-            "config": config,
+            "out_of_fold": {
+                **{key: figures[key] for key in _FIGURES},
+                "msid": evaluate_msid(folds / "out_of_fold.csv", read_photos(data, trained.classes), trained.classes),
+            },
+            "licence": _LICENCE,
+            "config": without_folders(config),
             "environment": trained.metadata["environment"],
         },
     )
     external_figures = evaluate_external(load_classifier(folder), read_external_photos(external, trained.classes))
     write_metadata(folder, {**read_metadata(folder), "external": external_figures})
     click.echo(f"{folder}: {(folder / MODEL_FILE).stat().st_size / 1e6:.2f} MB")
+
+
+def evaluate_msid(table, photos, classes):
+    """Figures of the four classes of MSID, whatever probability `other` has: of all its photos, and of those without doubt."""
+    with table.open(newline="", encoding="utf-8") as stream:
+        rows = {row["file"]: row for row in csv.DictReader(stream)}
+    photos = [photo for photo in photos if photo.metadata.get("source") == "msid"]
+    four = [name for name in classes if name != OTHER]
+    probabilities = np.array([[float(rows[photo.file][name]) for name in four] for photo in photos])
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    labels = np.array([four.index(photo.label) for photo in photos])
+    folds = np.array([int(rows[photo.file]["fold"]) for photo in photos])
+    sure = np.array(["doubt" not in photo.metadata for photo in photos])
+    kinds = {"all": np.ones(len(photos), bool), "without_doubtful": sure}
+    figures = {name: evaluate_predictions(labels[kind], probabilities[kind], four, folds[kind]) for name, kind in kinds.items()}
+    return {name: {key: found[key] for key in _MSID_FIGURES} for name, found in figures.items()}
+
+
+def without_folders(config):
+    """The config with the last part of each path alone."""
+    model, data = config["model"], config["data"]
+    names = {key: part[key] and Path(part[key]).name for key, part in (("weights", model), ("non_skin", data))}
+    return {**config, "model": {**model, "weights": names["weights"]}, "data": {**data, "non_skin": names["non_skin"]}}
 
 
 if __name__ == "__main__":
