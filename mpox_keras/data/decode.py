@@ -7,6 +7,7 @@ import io
 import logging
 import os
 import re
+from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -94,6 +95,36 @@ def decode_photo(source: str | os.PathLike | bytes, name: str | None = None) -> 
         raise PhotoError(f"{name} has more than the {MAX_PIXELS:,} pixels allowed. Make it smaller.") from None
     except Exception as error:
         raise PhotoError(f"{name} cannot be decoded ({error}). Copy or download it again.") from None
+
+
+Picture = str | os.PathLike | bytes | Image.Image | np.ndarray | BinaryIO
+"""A photo as callers have it: its path, URL or content, a file that is open for reading, or a decoded picture."""
+
+
+def read_photo(photo: Picture) -> np.ndarray:
+    """The pixels of a photo, `(height, width, 3)`, uint8, however it is given.
+
+    Raises:
+        PhotoError: as `decode_photo`.
+        TypeError: it is none of `Picture`, or an array of another shape or type than `(height, width, 3)`, uint8.
+
+    Example:
+        >>> read_photo(np.zeros((480, 640, 3), "uint8")).shape
+        (480, 640, 3)
+    """
+    if isinstance(photo, np.ndarray):
+        if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
+            raise TypeError(f"an array must be (height, width, 3) of uint8, 0 to 255; got {photo.shape} of {photo.dtype}.")
+        return photo
+    if isinstance(photo, Image.Image):
+        return _to_rgb_array(photo, "the picture")
+    if hasattr(photo, "read"):
+        photo = photo.read()
+    if not isinstance(photo, str | os.PathLike | bytes):
+        raise TypeError(
+            f"a photo is a path, bytes, an open file, a PIL image or an array (height, width, 3); got {type(photo).__name__}."
+        )
+    return decode_photo(photo)
 
 
 def resize_photo(photo: np.ndarray, size: int) -> np.ndarray:
