@@ -47,7 +47,7 @@ def export_bundle(
     """Export a trained network as a bundle: the model, `labels.txt`, metadata, checksums, a model card and an example.
 
     Args:
-        source: a classifier, what `load_classifier` takes, or a `FastMpoxNet` or `ImageClassifier` that was trained in a script.
+        source: a classifier, what `load_classifier` takes, or a `FastMpoxNet` or `ImageClassifier` from a script.
         folder: of the bundle; a bundle that is there already is replaced once the new one is whole.
         format, precision: of `PRECISIONS`; see `convert_to_tflite` and `write_tfjs`.
         calibration: for `int8`, photos that show which activations to expect; a stratified sample of 300 is used.
