@@ -7,7 +7,7 @@ import pytest
 import skimage.data
 from click.testing import CliRunner
 from PIL import Image, ImageCms
-from web_app import as_base64, assert_same_answer, encoded, predicted, serving, skin
+from web_app import as_base64, as_trained, assert_same_answer, encoded, predicted, serving, skin
 
 from mpox_keras.cli import main
 from mpox_keras.data.decode import decode_photo, resize_photo
@@ -72,7 +72,7 @@ def test_the_bundle_in_python_gives_the_same(app, bundle, drawn):
 
 @pytest.mark.parametrize("preset", preset_names())
 def test_every_preset_runs_in_the_page(start, drawn, tmp_path, preset):
-    classifier = load_classifier(preset)
+    classifier = as_trained(load_classifier(preset))
     site = tmp_path / "site"
     result = CliRunner().invoke(main, ["web", "--model", preset, "--out", str(site)])
     assert result.exit_code == 0, result.output
