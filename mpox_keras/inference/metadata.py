@@ -169,6 +169,10 @@ def _has(value, fits, *names):
     return isinstance(value, dict) and all(fits(value.get(name)) for name in names)
 
 
+def _are_thresholds(value):
+    return _has(value, _is_number, "confidence", "ood_score") and _is_number(value.get("mpox", 0))
+
+
 _KINDS = {
     "format": (f"one of {', '.join(MODEL_PLACES)}", lambda value: _is_text(value) and value in MODEL_PLACES),
     "classes": ("a list of two or more different names", _are_classes),
@@ -176,9 +180,8 @@ _KINDS = {
     "temperature": ("a number above 0", lambda value: _is_number(value) and value > 0),
     "thresholds": (
         "null, or numbers for confidence, ood_score and, if it is a class, mpox",
-        lambda value: (
-            value is None or (_has(value, _is_number, "confidence", "ood_score") and _is_number(value.get("mpox", 0)))
-        ),
+        lambda value: value is None or _are_thresholds(value),
+    ),
     ),
     "operating_points": (
         "an object with recall: object with a threshold",

@@ -194,7 +194,7 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
 
 
 def _rows_to_choose_on(photos, classes):
-    """Which photos thresholds are chosen on, and parts of them to cross-fit, with a like share of every class; None: too few."""
+    """Which photos thresholds are chosen on, and parts of them to cross-fit, alike in their classes; None: too few."""
     rows = np.flatnonzero(~photos.doubtful)
     if np.bincount(photos.labels[rows], minlength=classes).min() < _PHOTOS_TO_CHOOSE_ON:
         return None
