@@ -182,7 +182,6 @@ _KINDS = {
         "null, or numbers for confidence, ood_score and, if it is a class, mpox",
         lambda value: value is None or _are_thresholds(value),
     ),
-    ),
     "operating_points": (
         "an object with recall: object with a threshold",
         lambda value: isinstance(value, dict) and all(_has(point, _is_number, "threshold") for point in value.values()),
