@@ -60,6 +60,8 @@ def read_metadata(folder: str | os.PathLike) -> dict:
             raise ClassifierError(f"{path} has {str(metadata[key])[:80]!r} for {key}; expected {expected}.")
     if metadata["thresholds"] is not None and "mpox" not in metadata["classes"]:
         raise ClassifierError(f"{path} has a threshold for mpox, but no class of this name. {_AGAIN}")
+    if metadata["thresholds"] is None and "operating_points" in metadata:
+        raise ClassifierError(f"{path} has operating_points, but no thresholds. {_AGAIN}")
     place = folder / MODEL_PLACES[metadata["format"]]
     # A runtime reads what it finds, so everything that it may find must have been checked.
     for part in (place, *place.rglob("*")):
@@ -178,14 +180,18 @@ _KINDS = {
         lambda value: value is None or _has(value, _is_number, "mpox", "confidence", "ood_score"),
     ),
     "operating_points": (
-        "an object with recall: object with a threshold",
+        "an object with recall: object with the numbers threshold, recall and specificity",
         lambda value: (
-            isinstance(value, dict) and value and all(_has(point, _is_number, "threshold") for point in value.values())
+            isinstance(value, dict)
+            and value
+            and all(re.fullmatch(r"0\.\d+|1\.0", recall) for recall in value)
+            and all(_has(point, _is_number, "threshold", "recall", "specificity") for point in value.values())
         ),
     ),
+    "prevalence": ("a number over 0 and under 1", lambda value: _is_number(value) and 0 < value < 1),
     "precision": ("text", _is_text),
     "made_from": ("an object with source and sha256", lambda value: _has(value, _is_text, "source", "sha256")),
 }
 """Key of the metadata -> what it must be, in words and as a check."""
 
-_OPTIONAL = {"operating_points", "precision", "made_from"}
+_OPTIONAL = {"operating_points", "prevalence", "precision", "made_from"}
