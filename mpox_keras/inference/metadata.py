@@ -60,6 +60,8 @@ def read_metadata(folder: str | os.PathLike) -> dict:
             raise ClassifierError(f"{path} has {str(metadata[key])[:80]!r} for {key}; expected {expected}.")
     if (thresholds := metadata["thresholds"]) is not None and ("mpox" in thresholds) != ("mpox" in metadata["classes"]):
         raise ClassifierError(f"{path} has a threshold for mpox, or a class of this name, but not both. {_AGAIN}")
+    if thresholds is None and "operating_points" in metadata:
+        raise ClassifierError(f"{path} has operating_points, but no thresholds. {_AGAIN}")
     # A runtime reads what it finds, so everything that it may find must have been checked.
     places = [folder / name for name in MODEL_PLACES.values() if os.path.lexists(folder / name)]
     parts = (part for place in places for part in place.rglob("*"))
@@ -183,12 +185,18 @@ _KINDS = {
         lambda value: value is None or _are_thresholds(value),
     ),
     "operating_points": (
-        "an object with recall: object with a threshold",
-        lambda value: isinstance(value, dict) and all(_has(point, _is_number, "threshold") for point in value.values()),
+        "an object with recall: object with the numbers threshold, recall and specificity",
+        lambda value: (
+            isinstance(value, dict)
+            and value
+            and all(re.fullmatch(r"0\.\d+|1\.0", recall) for recall in value)
+            and all(_has(point, _is_number, "threshold", "recall", "specificity") for point in value.values())
+        ),
     ),
+    "prevalence": ("a number over 0 and under 1", lambda value: _is_number(value) and 0 < value < 1),
     "precision": ("text", _is_text),
     "made_from": ("an object with source and sha256", lambda value: _has(value, _is_text, "source", "sha256")),
 }
 """Key of the metadata -> what it must be, in words and as a check."""
 
-_OPTIONAL = {"operating_points", "precision", "made_from"}
+_OPTIONAL = {"operating_points", "prevalence", "precision", "made_from"}
