@@ -58,8 +58,10 @@ def read_metadata(folder: str | os.PathLike) -> dict:
             raise ClassifierError(f"{path} lacks {key}. {_AGAIN}")
         if key in metadata and not fits(metadata[key]):
             raise ClassifierError(f"{path} has {str(metadata[key])[:80]!r} for {key}; expected {expected}.")
-    if (thresholds := metadata["thresholds"]) is not None and ("mpox" in thresholds) != ("mpox" in metadata["classes"]):
-        raise ClassifierError(f"{path} has a threshold for mpox, or a class of this name, but not both. {_AGAIN}")
+    thresholds, has_mpox = metadata["thresholds"], "mpox" in metadata["classes"]
+    if thresholds is not None and has_mpox != ("mpox" in thresholds):
+        reason = "no threshold for its class mpox" if has_mpox else "a threshold for mpox, but no class of this name"
+        raise ClassifierError(f"{path} has {reason}. {_AGAIN}")
     if thresholds is None and "operating_points" in metadata:
         raise ClassifierError(f"{path} has operating_points, but no thresholds. {_AGAIN}")
     # A runtime reads what it finds, so everything that it may find must have been checked.
