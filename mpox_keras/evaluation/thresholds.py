@@ -16,7 +16,7 @@ from mpox_keras.evaluation.metrics import check_folds, check_predictions
 from mpox_keras.utils.classes import MPOX, NORMAL
 
 RECALLS = (0.9, 0.95)  # Of mpox at the operating points; the first is in force unless another is asked for.
-COVERAGE = 0.9  # Share of the photos whose largest probability is enough for an answer.
+COVERAGE = 0.9  # Share of the photos whose largest probability is enough for an answer, all classes weighing the same.
 IN_DISTRIBUTION = 0.95  # Share of the photos whose out-of-distribution score is small enough for an answer.
 MIN_OOD_THRESHOLD = 0.05
 COVERAGES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
@@ -36,9 +36,11 @@ def recall_threshold(positive: np.ndarray, score: np.ndarray, recall: float) -> 
     return float(ranked[needed - 1])
 
 
-def coverage_threshold(score: np.ndarray, coverage: float) -> float:
-    """The largest threshold at which at least this share of the photos scores as much or more."""
-    return recall_threshold(np.ones(len(score), bool), score, coverage)
+def coverage_threshold(score: np.ndarray, coverage: float, weights: np.ndarray | None = None) -> float:
+    """The largest threshold at which at least this share of the photos, or of their weights, scores as much or more."""
+    order = np.argsort(-score, kind="stable")
+    covered = np.cumsum(np.ones(len(score)) if weights is None else weights[order])
+    return float(score[order][np.argmax(covered >= coverage * covered[-1] * (1 - 1e-9))])
 
 
 def choose_thresholds(
@@ -92,15 +94,18 @@ def choose_thresholds(
         }
 
     refused = ~_cross_fitted(folds, -ood_score, lambda score, _: -_ood_threshold(-score))
-    answered = _cross_fitted(folds, top, lambda score, _: coverage_threshold(score, COVERAGE))
+    # Else a class with most of the photos, of which a network is surest, would have it silent on the others.
+    weights = 1 / np.bincount(labels, minlength=len(classes))[labels]
+    answered = _cross_fitted(folds, top, lambda score, rows: coverage_threshold(score, COVERAGE, weights[rows]))
     return {
         "temperature": temperature,
         "expected_calibration_error_before": expected_calibration_error(labels, probabilities),
         "expected_calibration_error_after": expected_calibration_error(labels, calibrated),
         "operating_points": {str(recall): operating_point(recall) for recall in RECALLS if MPOX in classes},
         "abstention": {
-            "definition": f"an answer is given from this largest calibrated probability on; chosen for coverage {COVERAGE}.",
-            "threshold": coverage_threshold(shipped.max(axis=1), COVERAGE),
+            "definition": "an answer is given from this largest calibrated probability on; "
+            f"chosen for coverage {COVERAGE}, all classes weighing the same.",
+            "threshold": coverage_threshold(shipped.max(axis=1), COVERAGE, weights),
             **proportion("coverage", answered.sum(), len(labels)),
             **proportion("accuracy", (answered & correct).sum(), answered.sum()),
         },
