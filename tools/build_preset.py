@@ -23,8 +23,9 @@ import numpy as np
 from mpox_keras.config import load_config
 from mpox_keras.data.sources import read_external_photos, read_photos
 from mpox_keras.evaluation.metrics import evaluate_predictions
+from mpox_keras.export.tflite import convert_to_tflite
 from mpox_keras.inference.classifier import PRESETS_FOLDER, load_classifier
-from mpox_keras.inference.metadata import MODEL_FILE, read_metadata, write_metadata
+from mpox_keras.inference.metadata import MODEL_FILE, MODEL_PLACES, read_metadata, write_metadata
 from mpox_keras.inference.prediction import DISCLAIMER
 from mpox_keras.reports.evaluate import evaluate_external
 from mpox_keras.utils.classes import OTHER
@@ -89,6 +90,8 @@ def main(run, folds, data, external, name):
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(run / MODEL_FILE, folder / MODEL_FILE)
     thresholds = figures["thresholds"]
+    # Half of the digits keep the answers; without it the first one would take the ten seconds in which TensorFlow is loaded.
+    (folder / MODEL_PLACES["tflite"]).write_bytes(convert_to_tflite(trained.trained, thresholds["temperature"], "float16"))
     write_metadata(
         folder,
         {

@@ -34,7 +34,7 @@ def main(data, count):
     with tempfile.TemporaryDirectory() as folder:
         export_bundle("fast_mpoxnet", Path(folder) / "bundle")
         exported = load_classifier(Path(folder) / "bundle")
-        fast = Classifier(classifier.metadata, exported.predict_pixels, classifier.trained)
+        fast = Classifier(classifier.metadata, exported.predict_pixels, classifier.load_trained)
         results, _ = measure_explanations(fast, photos, list(METHODS), progress=show_progress)
     with replacing(RESULTS / "explanations.json") as temporary:
         temporary.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -104,7 +104,7 @@ def evaluate_packaged(classifier, photos):
             shown += [picture, *(picture[top : top + half, left : left + half] for top, left in corners)]
         pixels = np.stack([resize_photo(picture, classifier.image_size) for picture in shown])
         deployed = deploy(model, class_activation_map=True, temperature=classifier.metadata["temperature"])
-        predictions += evaluate(Classifier(classifier.metadata, deployed.predict_on_batch, model), pixels)
+        predictions += evaluate(Classifier(classifier.metadata, deployed.predict_on_batch, lambda model=model: model), pixels)
     return predictions
 
 

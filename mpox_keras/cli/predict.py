@@ -24,7 +24,6 @@ _SUSPICION = {True: "suspected", False: "no", None: "-"}
 def predict(photos, source, classes, recall, prevalence, as_json):
     """Predict photos: files, folders or globs. Exits with 2 if a photo could not be read."""
     from mpox_keras.data.folder import expand_photos
-    from mpox_keras.evaluation.thresholds import predictive_values
     from mpox_keras.inference.classifier import load_classifier
     from mpox_keras.inference.prediction import DISCLAIMER
 
@@ -33,6 +32,8 @@ def predict(photos, source, classes, recall, prevalence, as_json):
     if not as_json:
         click.echo(DISCLAIMER, err=True)
         if prevalence and (points := classifier.metadata.get("operating_points")):
+            from mpox_keras.evaluation.thresholds import predictive_values
+
             point = points[str(recall)] if recall else next(iter(points.values()))
             right, silent = predictive_values(point["recall"], point["specificity"], prevalence)
             click.echo(

@@ -7,6 +7,7 @@ import io
 import logging
 import os
 import re
+from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -21,7 +22,7 @@ MIN_SIDE = 8  # and those with fewer on a side.
 logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)
 
 # Only these decoders are tried: Pillow knows dozens of formats, and some (EPS) run other programs.
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 
 # What a file may have Pillow do. Each is far more than photos need; without them a file of a few kilobytes could take minutes
 # and all memory: a TIFF directory or EXIF block that names the same bytes thousands of times, a GIF comment in pieces that are
@@ -32,6 +33,8 @@ _READS_OF_EACH_BYTE = 8
 _EXIF_BYTES = 65_536
 _JPEG_SCANS = 100
 _JPEG_MARKER = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")  # those before a segment, and that of the end
+
+_HEIC = re.compile(rb".{4}ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", re.DOTALL)
 
 _TURN_BY_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -49,7 +52,7 @@ class PhotoError(MpoxKerasError, ValueError):
 
 
 def decode_photo(source: str | os.PathLike | bytes, name: str | None = None) -> np.ndarray:
-    """Decode a PNG, JPEG, WebP, BMP, GIF or TIFF photo.
+    """Decode a PNG, JPEG, WebP, BMP, GIF, TIFF or AVIF photo, or with the extra `heic` a HEIC photo.
 
     The EXIF orientation is applied, transparent parts are laid over white, the first frame of an animation is taken, 16-bit
     samples keep their upper 8 bits, and a colour profile is ignored, as by every runtime the models are exported to.
@@ -79,7 +82,7 @@ def decode_photo(source: str | os.PathLike | bytes, name: str | None = None) -> 
     # whatever they raise means that this photo cannot be read.
     try:
         stream = _RationedBytes(data, name)
-        with Image.open(stream, formats=_FORMATS) as image:
+        with Image.open(stream, formats=_heic_formats(name) if _HEIC.match(data) else _FORMATS) as image:
             _check_image(image, data, name)
             stream.reads_left = _PIXEL_READS
             # The library under Pillow's TIFF decoder prints what it dislikes.
@@ -89,11 +92,41 @@ def decode_photo(source: str | os.PathLike | bytes, name: str | None = None) -> 
     except PhotoError:
         raise
     except UnidentifiedImageError:
-        raise PhotoError(f"{name} is not a readable PNG, JPEG, WebP, BMP, GIF or TIFF photo.") from None
+        raise PhotoError(f"{name} is not a readable PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF or HEIC photo.") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise PhotoError(f"{name} has more than the {MAX_PIXELS:,} pixels allowed. Make it smaller.") from None
     except Exception as error:
         raise PhotoError(f"{name} cannot be decoded ({error}). Copy or download it again.") from None
+
+
+Picture = str | os.PathLike | bytes | Image.Image | np.ndarray | BinaryIO
+"""A photo as callers have it: its path, URL or content, a file that is open for reading, or a decoded picture."""
+
+
+def read_photo(photo: Picture) -> np.ndarray:
+    """The pixels of a photo, `(height, width, 3)`, uint8, however it is given.
+
+    Raises:
+        PhotoError: as `decode_photo`.
+        TypeError: it is none of `Picture`, or an array of another shape or type than `(height, width, 3)`, uint8.
+
+    Example:
+        >>> read_photo(np.zeros((480, 640, 3), "uint8")).shape
+        (480, 640, 3)
+    """
+    if isinstance(photo, np.ndarray):
+        if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
+            raise TypeError(f"an array must be (height, width, 3) of uint8, 0 to 255; got {photo.shape} of {photo.dtype}.")
+        return photo
+    if isinstance(photo, Image.Image):
+        return _to_rgb_array(photo, "the picture")
+    if hasattr(photo, "read"):
+        photo = photo.read()
+    if not isinstance(photo, str | os.PathLike | bytes):
+        raise TypeError(
+            f"a photo is a path, bytes, an open file, a PIL image or an array (height, width, 3); got {type(photo).__name__}."
+        )
+    return decode_photo(photo)
 
 
 def resize_photo(photo: np.ndarray, size: int) -> np.ndarray:
@@ -129,6 +162,19 @@ def _read(path: str | os.PathLike, name: str) -> bytes:
         raise PhotoError(f"{name} is a folder. Give the {kind} of a photo.") from None
     except Exception as error:  # Every kind of store has errors of its own.
         raise PhotoError(f"{name} cannot be opened ({error}).") from None
+
+
+def _heic_formats(name: str) -> tuple[str, ...]:
+    """Those with which Pillow opens a HEIC photo, as iPhones make them."""
+    try:
+        import pillow_heif
+    except ImportError:
+        raise PhotoError(
+            f'{name} is a HEIC photo. To read such: pip install "mpox-keras[heic]". Or save it as JPEG; on an iPhone, choose '
+            "Settings, Camera, Formats, Most Compatible."
+        ) from None
+    pillow_heif.register_heif_opener()
+    return ("HEIF",)
 
 
 def _check_image(image: Image.Image, data: bytes, name: str) -> None:

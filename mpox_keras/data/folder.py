@@ -14,7 +14,7 @@ from mpox_keras.data.groups import connected_components
 from mpox_keras.utils.classes import CLASSES, MPOX, NORMAL
 from mpox_keras.utils.errors import MpoxKerasError
 
-PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif")
 GROUPS_FILES = ("audit.csv", "groups.csv")  # made by people; found by matching
 METADATA_FILES = ("metadata.csv", "labels.csv")
 METADATA_COLUMNS = ("patient", "stage", "source", "skin_tone", "doubt")  # those that are carried along with a photo

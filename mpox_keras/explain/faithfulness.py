@@ -51,4 +51,4 @@ def with_shuffled_weights(classifier: Classifier, seed: int = 0) -> Classifier:
     random = np.random.default_rng(seed)
     model.set_weights([random.permutation(values.ravel()).reshape(values.shape) for values in classifier.trained.get_weights()])
     deployed = deploy(model, class_activation_map=True, temperature=classifier.metadata["temperature"])
-    return Classifier(classifier.metadata, deployed.predict_on_batch, model)
+    return Classifier(classifier.metadata, deployed.predict_on_batch, lambda: model)

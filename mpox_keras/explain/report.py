@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -54,7 +55,7 @@ def check_explanations(
             # As a TFLite bundle the same network answers much faster; only gradients need the Keras model.
             export_bundle(classifier, Path(scratch) / "bundle")
             exported = load_classifier(Path(scratch) / "bundle")
-            classifier = Classifier(classifier.metadata, exported.predict_pixels, classifier.trained, source=classifier.source)
+            classifier = dataclasses.replace(classifier, predict_pixels=exported.predict_pixels)
         # Once each, in the order given.
         methods = list(dict.fromkeys(methods)) or methods_for(classifier)
         examples = len(classifier.classes)

@@ -44,7 +44,6 @@ def convert_to_tflite(
 
     Raises:
         ConversionError: `int8` without photos; or the converter can't do, or did not do, what was asked for.
-        MissingExtraError: `int8` without the runtime, by which the logits' error is measured.
 
     Example:
         >>> Path("model.tflite").write_bytes(convert_to_tflite(model, precision="float16"))

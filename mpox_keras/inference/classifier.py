@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mpox_keras.data.decode import PhotoError, decode_photo, resize_photo
+from mpox_keras.data.decode import PhotoError, Picture, read_photo, resize_photo
 from mpox_keras.data.loading import map_in_order
 from mpox_keras.inference.metadata import (
     METADATA_FILE,
@@ -39,25 +40,29 @@ DEFAULT_PRESET = "fast_mpoxnet"
 class Classifier:
     """A trained network with its metadata: photos in, predictions out.
 
+    A network that has both forms answers by TFLite, and Keras and TensorFlow are imported once `trained` is asked for.
+
     Attributes:
         metadata: what `metadata.json` holds: `classes`, `image_size`, `temperature`, `thresholds` (of `mpox`, `confidence`
             and `ood_score`; None: an answer for every photo), and where the network comes from.
         predict_pixels: from decoded photos `(photos, image_size, image_size, 3)`, 0 to 255, to float32 outputs by name:
             `probabilities`, `(photos, classes)`, calibrated; `class_activation_map`, `(photos, height, width, classes)`; and,
             if the network has it, `ood_score`, `(photos, 1)`. See `mpox_keras.deploy`.
-        trained: the Keras model in its training form; None for an exported network.
+        load_trained: gives the Keras model in its training form; None for an exported network.
         source: what the network was loaded from.
         checksums: SHA-256 of its files by name.
 
     Example:
         >>> classifier = load_classifier()
-        >>> for prediction in classifier.predict(["arm.jpg", "hand.jpg"]):
-        ...     print(prediction.file, prediction.answer, prediction.probabilities)
+        >>> classifier.predict("arm.jpg").answer
+        'other'
+        >>> [prediction.answer for prediction in classifier.predict(["arm.jpg", "hand.jpg"])]
+        ['other', 'not sure']
     """
 
     metadata: Mapping
     predict_pixels: Callable[[np.ndarray], dict[str, np.ndarray]]
-    trained: keras.Model | None = None
+    load_trained: Callable[[], keras.Model] | None = None
     source: str = ""
     checksums: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -65,25 +70,45 @@ class Classifier:
         self.classes: tuple[str, ...] = tuple(self.metadata["classes"])
         self.image_size: int = self.metadata["image_size"]
 
+    @functools.cached_property
+    def trained(self) -> keras.Model | None:
+        """The Keras model in its training form, for fine-tuning, export and explanations; None for an exported network."""
+        return self.load_trained and self.load_trained()
+
     def decide_batch(self, outputs: Mapping[str, np.ndarray], files: Sequence[str]) -> list[Prediction]:
         """Predictions that go with the outputs of `predict_pixels` for as many photos, called `files`."""
         scores = outputs["ood_score"][:, 0].tolist() if "ood_score" in outputs else [None] * len(files)
         rows = zip(files, outputs["probabilities"], scores, strict=True)
         return [decide(self.metadata, file, probabilities, score) for file, probabilities, score in rows]
 
-    def predict(self, photos: Iterable[str | os.PathLike | bytes], batch_size: int = 32) -> Iterator[Prediction]:
-        """One prediction per photo, in order and in constant memory however many there are.
+    def predict(
+        self, photos: Picture | Iterable[Picture], batch_size: int = 32
+    ) -> Prediction | list[Prediction] | Iterator[Prediction]:
+        """One prediction per photo, in order.
 
         A photo that can't be read gives a prediction with its `error`, and the others go on.
 
         Args:
-            photos: paths, or encoded photos as bytes.
+            photos: one photo: a path, URL, encoded photo as bytes, open file, PIL image or array `(height, width, 3)` of uint8;
+                or any number of them.
             batch_size: photos per step.
+
+        Returns:
+            A prediction for one photo; a list for a list or tuple; and for any other iterable an iterator, in constant memory
+            however many there are.
+
+        Raises:
+            TypeError: something is no photo.
         """
-        return (prediction for prediction, _ in self.predict_and_show(photos, batch_size))
+        if isinstance(photos, Picture) or hasattr(photos, "read"):
+            return next(self.predict(iter([photos])))
+        if not isinstance(photos, Iterable):
+            raise TypeError(f"predict takes a photo or several; got {type(photos).__name__}.")
+        predictions = (prediction for prediction, _ in self.predict_and_show(photos, batch_size))
+        return list(predictions) if isinstance(photos, list | tuple) else predictions
 
     def predict_and_show(
-        self, photos: Iterable[str | os.PathLike | bytes], batch_size: int = 32
+        self, photos: Iterable[Picture], batch_size: int = 32
     ) -> Iterator[tuple[Prediction, np.ndarray | None]]:
         """Predictions as of `predict`, each with what the network saw: uint8 `(image_size, image_size, 3)`, or None."""
         loaded = map_in_order(self._load, photos)
@@ -97,9 +122,9 @@ class Classifier:
                 yield (Prediction(file, None, {}, error=error) if pixels is None else next(predictions)), pixels
 
     def _load(self, photo):
-        file = "photo" if isinstance(photo, bytes) else os.fspath(photo)
+        file = os.fspath(photo) if isinstance(photo, str | os.PathLike) else "photo"
         try:
-            return file, resize_photo(decode_photo(photo), self.image_size), None
+            return file, resize_photo(read_photo(photo), self.image_size), None
         except PhotoError as error:
             return file, None, str(error)
 
@@ -129,7 +154,6 @@ def load_classifier(
     Raises:
         ClassifierError: there is no such network; a file of it is missing, damaged or changed; it would run Python code; it
             has other classes; it has thresholds but no out-of-distribution score; or it has no threshold for this recall.
-        MissingExtraError: the runtime of a bundle is not installed.
 
     Example:
         >>> load_classifier("fast_mpoxnet", recall=0.95).classes
@@ -163,20 +187,25 @@ def load_classifier(
                 f"a prevalence of {prevalence} makes no sense: give one between 0 and 1, to a network for mpox."
             )
         metadata["prevalence"] = prevalence
-    return _load(path / MODEL_PLACES[metadata["format"]], metadata, source, read_checksums(path))
+    return _load(path, metadata, source, read_checksums(path))
 
 
-def _load(path, metadata, source, checksums):
-    side, trained = metadata["image_size"], None
+def _load(folder, metadata, source, checksums):
+    path = folder if folder.is_file() else folder / MODEL_PLACES[metadata["format"]]
+    side, load_trained, form = metadata["image_size"], None, metadata["format"]
     size = (side, side, 3)
     try:
         with silenced_stderr():
-            if metadata["format"] == "keras":
+            if form == "keras" and (folder / MODEL_PLACES["tflite"]).is_file():
+                form, load_trained = "tflite", functools.partial(_load_trained, path)
+                path = folder / MODEL_PLACES["tflite"]
+            if form == "keras":
                 trained, deployed = _load_keras(path, metadata["temperature"])
                 size, run, outputs = deployed.inputs[0].shape[1:], deployed.predict_on_batch, deployed.output
                 metadata["image_size"] = side = side or size[0] or 0
+                load_trained = trained and (lambda: trained)
             else:
-                run = RUNTIMES[metadata["format"]](path)
+                run = RUNTIMES[form](path)
                 outputs = run(np.zeros((1, *size), np.uint8))
             found = size, outputs["probabilities"].shape[1:]
     except (MpoxKerasError, ImportError):
@@ -195,14 +224,19 @@ def _load(path, metadata, source, checksums):
             f"{path} has no output ood_score, but {METADATA_FILE} has a threshold for it, so no photo would be refused. Make "
             "the network again with `mpox-keras fit`, or set thresholds to null."
         )
-    return Classifier(metadata, run, trained, str(source), checksums)
+    return Classifier(metadata, run, load_trained, str(source), checksums)
+
+
+def _load_trained(path):
+    with silenced_stderr():
+        import keras
+
+        return keras.models.load_model(path, compile=False)
 
 
 def _load_keras(path, temperature):
     """A Keras model in its training form, or None, and in its deployed form."""
-    import keras
-
-    model = keras.models.load_model(path, compile=False)
+    model = _load_trained(path)
     # A nested model's name would hide those of its outputs in `output_names`.
     names = list(model.output) if isinstance(model.output, dict) else model.output_names
     if "probabilities" in names:

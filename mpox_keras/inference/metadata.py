@@ -60,9 +60,10 @@ def read_metadata(folder: str | os.PathLike) -> dict:
             raise ClassifierError(f"{path} has {str(metadata[key])[:80]!r} for {key}; expected {expected}.")
     if metadata["thresholds"] is not None and "mpox" not in metadata["classes"]:
         raise ClassifierError(f"{path} has a threshold for mpox, but no class of this name. {_AGAIN}")
-    place = folder / MODEL_PLACES[metadata["format"]]
     # A runtime reads what it finds, so everything that it may find must have been checked.
-    for part in (place, *place.rglob("*")):
+    places = [folder / name for name in MODEL_PLACES.values() if os.path.lexists(folder / name)]
+    parts = (part for place in places for part in place.rglob("*"))
+    for part in (folder / MODEL_PLACES[metadata["format"]], *places, *parts):
         if (part.is_symlink() or not part.is_dir()) and part.relative_to(folder).as_posix() not in checksums:
             raise ClassifierError(f"{part} is not listed in {CHECKSUMS_FILE}. {_AGAIN}")
     return metadata

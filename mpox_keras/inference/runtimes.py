@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from mpox_keras.inference.metadata import file_inside
-from mpox_keras.utils.errors import require
 from mpox_keras.utils.stderr import silenced_stderr
 
 TENSOR_BYTES = 1_000_000_000
@@ -26,11 +25,11 @@ class LiteRT:
 
     Raises:
         ValueError: the file is no model, or its tensors take more than `TENSOR_BYTES`.
-        MissingExtraError: LiteRT is not installed.
     """
 
     def __init__(self, model: str | os.PathLike | bytes):
-        interpreter = require("ai_edge_litert.interpreter", "runtime", "running a TFLite bundle")
+        from ai_edge_litert import interpreter
+
         given = {"model_content": model} if isinstance(model, bytes) else {"model_path": os.fspath(model)}
         with silenced_stderr():
             # A second thread makes a network this small slower.

@@ -1,6 +1,7 @@
 import gc
 import io
 import struct
+import sys
 import warnings
 import zlib
 
@@ -9,7 +10,7 @@ import psutil
 import pytest
 from PIL import Image, ImageCms, ImageFile
 
-from mpox_keras.data.decode import MAX_PIXELS, PhotoError, decode_photo, resize_photo
+from mpox_keras.data.decode import MAX_PIXELS, PhotoError, decode_photo, read_photo, resize_photo
 
 
 def encode(image, image_format, **options):
@@ -366,3 +367,34 @@ def test_resize_matches_bilinear_interpolation_when_enlarging():
 def test_resize_is_identity_at_the_same_size():
     photo = np.random.default_rng(3).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     np.testing.assert_array_equal(resize_photo(photo, 32), photo)
+
+
+@pytest.mark.parametrize(("image_format", "largest"), [("AVIF", 40), ("HEIF", 10)])
+def test_photos_of_phones_are_read(image_format, largest):
+    if image_format == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    photo = np.zeros((40, 60, 3), np.uint8)
+    photo[:20, :30] = (200, 80, 80)
+    difference = decode_photo(encode(Image.fromarray(photo), image_format, quality=90)).astype(int) - photo
+    assert np.abs(difference).max() <= largest
+    assert np.abs(difference).mean() < 2
+
+
+def test_a_heic_photo_without_its_extra_names_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(PhotoError, match=r'arm\.heic is a HEIC photo.*pip install "mpox-keras\[heic\]".*JPEG'):
+        decode_photo(b"\0\0\0\x18ftypheic" + bytes(64), name="arm.heic")
+
+
+def test_a_photo_may_be_given_in_any_form(rgb, tmp_path):
+    path = tmp_path / "photo.png"
+    path.write_bytes(encode(Image.fromarray(rgb), "PNG"))
+    with path.open("rb") as stream:
+        for given in (path, str(path), path.read_bytes(), stream, Image.fromarray(rgb), rgb):
+            np.testing.assert_array_equal(read_photo(given), rgb)
+
+
+@pytest.mark.parametrize("given", [3, None, ["photo.png"], np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
+def test_what_is_no_photo_is_named(given):
+    with pytest.raises(TypeError, match=r"\(height, width, 3\)"):
+        read_photo(given)

@@ -63,7 +63,7 @@ def deaf(classifier):
     kernel, bias = other.trained.get_layer("diagnosis").get_weights()
     other.trained.get_layer("diagnosis").set_weights([np.zeros_like(kernel), bias])
     deployed = deploy(other.trained, class_activation_map=True)
-    return Classifier(other.metadata, deployed.predict_on_batch, other.trained)
+    return Classifier(other.metadata, deployed.predict_on_batch, other.load_trained)
 
 
 @pytest.fixture(scope="module")
