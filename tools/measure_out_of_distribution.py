@@ -1,8 +1,9 @@
 """How many pictures that are no photo of skin a preset refuses.
 
-    python tools/measure_out_of_distribution.py --folds runs/folds --data MSID \
+    python tools/measure_out_of_distribution.py --folds runs/folds --data FIELD --non-skin NON_SKIN \
         --external EXTERNAL --everyday DETECTION --seen IMAGENET
 
+FIELD and NON_SKIN are what the preset was trained with (`data.non_skin` of its config; leave the latter out if it had none).
 DETECTION holds photos of everyday things, five of each of the two hundred classes of ImageNet's detection challenge
 (github.com/ajschumacher/imagen); nothing was chosen with them. IMAGENET holds one photo of each of the thousand classes of its
 classification challenge (github.com/EliSchwartz/imagenet-sample-images), which were looked at while the ood_score was
@@ -10,7 +11,7 @@ developed. In both some show people. "packaged" are the pictures that the ood_sc
 was trained without it, whole and as two random quarters; "synthetic" are noise, plain colours and blots, drawn anew. "rashes"
 are the external photos, which should not be refused.
 
-The threshold comes from the ood_score of MSID out of fold (`mpox_keras.evaluation.thresholds`), not from these pictures.
+The threshold comes from the ood_score of FIELD out of fold (`mpox_keras.evaluation.thresholds`), not from these pictures.
 Writes configs/results/out_of_distribution_PRESET.json.
 """
 
@@ -44,30 +45,36 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 @click.command()
 @click.option("--folds", type=_FOLDER, required=True, help="Cross-validation of the preset's config.")
-@click.option("--data", type=_FOLDER, required=True, help="MSID, which the preset was trained on.")
+@click.option("--data", type=_FOLDER, required=True, help="The photos that the preset was trained on.")
+@click.option("--non-skin", type=_FOLDER, help="The folder that its config names in data.non_skin.")
 @click.option("--external", type=_FOLDER, required=True, help="Photos of external rashes.")
 @click.option("--everyday", type=_FOLDER, required=True)
 @click.option("--seen", type=_FOLDER, required=True)
 @click.option("--preset", default=DEFAULT_PRESET, show_default=True, type=click.Choice(preset_names()))
-def main(folds, data, external, everyday, seen, preset):
+def main(folds, data, non_skin, external, everyday, seen, preset):
     """Write configs/results/out_of_distribution_PRESET.json."""
     classifier = load_classifier(preset)
     threshold, size = classifier.metadata["thresholds"]["ood_score"], classifier.image_size
     with (folds / "out_of_fold.csv").open(newline="", encoding="utf-8") as stream:
-        usual = np.array([float(row["ood_score"]) for row in csv.DictReader(stream)])
+        rows = list(csv.DictReader(stream))
+    photos = read_grouped_photos(data, classifier.classes)
+    source = {photo.file: photo.metadata.get("source") for photo in photos}
+    usual = np.array([float(row["ood_score"]) for row in rows])
+    of_msid = np.array([source[row["file"]] == "msid" for row in rows])
     rashes = [photo.encoded for photo in read_external_photos(external, classifier.classes) if photo.label != "normal"]
     predictions = {
         "rashes": list(classifier.predict(rashes)),
         "everyday": list(classifier.predict(expand_photos([everyday]))),
         "seen": list(classifier.predict(expand_photos([seen]))),
-        "packaged": evaluate_packaged(classifier, load_photos(read_grouped_photos(data, classifier.classes), size)),
+        "packaged": evaluate_packaged(classifier, load_photos(photos, size), non_skin_pictures(non_skin)),
         "synthetic": evaluate(classifier, synthetic_pictures(np.random.default_rng(1), 20, size)),
     }
     measured = {
         "model": preset,
         "threshold": threshold,
         "packages": {package.__name__: package.__version__ for package in (skimage, sklearn)},
-        **proportion("msid_refused_out_of_fold", (usual > threshold).sum(), len(usual)),
+        **proportion("refused_out_of_fold", (usual > threshold).sum(), len(usual)),
+        **proportion("msid_refused_out_of_fold", (usual > threshold)[of_msid].sum(), of_msid.sum()),
     }
     for kind, answers in predictions.items():
         unlike = np.array([answer.ood_score for answer in answers])
@@ -89,10 +96,10 @@ def evaluate(classifier, pixels):
     return classifier.decide_batch(outputs, [""] * len(pixels))
 
 
-def evaluate_packaged(classifier, photos):
+def evaluate_packaged(classifier, photos, non_skin):
     """Predictions for the packaged pictures by classifiers whose ood_score was trained without them."""
     random = np.random.default_rng(0)
-    pictures, non_skin = carried_pictures(), non_skin_pictures()
+    pictures = carried_pictures()
     parts = np.arange(len(non_skin)) % _PARTS
     predictions = []
     for part in range(_PARTS):
