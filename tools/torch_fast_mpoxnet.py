@@ -72,8 +72,8 @@ class TorchFastMpoxNet(nn.Module):
             if name in _ENDPOINTS:
                 maps.append(wide)
         maps.append(x)
-        fused = self.fusions[1](self.fusions[0](*maps[:2]), x)
-        features = [*pooled_pyramid(maps), self.projection(fused).mean((2, 3))]
+        merged = self.fusions[1](self.fusions[0](*maps[:2]), x)
+        features = [*pooled_pyramid(maps), self.projection(merged).mean((2, 3))]
         return torch.softmax(self.classifier(torch.cat(features, dim=1)), dim=1)
 
 
