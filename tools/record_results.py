@@ -5,9 +5,8 @@
 
 A run is the folder of `mpox-keras crossval` or `mpox-keras select`. `select` gives a row for its nested estimate and one for
 each candidate. A row replaces an earlier one of the same name, and keeps of it what is not given. `--predictions` also keeps
-the out-of-fold probabilities in configs/results/predictions.csv.gz, for runs that are compared photo by photo. Runs of which the
-name does not begin with fast_mpoxnet_msid are those on the backbone of release 0.1.0. Afterwards run
-`python tools/update_docs.py`.
+the out-of-fold probabilities in configs/results/predictions.csv.gz, for runs that are compared photo by photo. Rows whose names
+do not begin with fast_mpoxnet_msid are of runs on the backbone of release 0.1.0. Afterwards run `python tools/update_docs.py`.
 """
 
 from __future__ import annotations
