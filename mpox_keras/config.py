@@ -93,7 +93,8 @@ class DataConfig(_Section):
     """Classes, and how photos are split. A group, which is a scene or a patient, is always on one side."""
 
     classes: Annotated[list[str], Field(min_length=2)] = Field(
-        ["mpox", "chickenpox", "measles", "normal"], description="Class names, in the order of the network's outputs."
+        ["mpox", "chickenpox", "measles", "normal"],
+        description="Class names, in the order of the network's outputs. A config that names none takes those of the folders.",
     )
     validation_fraction: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.2, description="`fit`: share of the photos, in whole groups, that is left out of training and evaluated."

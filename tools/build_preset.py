@@ -23,6 +23,7 @@ import numpy as np
 from mpox_keras.config import load_config
 from mpox_keras.data.sources import read_external_photos, read_photos
 from mpox_keras.evaluation.metrics import evaluate_predictions
+from mpox_keras.evaluation.thresholds import shipped_values
 from mpox_keras.export.tflite import convert_to_tflite
 from mpox_keras.inference.classifier import PRESETS_FOLDER, load_classifier
 from mpox_keras.inference.metadata import MODEL_FILE, MODEL_PLACES, read_metadata, write_metadata
@@ -98,17 +99,11 @@ def main(run, folds, data, external, name):
             "name": name,
             "intended_use": f"{DISCLAIMER} Trained on photos from the web, none confirmed by PCR; not validated in any clinic.",
             **{key: trained.metadata[key] for key in ("classes", "image_size", "value_range")},
-            "temperature": thresholds["temperature"],
-            "thresholds": {
-                "mpox": next(iter(thresholds["operating_points"].values()))["threshold"],
-                "confidence": thresholds["abstention"]["threshold"],
-                "ood_score": thresholds["out_of_distribution"]["threshold"],
-            },
-            "operating_points": thresholds["operating_points"],
+            **shipped_values(thresholds),
             "training_data": _PHOTOS,
             "training_photos": trained.metadata["training_photos"],
             "out_of_fold": {
-                **{key: figures[key] for key in _FIGURES},
+                **{key: figures[key] for key in _FIGURES if key in figures},
                 "msid": evaluate_msid(folds / "out_of_fold.csv", read_photos(data, trained.classes), trained.classes),
             },
             "licence": _LICENCE,

@@ -24,6 +24,7 @@ from mpox_keras.data.folder import (
     class_of_folder,
     read_folder,
 )
+from mpox_keras.utils.classes import order_classes
 
 _MSLD_V2_NAME = re.compile(r"(?P<patient>(MKP|CHP|CWP|MSL|HFMD|HEALTHY)_[^_]+)_", re.IGNORECASE)
 
@@ -167,8 +168,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         if not _has_classes(directory, classes):
             raise self._layout_error(directory, lambda other: _has_classes(other, classes))
         if classes is None:
-            found = _class_folders(directory)
-            classes = [*(name for name in CLASSES if name in found), *sorted(found.difference(CLASSES))]
+            classes = order_classes(_class_folders(directory))
             # The names are saved with the dataset, and read from there when it is loaded.
             self.info.features["label"].names = classes
         return read_folder(directory, classes)

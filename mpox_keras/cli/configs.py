@@ -38,12 +38,13 @@ def select(first, further, data, groups, ranges, trials, out, workers, overrides
         }
     config = next(iter(configs.values()))
     options.start_tensorflow(config.training.threads)
+    from mpox_keras.data.loading import classes_of, with_classes
     from mpox_keras.data.sources import read_grouped_photos
     from mpox_keras.reports.summary import format_summary
     from mpox_keras.training.select import format_selection, select_network
 
-    photos = read_grouped_photos(data, config.data.classes, groups)
-    results = select_network(configs, photos, out, workers)
+    photos = read_grouped_photos(data, classes_of(config), groups)
+    results = select_network({name: with_classes(each, photos) for name, each in configs.items()}, photos, out, workers)
     click.echo(format_selection(results))
     click.echo(format_summary(results))
     click.echo(f"results: {out}")

@@ -14,7 +14,7 @@ def data():
 @data.command()
 @click.argument("directory", type=PATH)
 @click.option("--out", type=PATH, help="Where to write the groups table  [default: DIRECTORY/groups.csv]")
-@click.option("--class", "classes", multiple=True, help="A class name; give one per class if they are not the usual four.")
+@click.option("--class", "classes", multiple=True, help="A class name that is allowed; by default every folder is a class.")
 @json_option
 def check(directory, out, classes, as_json):
     """Find unreadable photos, duplicates, shared scenes and contradictory labels.
@@ -22,9 +22,8 @@ def check(directory, out, classes, as_json):
     Writes the groups table that keeps photos of one scene on one side of every split.
     """
     from mpox_keras.curation.check import check_folder
-    from mpox_keras.data.folder import CLASSES
 
-    report = check_folder(directory, classes or CLASSES, progress=show_progress)
+    report = check_folder(directory, classes or None, progress=show_progress)
     out = out or directory / "groups.csv"
     report.write_groups(out)
     print_results(report.to_dict(), as_json, lambda _: report.to_text())

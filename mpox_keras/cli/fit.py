@@ -17,11 +17,13 @@ def fit(config_path, data, groups, out, overrides):
 
     config = load_config(config_path, overrides)
     options.start_tensorflow(config.training.threads)
+    from mpox_keras.data.loading import classes_of, with_classes
     from mpox_keras.data.sources import read_grouped_photos
     from mpox_keras.reports.summary import format_summary
     from mpox_keras.training.fit import fit_photos
 
-    results = fit_photos(config, read_grouped_photos(data, config.data.classes, groups), out)
+    photos = read_grouped_photos(data, classes_of(config), groups)
+    results = fit_photos(with_classes(config, photos), photos, out)
     if results:
         click.echo(format_summary(results))
     click.echo(f"trained network: {out}")
@@ -46,11 +48,13 @@ def crossval(config_path, data, groups, external, out, workers, overrides):
 
     config = load_config(config_path, overrides)
     options.start_tensorflow(config.training.threads)
+    from mpox_keras.data.loading import classes_of, with_classes
     from mpox_keras.data.sources import read_external_photos, read_grouped_photos
     from mpox_keras.reports.summary import format_summary
     from mpox_keras.training.crossval import cross_validate
 
-    photos = read_grouped_photos(data, config.data.classes, groups)
+    photos = read_grouped_photos(data, classes_of(config), groups)
+    config = with_classes(config, photos)
     external_photos = read_external_photos(external, config.data.classes) if external else None
     results = cross_validate(config, photos, out, external=external_photos, workers=workers)
     click.echo(format_summary(results))

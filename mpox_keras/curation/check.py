@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mpox_keras.curation.duplicates import Progress, ScenePair, find_scene_pairs, to_comparison_copy
 from mpox_keras.data.decode import PhotoError, decode_photo
-from mpox_keras.data.folder import CLASSES, find_photos
+from mpox_keras.data.folder import find_photos
 from mpox_keras.data.groups import connected_components
 from mpox_keras.utils.files import write_table
 
@@ -97,7 +97,7 @@ class FolderReport:
 
 def check_folder(
     directory: str | Path,
-    classes: Sequence[str] = CLASSES,
+    classes: Sequence[str] | None = None,
     progress: Progress = lambda *step: None,
     match_scenes: bool = True,
 ) -> FolderReport:

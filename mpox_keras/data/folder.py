@@ -128,24 +128,26 @@ def find_table(directory: str | Path, names: Sequence[str]) -> Path | None:
     return next((path for name in names if (path := Path(directory) / name).is_file()), None)
 
 
-def find_photos(directory: str | Path, classes: Sequence[str] = CLASSES) -> list[Photo]:
+def find_photos(directory: str | Path, classes: Sequence[str] | None = None) -> list[Photo]:
     """Photos of a folder of class folders, without regard to any table: each is a group of its own.
 
     Args:
         directory: holds one folder per class, named as `class_of_folder` understands.
-        classes: the class names allowed.
+        classes: the class names allowed; None: all.
 
     Raises:
         DataError: the folder is missing, holds no photos in class folders, or has photos in folders that name no class.
     """
     directory = Path(directory)
-    expected = f"Expected {directory}/{classes[0]}/photo.jpg and so on for {', '.join(classes)}."
+    shown = classes or CLASSES
+    expected = f"Expected {directory}/{shown[0]}/photo.jpg and so on for {', '.join(shown)}."
     if not directory.is_dir():
         raise DataError(f"{directory} is not a folder. {expected}")
     class_folders = sorted(p for p in directory.iterdir() if p.is_dir() and not p.name.startswith("."))
     found = ((path.relative_to(directory).as_posix(), path) for folder in class_folders for path in walk_photos(folder))
     photos = [Photo(file, path, class_of_folder(file.partition("/")[0]), group=file) for file, path in found]
-    if unknown := dict.fromkeys(photo.file.partition("/")[0] for photo in photos if photo.label not in classes):
+    unknown = dict.fromkeys(photo.file.partition("/")[0] for photo in photos if classes and photo.label not in classes)
+    if unknown:
         raise DataError(
             f"{directory} has photos in folders that name no class: {', '.join(unknown)}. {expected} "
             f"Rename or remove them, or name your classes in the config (data.classes). For photos in a folder {OTHER_RASH} "
@@ -157,7 +159,7 @@ def find_photos(directory: str | Path, classes: Sequence[str] = CLASSES) -> list
     return sorted(photos, key=lambda photo: photo.file)
 
 
-def read_folder(directory: str | Path, classes: Sequence[str] = CLASSES, groups: str | Path | None = None) -> list[Photo]:
+def read_folder(directory: str | Path, classes: Sequence[str] | None = None, groups: str | Path | None = None) -> list[Photo]:
     """Read a folder of class folders, with the groups and metadata that lie beside the photos.
 
     Arguments and errors are those of `find_photos` and `apply_tables`.

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mpox_keras.data.decode import decode_photo, resize_photo
-from mpox_keras.data.folder import Photo
+from mpox_keras.data.folder import DataError, Photo
+from mpox_keras.utils.classes import order_classes
 
 if TYPE_CHECKING:
     # Predicting needs no config, nor the packages that check it.
@@ -58,6 +59,26 @@ def load_arrays(photos: Sequence[Photo], config: Config) -> PhotoArrays:
         np.array(["doubt" in photo.metadata for photo in photos]),
         load_photos(photos, larger) if larger else None,
     )
+
+
+def with_classes(config: Config, photos: Sequence[Photo]) -> Config:
+    """A config with the classes of the photos, if it names none of its own.
+
+    Raises:
+        DataError: there are photos of one class only, or none of a class that the config names.
+    """
+    found = {photo.label for photo in photos}
+    classes = classes_of(config) or order_classes(found)
+    if missing := [name for name in classes if name not in found]:
+        raise DataError(f"there are no photos of {', '.join(missing)}. Add some, or leave the class out of data.classes.")
+    if len(classes) < 2:
+        raise DataError(f"all photos are of one class, {classes[0]}. Add photos of what it is to be told from.")
+    return config.model_copy(update={"data": config.data.model_copy(update={"classes": classes})})
+
+
+def classes_of(config: Config) -> list[str] | None:
+    """The classes that a config names, None if it names none."""
+    return config.data.classes if "classes" in config.data.model_fields_set else None
 
 
 def load_photos(photos: Sequence[Photo], size: int) -> np.ndarray:

@@ -10,12 +10,12 @@ from mpox_keras.data.folder import GROUPS_FILES, METADATA_COLUMNS, OTHER_RASH, D
 from mpox_keras.utils.classes import MPOX, NORMAL
 
 
-def read_photos(data: str | os.PathLike, classes: Sequence[str], groups: str | None = None) -> list[Photo]:
+def read_photos(data: str | os.PathLike, classes: Sequence[str] | None = None, groups: str | None = None) -> list[Photo]:
     """Read labelled photos.
 
     Args:
         data: a folder of class folders, or `mpox/CONFIG` for a dataset built with `tfds build mpox`.
-        classes: the class names allowed.
+        classes: the class names allowed; None: all.
         groups: a groups table, for a folder only (see `apply_tables`).
 
     Raises:
@@ -37,12 +37,14 @@ def read_photos(data: str | os.PathLike, classes: Sequence[str], groups: str | N
             f"tfds build {data} --imports mpox_keras.datasets --manual_dir DIR"
         )
     photos = read_dataset(builder)
-    if unknown := sorted({photo.label for photo in photos}.difference(classes)):
+    if classes and (unknown := sorted({photo.label for photo in photos}.difference(classes))):
         raise DataError(f"{data} has the classes {', '.join(unknown)}, which are not among {', '.join(classes)}.")
     return photos
 
 
-def read_grouped_photos(data: str | os.PathLike, classes: Sequence[str], groups: str | None = None) -> list[Photo]:
+def read_grouped_photos(
+    data: str | os.PathLike, classes: Sequence[str] | None = None, groups: str | None = None
+) -> list[Photo]:
     """Like `read_photos`, but a folder without a groups table is a DataError, so that a split cannot leak."""
     photos = read_photos(data, classes, groups)
     if Path(data).is_dir() and not groups and not find_table(data, GROUPS_FILES):

@@ -17,7 +17,7 @@ from mpox_keras.utils.classes import MPOX, NORMAL
 
 RECALLS = (0.9, 0.95)  # Of mpox at the operating points; the first is in force unless another is asked for.
 COVERAGE = 0.9  # Share of the photos whose largest probability is enough for an answer.
-IN_DISTRIBUTION = 0.9  # Share of the photos whose out-of-distribution score is small enough for an answer.
+IN_DISTRIBUTION = 0.95  # Share of the photos whose out-of-distribution score is small enough for an answer.
 MIN_OOD_THRESHOLD = 0.05
 COVERAGES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
 
@@ -51,25 +51,23 @@ def choose_thresholds(
         probabilities: out-of-fold, of temperature 1, `(photos, classes)`.
         folds: number of the fold in which each photo was held out, int, `(photos,)`, at least two different ones.
         ood_score: out-of-distribution score, out-of-fold, 0 to 1, `(photos,)`.
-        classes: class names; `mpox` must be one of them.
+        classes: class names.
 
     Returns:
         Plain values for `json.dumps`. `temperature` and each `threshold` are chosen on all photos, and are what ships:
-        `operating_points` has one for the calibrated p(mpox) by each recall, "0.9" and "0.95", with `no_alarm`: class -> the
-        share of its photos below the threshold; `abstention` has one for the largest calibrated probability, and
-        `out_of_distribution` one for the out-of-distribution score. The figures beside them, with Wilson intervals, are
-        cross-fitted. `coverage_curve` ranks the photos by their largest calibrated probability.
+        `operating_points` has one for the calibrated p(mpox), if there is this class, by each recall, "0.9" and "0.95", with
+        `no_alarm`: class -> the share of its photos below the threshold; `abstention` has one for the largest calibrated
+        probability, and `out_of_distribution` one for the out-of-distribution score. The figures beside them, with Wilson
+        intervals, are cross-fitted. `coverage_curve` ranks the photos by their largest calibrated probability.
 
     Raises:
-        ValueError: an array does not fit, `mpox` is no class, or there is one fold only.
+        ValueError: an array does not fit, or there is one fold only.
     """
     labels, probabilities = check_predictions(labels, probabilities, classes)
     folds = check_folds(folds, len(labels))
-    if MPOX not in classes:
-        raise ValueError(f"there is no class mpox among {', '.join(classes)}, so there is no operating point for it.")
     if folds is None or len(np.unique(folds)) < 2:
         raise ValueError("thresholds are chosen on out-of-fold predictions of two folds or more; give the fold of each photo.")
-    mpox = list(classes).index(MPOX)
+    mpox = list(classes).index(MPOX) if MPOX in classes else -1
 
     temperature = fit_temperature(labels, probabilities)
     shipped = scale(probabilities, temperature)
@@ -99,7 +97,7 @@ def choose_thresholds(
         "temperature": temperature,
         "expected_calibration_error_before": expected_calibration_error(labels, probabilities),
         "expected_calibration_error_after": expected_calibration_error(labels, calibrated),
-        "operating_points": {str(recall): operating_point(recall) for recall in RECALLS},
+        "operating_points": {str(recall): operating_point(recall) for recall in RECALLS if MPOX in classes},
         "abstention": {
             "definition": f"an answer is given from this largest calibrated probability on; chosen for coverage {COVERAGE}.",
             "threshold": coverage_threshold(shipped.max(axis=1), COVERAGE),
@@ -114,6 +112,14 @@ def choose_thresholds(
         },
         "coverage_curve": coverage_curve(correct, top),
     }
+
+
+def shipped_values(chosen: dict) -> dict:
+    """What the metadata of a network take from `choose_thresholds`: `temperature`, `thresholds` and `operating_points`."""
+    points = chosen["operating_points"]
+    thresholds = {name: point["threshold"] for name, point in zip([MPOX], points.values(), strict=False)}
+    thresholds |= {"confidence": chosen["abstention"]["threshold"], "ood_score": chosen["out_of_distribution"]["threshold"]}
+    return {"temperature": chosen["temperature"], "thresholds": thresholds, "operating_points": points}
 
 
 def predictive_values(recall: float, specificity: float, prevalence: float) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from mpox_keras.export.card import model_card
 from mpox_keras.inference.classifier import Classifier, load_classifier
 from mpox_keras.inference.metadata import METADATA_FILE, MODEL_FILE, MODEL_PLACES, write_metadata
 from mpox_keras.models.deploy import deploy
+from mpox_keras.models.image_classifier import Network
 from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.files import replacing_folder
 from mpox_keras.utils.stderr import silenced_stderr
@@ -36,7 +37,7 @@ class ExportError(MpoxKerasError, ValueError):
 
 
 def export_bundle(
-    source: str | os.PathLike | Classifier,
+    source: str | os.PathLike | Classifier | Network,
     folder: str | os.PathLike,
     format: str = "tflite",
     precision: str = "float32",
@@ -46,11 +47,11 @@ def export_bundle(
     """Export a trained network as a bundle: the model, `labels.txt`, metadata, checksums, a model card and an example.
 
     Args:
-        source: a classifier, or what `load_classifier` takes.
+        source: a classifier, what `load_classifier` takes, or a `FastMpoxNet` or `ImageClassifier` from a script.
         folder: of the bundle; a bundle that is there already is replaced once the new one is whole.
         format, precision: of `PRECISIONS`; see `convert_to_tflite` and `write_tfjs`.
         calibration: for `int8`, photos that show which activations to expect; a stratified sample of 300 is used.
-        classes: as `load_classifier` takes them.
+        classes: names of the classes, in order, for a network from a script; else as `load_classifier` takes them.
 
     Returns:
         The bundle's metadata.
@@ -62,6 +63,7 @@ def export_bundle(
     Example:
         >>> export_bundle("fast_mpoxnet", "mpox-tflite", "tflite", "float16")["precision"]
         'float16'
+        >>> export_bundle(model, "own-tflite", classes=["eczema", "mpox", "normal"])
     """
     folder = Path(folder)
     if precision not in PRECISIONS.get(format, ()):
@@ -71,7 +73,10 @@ def export_bundle(
         raise ExportError("int8 needs photos that show which activations to expect: give a folder with some hundred.")
     if folder.exists() and not _may_be_replaced(folder):
         raise ExportError(f"{folder} exists and is no bundle. Give a new folder.")
-    classifier = source if isinstance(source, Classifier) else load_classifier(source, classes)
+    if isinstance(source, Network):
+        classifier = _of_script(source, classes)
+    else:
+        classifier = source if isinstance(source, Classifier) else load_classifier(source, classes)
     if classifier.trained is None:
         form = classifier.metadata["format"]
         raise ExportError(
@@ -97,6 +102,16 @@ def export_bundle(
         shutil.copyfile(Path(__file__).parent / "examples" / example, temporary / example)
         write_metadata(temporary, metadata)
     return metadata
+
+
+def _of_script(model, classes):
+    """A classifier of a network that was trained in a script: not calibrated, and with an answer for every photo."""
+    if not classes or len(classes) != model.classes:
+        raise ExportError(f"the network has {model.classes} classes; give as many names, in their order, as classes=[...].")
+    metadata = {"format": "keras", "classes": list(classes), "image_size": model.inputs[0].shape[1], "value_range": [0, 255]}
+    return Classifier(
+        {**metadata, "temperature": 1.0, "thresholds": None}, deploy(model).predict_on_batch, lambda: model, model.name
+    )
 
 
 def _may_be_replaced(folder):

@@ -27,6 +27,9 @@ from mpox_keras.utils.stderr import silenced_stderr
 PRECISIONS = ("float32", "float16", "uint16", "uint8")
 
 _SHARD_BYTES = 4 * 2**20
+# Of smaller weights and of biases, narrow numbers would save little and cost most of the accuracy: such are the first layers',
+# whose errors go through all others.
+_MIN_NARROWED = 1000
 # "arithmetic" comes first to make a product with a transposed matrix one operator, before "constfold" stores the transpose.
 _PASSES = ("arithmetic", "remap", "constfold", "dependency")
 # Attributes that TF.js does not read, and for which TensorFlow has a default.
@@ -47,8 +50,8 @@ def write_tfjs(
     Args:
         folder: gets the files; made if need be.
         model, temperature: as `deploy` takes them.
-        precision: of convolution and matrix weights: `float32`, `float16`, `uint16` or `uint8` (with a scale and offset per
-            weight).
+        precision: of convolution and matrix weights, but for small ones: `float32`, `float16`, `uint16` or `uint8` (with a
+            scale and offset per weight).
 
     Returns:
         The names of the files.
@@ -144,8 +147,7 @@ def _encoded(name, values, precision):
     entry = {"name": name, "shape": list(values.shape), "dtype": values.dtype.name}
     if values.dtype == np.int64:  # TF.js has no wider integers
         values, entry["dtype"] = values.astype("int32"), "int32"
-    # An 8-bit bias would save little and cost a lot of accuracy.
-    if values.dtype != np.float32 or precision == "float32" or (precision == "uint8" and values.ndim < 2):
+    if values.dtype != np.float32 or precision == "float32" or values.ndim < 2 or values.size < _MIN_NARROWED:
         return entry, values.tobytes()
     if precision == "float16":
         entry["quantization"] = {"dtype": "float16", "original_dtype": "float32"}

@@ -58,8 +58,8 @@ def read_metadata(folder: str | os.PathLike) -> dict:
             raise ClassifierError(f"{path} lacks {key}. {_AGAIN}")
         if key in metadata and not fits(metadata[key]):
             raise ClassifierError(f"{path} has {str(metadata[key])[:80]!r} for {key}; expected {expected}.")
-    if metadata["thresholds"] is not None and "mpox" not in metadata["classes"]:
-        raise ClassifierError(f"{path} has a threshold for mpox, but no class of this name. {_AGAIN}")
+    if (thresholds := metadata["thresholds"]) is not None and ("mpox" in thresholds) != ("mpox" in metadata["classes"]):
+        raise ClassifierError(f"{path} has a threshold for mpox, or a class of this name, but not both. {_AGAIN}")
     # A runtime reads what it finds, so everything that it may find must have been checked.
     places = [folder / name for name in MODEL_PLACES.values() if os.path.lexists(folder / name)]
     parts = (part for place in places for part in place.rglob("*"))
@@ -175,14 +175,14 @@ _KINDS = {
     "image_size": ("pixels, 1 to 4096", lambda value: type(value) is int and 1 <= value <= 4096),
     "temperature": ("a number above 0", lambda value: _is_number(value) and value > 0),
     "thresholds": (
-        "null, or numbers for mpox, confidence and ood_score",
-        lambda value: value is None or _has(value, _is_number, "mpox", "confidence", "ood_score"),
+        "null, or numbers for confidence, ood_score and, if it is a class, mpox",
+        lambda value: (
+            value is None or (_has(value, _is_number, "confidence", "ood_score") and _is_number(value.get("mpox", 0)))
+        ),
     ),
     "operating_points": (
         "an object with recall: object with a threshold",
-        lambda value: (
-            isinstance(value, dict) and value and all(_has(point, _is_number, "threshold") for point in value.values())
-        ),
+        lambda value: isinstance(value, dict) and all(_has(point, _is_number, "threshold") for point in value.values()),
     ),
     "precision": ("text", _is_text),
     "made_from": ("an object with source and sha256", lambda value: _has(value, _is_text, "source", "sha256")),

@@ -21,7 +21,7 @@ class Prediction:
         probabilities: class name -> calibrated probability, 0 to 1.
         ood_score: out-of-distribution score, 0 to 1: how much the photo looks like something other than skin; None if the
             network has no such output.
-        mpox_suspected: whether p(mpox) reaches its threshold, set for recall, well under one half; None without thresholds. A
+        mpox_suspected: whether p(mpox) reaches its threshold, set for recall, well under one half; None without such a threshold. A
             prevalence that was asked for changes `probabilities` and `label`, and neither this nor `abstention_reason`.
         abstention_reason: why `answer` is "not sure": "out_of_distribution" (unlike the training photos, perhaps no skin at
             all), "uncertain" (no probability is large enough), or None.
@@ -64,7 +64,8 @@ def decide(metadata: Mapping, file: str, probabilities: np.ndarray, ood_score: f
         abstention_reason = "out_of_distribution"
     elif named[label] < thresholds["confidence"]:
         abstention_reason = "uncertain"
-    return Prediction(file, likeliest, shown, ood_score, named[MPOX] >= thresholds["mpox"], abstention_reason)
+    suspected = named[MPOX] >= thresholds[MPOX] if MPOX in thresholds else None
+    return Prediction(file, likeliest, shown, ood_score, suspected, abstention_reason)
 
 
 def at_prevalence(probabilities: Mapping[str, float], prevalence: float) -> dict[str, float]:

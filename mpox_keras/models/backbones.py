@@ -88,7 +88,10 @@ class Backbone(keras.Model):
         outputs = _endpoints(whole, network, last)
         if hub:
             outputs = keras.Model(whole.inputs, outputs, name="network")(rescaling(inputs))
+        trainable = kwargs.pop("trainable", True)
         super().__init__(inputs, outputs, name=name, **kwargs)
+        if not trainable:  # given to Keras, it would not reach the layers inside
+            self.trainable = False
         self.network, self.width, self.last, self.hub = network, width, last, hub
         for layer in _layers_inside(self):
             if isinstance(layer, keras.layers.BatchNormalization):

@@ -52,10 +52,11 @@ class FastMpoxNet(Network):
         PretrainedWeightsError: the pretrained weights can't be had or don't fit.
 
     Example:
-        >>> model = FastMpoxNet(classes=6, weights="imagenet")
-        >>> loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        >>> model.compile("adamw", loss={name: loss for name in model.output_names})
-        >>> model.fit(photos, {name: labels for name in model.output_names})
+        >>> photos = keras.utils.image_dataset_from_directory("photos", image_size=(192, 192))
+        >>> model = FastMpoxNet(classes=len(photos.class_names), weights="fast_mpoxnet")
+        >>> model.backbone.trainable = False
+        >>> model.compile("adamw", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        >>> model.fit(photos)
     """
 
     def __init__(

@@ -10,6 +10,14 @@ import keras
 from mpox_keras.models.backbones import Backbone
 from mpox_keras.models.pyramid import pyramid_of
 
+AUXILIARY_WEIGHTS = {"auxiliary_2": 0.1, "auxiliary_3": 0.2, "auxiliary_4": 0.3}
+"""Auxiliary head -> weight of its loss, where that of `diagnosis` is 1; Yue et al. do not state theirs."""
+
+_TAKE_LOGITS = {
+    "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
+    "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
+}
+
 
 class Network(keras.Model):
     """What `ImageClassifier` and `FastMpoxNet` share: a nested backbone, heads, and perhaps an out-of-distribution score.
@@ -40,10 +48,51 @@ class Network(keras.Model):
         features = [pool(dtype="float32", name=f"ood_pooling_{number}")(maps) for number, maps in enumerate(stages, 1)]
         if ood_score:
             together = keras.layers.Concatenate(name="ood_features")(features) if len(features) > 1 else features[0]
-            outputs["ood_score"] = keras.layers.Dense(1, "sigmoid", dtype="float32", name="ood_score")(together)
+            outputs["ood_score"] = keras.layers.Dense(1, "sigmoid", trainable=False, dtype="float32", name="ood_score")(
+                together
+            )
         super().__init__(inputs, outputs, **kwargs)
         self.backbone, self.ood_features = backbone, features
         self.classes, self.dropout, self.ood_score = classes, dropout, ood_score
+        self.heads = list(heads)
+
+    def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **kwargs):
+        """Like `keras.Model.compile`, but one loss and one list of metrics, as for any classifier, will do.
+
+        The loss is that of every head; the auxiliary ones weigh as in `AUXILIARY_WEIGHTS` unless `loss_weights` says otherwise.
+        Metrics are of `diagnosis`. Losses that are named by a text take logits, which is what the heads give.
+
+        Example:
+            >>> model.compile("adamw", "sparse_categorical_crossentropy", metrics=["accuracy"])
+            >>> model.fit(keras.utils.image_dataset_from_directory("photos", image_size=(192, 192)))
+        """
+        if loss is not None and not isinstance(loss, Mapping):
+            if loss in _TAKE_LOGITS:
+                loss = _TAKE_LOGITS[loss](from_logits=True)
+            loss = dict.fromkeys(self.heads, loss)
+            loss_weights = loss_weights or {head: AUXILIARY_WEIGHTS.get(head, 1.0) for head in self.heads}
+        lists = (metrics, weighted_metrics)
+        by_head = [each if each is None or isinstance(each, Mapping) else {"diagnosis": each} for each in lists]
+        super().compile(optimizer, loss, loss_weights, *by_head, **kwargs)
+
+    def compile_from_config(self, config):
+        """Compile as a saved network was; Keras leaves this to classes with a `compile` of their own."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Like `keras.Model.compute_loss`; labels that are not given by head are those of every head."""
+        return super().compute_loss(x, *self._by_head(y, y_pred, sample_weight), training)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Like `keras.Model.compute_metrics`; labels that are not given by head are those of every head."""
+        return super().compute_metrics(x, *self._by_head(y, y_pred, sample_weight))
+
+    def _by_head(self, y, y_pred, sample_weight):
+        if y is None or isinstance(y, Mapping):
+            return y, y_pred, sample_weight
+        weights = sample_weight if sample_weight is None else dict.fromkeys(self.heads, sample_weight)
+        return dict.fromkeys(self.heads, y), {head: y_pred[head] for head in self.heads}, weights
 
     def get_config(self):
         own = {name: getattr(self, name) for name in ("classes", "dropout", "ood_score", "name", "trainable")}

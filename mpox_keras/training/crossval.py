@@ -19,7 +19,6 @@ from mpox_keras.evaluation.thresholds import choose_thresholds
 from mpox_keras.reports.report import write_report
 from mpox_keras.training.folds import train_left_out
 from mpox_keras.training.runs import environment, open_run, training_seconds
-from mpox_keras.utils.classes import MPOX
 from mpox_keras.utils.files import locked, write_table
 
 _PHOTOS_OF_SOURCE = 100
@@ -87,10 +86,7 @@ def cross_validate(
         )
         write_table(folder / "out_of_fold.csv", ["file", "label", "group", "fold", *classes, "ood_score"], rows)
         labels, sure = arrays.labels, ~arrays.doubtful
-        thresholds = None
-        if MPOX in classes:
-            chosen_on = (array[sure] for array in (labels, probabilities, folds, ood_score))
-            thresholds = choose_thresholds(*chosen_on, classes=classes)
+        chosen_on = (array[sure] for array in (labels, probabilities, folds, ood_score))
         left_out = {
             name: evaluate_left_out_source(
                 labels[of_source == number], of_sources[number,].probabilities, labels[sure], probabilities[sure], classes
@@ -100,7 +96,7 @@ def cross_validate(
         seconds = {f"fold_{fold}": training_seconds(folder / f"fold_{fold}") for fold in numbers}
         results = {
             **evaluate_predictions(labels, probabilities, classes, folds=folds, metadata=metadata_columns(photos)),
-            "thresholds": thresholds,
+            "thresholds": choose_thresholds(*chosen_on, classes),
             **({"left_out_sources": left_out} if sources else {}),
             **(_external_figures(external, [answers[fold,].external for fold in numbers], classes) if external else {}),
             "training_seconds": {**seconds, "total": sum(seconds.values())},

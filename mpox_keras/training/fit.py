@@ -16,6 +16,7 @@ from mpox_keras.data.loading import PhotoArrays, load_arrays
 from mpox_keras.data.non_skin import non_skin_pictures
 from mpox_keras.data.splits import split_off_validation
 from mpox_keras.evaluation.metrics import evaluate_predictions
+from mpox_keras.evaluation.thresholds import choose_thresholds, shipped_values
 from mpox_keras.inference.metadata import MODEL_FILE, write_metadata
 from mpox_keras.models.build import build_model
 from mpox_keras.models.deploy import deploy
@@ -28,6 +29,8 @@ from mpox_keras.utils.errors import require
 from mpox_keras.utils.files import locked, replacing
 
 _CHECKPOINT = "checkpoint.npz"
+_PHOTOS_TO_CHOOSE_ON = 10  # of each class
+_PARTS = 5
 
 Augment = Callable[[AugmentationConfig, int], Sequence[keras.Layer]]
 """Like `augmentation_layers`: the layers that change training photos, for photos of a size."""
@@ -150,7 +153,9 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
         folder: the run folder; gets `model.keras`, `metadata.json` and what `open_run` and `train` write.
 
     Returns:
-        Figures of the validation photos (`evaluate_predictions`), None if nothing was left out.
+        Figures of the validation photos (`evaluate_predictions`), None if nothing was left out. Where these have ten photos of
+        each class without a doubtful label, the temperature and the thresholds are chosen on them, and `thresholds` says what
+        they cost (`choose_thresholds`). Else the network answers for every photo and is not calibrated.
 
     Raises:
         DataError: a class has too few groups to be split.
@@ -164,16 +169,20 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
         open_run(folder, config, photos)
         left_out = load_arrays(validation, config) if validation else None
         model = train(config, load_arrays(training, config), folder, left_out)
-        results = None
+        results, chosen = None, {"temperature": 1.0, "thresholds": None}
         if left_out:
-            probabilities = deploy(model).predict(left_out.pixels, verbose=0)["probabilities"]
-            results = evaluate_predictions(left_out.labels, probabilities, classes)
+            answers = deploy(model).predict(left_out.pixels, verbose=0)
+            results = evaluate_predictions(left_out.labels, answers["probabilities"], classes)
+            if chosen_on := _rows_to_choose_on(left_out, len(classes)):
+                rows, folds = chosen_on
+                of_rows = (left_out.labels, answers["probabilities"], folds, answers["ood_score"][:, 0])
+                results["thresholds"] = choose_thresholds(*(array[rows] for array in of_rows), classes)
+                chosen = shipped_values(results["thresholds"])
         metadata = {
             "classes": classes,
             "image_size": config.model.image_size,
             "value_range": [0, 255],
-            "temperature": 1.0,
-            "thresholds": None,
+            **chosen,
             "training_photos": {
                 name: sum(photo.label == name and "doubt" not in photo.metadata for photo in training) for name in classes
             },
@@ -182,6 +191,16 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
         }
         write_metadata(folder, metadata)
     return results
+
+
+def _rows_to_choose_on(photos, classes):
+    """Which photos thresholds are chosen on, and parts of them to cross-fit, with a like share of every class; None: too few."""
+    rows = np.flatnonzero(~photos.doubtful)
+    if np.bincount(photos.labels[rows], minlength=classes).min() < _PHOTOS_TO_CHOOSE_ON:
+        return None
+    parts = np.zeros(len(photos.labels), int)
+    parts[rows[np.argsort(photos.labels[rows], kind="stable")]] = np.arange(len(rows)) % _PARTS
+    return rows, parts
 
 
 def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> None:

@@ -52,7 +52,7 @@ def assert_close(found, expected, tolerance):
 
 @pytest.mark.parametrize(
     ("precision", "tolerance", "megabytes"),
-    [("float32", 1e-5, 1.3), ("float16", 1e-2, 0.7), ("uint16", 2e-3, 0.7), ("uint8", 0.4, 0.42)],
+    [("float32", 1e-5, 1.3), ("float16", 1e-2, 0.7), ("uint16", 2e-3, 0.7), ("uint8", 0.4, 0.43)],
 )
 def test_files_say_what_the_trained_network_computes(written, expected, pixels, precision, tolerance, megabytes):
     folder = written(precision)

@@ -6,12 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from web_app import App, serving
+from web_app import App, as_trained, serving
 
 from mpox_keras.data.synthetic import draw_scene
 from mpox_keras.export.bundle import export_bundle
 from mpox_keras.inference.metadata import read_metadata, write_metadata
 from mpox_keras.web.site import build_site
+
+
+@pytest.fixture(scope="session")
+def classifier(classifier):
+    return as_trained(classifier)
 
 
 @pytest.fixture(scope="session")

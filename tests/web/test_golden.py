@@ -7,11 +7,11 @@ import pytest
 import skimage.data
 from click.testing import CliRunner
 from PIL import Image, ImageCms
-from web_app import as_base64, assert_same_answer, encoded, predicted, serving, skin
+from web_app import as_base64, as_trained, assert_same_answer, encoded, predicted, serving, skin
 
 from mpox_keras.cli import main
 from mpox_keras.data.decode import decode_photo, resize_photo
-from mpox_keras.inference.classifier import load_classifier
+from mpox_keras.inference.classifier import load_classifier, preset_names
 
 AREAS = {"square": lambda app: None, "whole": lambda app: app.page.click("#whole")}
 
@@ -70,10 +70,11 @@ def test_the_bundle_in_python_gives_the_same(app, bundle, drawn):
     assert_same_answer(found, *predicted(load_classifier(bundle), decode_photo(drawn)), tolerance=2e-5)
 
 
-def test_the_larger_preset_runs_in_the_page_too(start, drawn, tmp_path):
-    classifier = load_classifier("efficientnet_lite0")
+@pytest.mark.parametrize("preset", preset_names())
+def test_every_preset_runs_in_the_page(start, drawn, tmp_path, preset):
+    classifier = as_trained(load_classifier(preset))
     site = tmp_path / "site"
-    result = CliRunner().invoke(main, ["web", "--model", "efficientnet_lite0", "--out", str(site)])
+    result = CliRunner().invoke(main, ["web", "--model", preset, "--out", str(site)])
     assert result.exit_code == 0, result.output
     photos = [drawn]
     for name in ("turned 6.jpg", "grey.png", "cat.jpg", "noise.png"):
@@ -84,7 +85,8 @@ def test_the_larger_preset_runs_in_the_page_too(start, drawn, tmp_path):
         for photo in photos:
             app.open(photo).page.click("#whole")
             found = app.check().data()
-            assert found["model"]["name"] == "efficientnet_lite0"
+            assert found["model"]["name"] == preset
+            assert found["thresholds"] == classifier.metadata["thresholds"]
             assert_same_answer(found, *predicted(classifier, decode_photo(photo)))
 
 
@@ -144,12 +146,12 @@ def test_an_area_that_was_moved_is_the_one_that_is_checked(app, classifier, tmp_
         assert_same_answer(found, *predicted(classifier, cut))
 
 
-ENGINE = """async ([samples, engine]) => {
+ENGINE = """async ([samples, engine, size]) => {
     const { loadBundle } = await import("./bundle.js");
     const { callsTo } = await import("./worker-call.js");
     const { artifacts } = await loadBundle();
     const call = callsTo(new Worker("model-worker.js"));
-    await call("start", { engine, artifacts, size: 224 });
+    await call("start", { engine, artifacts, size });
     const pixels = Uint8Array.from(atob(samples), (letter) => letter.charCodeAt(0));
     return [...(await call("predict", { pixels })).probabilities];
 }"""
@@ -165,8 +167,8 @@ def with_webgl(chromium):
 
 
 def assert_engine_agrees(page, engine, classifier, photo):
-    pixels = resize_photo(decode_photo(photo), 224)
-    found = page.evaluate(ENGINE, [as_base64(pixels), engine])
+    pixels = resize_photo(decode_photo(photo), classifier.image_size)
+    found = page.evaluate(ENGINE, [as_base64(pixels), engine, classifier.image_size])
     np.testing.assert_allclose(found, classifier.predict_pixels(pixels[None])["probabilities"][0], atol=1e-3)
 
 

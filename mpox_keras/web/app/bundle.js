@@ -51,12 +51,13 @@ function parseChecksums(content) {
 
 // A comparison with a number that is missing is false: without these checks the page would never say "not sure".
 function checkMetadata(metadata) {
-  const { format_version: version = 1, classes, thresholds } = metadata;
+  const { format_version: version = 1, classes, thresholds, operating_points: points = {} } = metadata;
   if (version !== FORMAT_VERSION) throw new Failure("bundle_version", { found: version, expected: FORMAT_VERSION });
   const isUsable =
     REQUIRED.every((key) => key in metadata) &&
     metadata.format === "tfjs" &&
-    (thresholds === null || (THRESHOLDS.every((name) => Number.isFinite(thresholds[name])) && classes.includes("mpox")));
+    (thresholds === null || (THRESHOLDS.every((name) => Number.isFinite(thresholds[name])) && classes.includes("mpox"))) &&
+    Object.values(points).every((point) => Number.isFinite(point?.threshold));
   if (!isUsable) throw new Failure("bundle_damaged", { file: METADATA });
 }
 

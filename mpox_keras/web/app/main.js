@@ -7,8 +7,9 @@ import { Failure } from "./failure.js";
 import { LANGUAGES, number, preferredLanguage, text, useLanguage } from "./language.js";
 import { fillModelCard } from "./model-card.js";
 import { keepOffline } from "./offline.js";
+import { chooseRecall, inForce } from "./operating-point.js";
 import { PhotoReader } from "./photo-reader.js";
-import { ResultView } from "./result-view.js";
+import { describe, ResultView } from "./result-view.js";
 import { asData, asImage, download } from "./save.js";
 
 const LANGUAGE_NAMES = { en: "English", fr: "Français", es: "Español", pt: "Português", sw: "Kiswahili", ar: "العربية" };
@@ -63,6 +64,7 @@ function listen() {
   byId("larger").addEventListener("click", () => cropBox.scale(1.25));
   byId("whole").addEventListener("click", () => cropBox.wholePhoto());
   byId("check").addEventListener("click", () => guarded(check));
+  byId("recall").addEventListener("change", changeRecall);
   byId("save-image").addEventListener("click", () => guarded(saveImage));
   byId("save-data").addEventListener("click", saveData);
   byId("print").addEventListener("click", () => print());
@@ -76,6 +78,14 @@ async function changeLanguage() {
   history.replaceState(null, "", `?language=${name}`);
   refresh();
   if (result) view.show(result);
+}
+
+function changeRecall() {
+  chooseRecall(byId("recall").value);
+  result = decided(result);
+  view.show(result);
+  const { suspected, level } = describe(result);
+  say(`${suspected} ${level}`);
 }
 
 // What the page says beside its fixed words.
@@ -127,8 +137,7 @@ async function check() {
   try {
     const area = cropBox.area;
     const checked = photo;
-    const { metadata } = bundle;
-    const { pixels, quality, picture } = await reader.cut(area, metadata.image_size);
+    const { pixels, quality, picture } = await reader.cut(area, bundle.metadata.image_size);
     // An answer must never stand beside another photo than its own.
     if (photo !== checked) return picture.close();
     if (quality.reasons.length && !warned) {
@@ -137,16 +146,21 @@ async function check() {
     }
     const outputs = await classifier.predict(pixels);
     if (photo !== checked) return picture.close();
-    const prediction = decide([...outputs.probabilities], outputs.ood_score?.[0] ?? null, metadata);
     const { name, width, height } = photo;
     const engine = { name: classifier.engine.name, milliseconds: outputs.milliseconds };
-    const map = outputs.class_activation_map;
-    result = { prediction, map, picture, metadata, engine, area, quality, photo: { name, width, height } };
+    result = decided({ outputs, picture, engine, area, quality, photo: { name, width, height } });
     view.show(result);
     byId("answer").focus();
   } finally {
     button.disabled = false;
   }
+}
+
+// With the threshold for mpox that is in force now.
+function decided(checked) {
+  const { probabilities, ood_score: oodScore, class_activation_map: map } = checked.outputs;
+  const metadata = inForce(bundle.metadata);
+  return { ...checked, map, metadata, prediction: decide([...probabilities], oodScore?.[0] ?? null, metadata) };
 }
 
 function warn(reasons, side) {
@@ -170,7 +184,7 @@ function forgetWarnings() {
 
 function saveData() {
   const date = new Date();
-  const data = JSON.stringify(asData(result, bundle, date), null, 2);
+  const data = JSON.stringify(asData(result, bundle.sha256, date), null, 2);
   download(new Blob([data], { type: "application/json" }), fileName(date, "json"));
 }
 

@@ -1,5 +1,6 @@
 import { paintHeatMap, strongestPlace } from "./heat-map.js";
 import { className, hasText, percent, text } from "./language.js";
+import { alarmFigures, alarmLevel, recallChoices } from "./operating-point.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -7,21 +8,18 @@ const byId = (id) => document.getElementById(id);
 export function describe({ prediction, metadata }) {
   const { label, abstention_reason: abstained, mpox_suspected: suspected } = prediction;
   const answer = label === "normal" ? "answer_normal" : "answer";
-  const next = abstained ? "next_not_sure" : `next_${label}`;
+  const reason = label === "other" ? "reason_other" : "answer_reason";
+  // An alarm asks for a health worker, which this answer alone would not.
+  const advice = suspected && label === "other" ? "next_mpox" : `next_${label}`;
+  const next = abstained ? "next_not_sure" : advice;
   return {
     answer: abstained ? text("not_sure") : text(answer, { name: className(label) }),
-    reason: text(abstained ? `abstention_${abstained}` : "answer_reason"),
+    reason: text(abstained ? `abstention_${abstained}` : reason),
     // Where mpox is the answer, there is nothing to add.
-    suspected: suspected && (abstained || label !== "mpox") ? alarm(metadata) : "",
-    next: text(hasText(next) ? next : "next_other"),
+    suspected: suspected && (abstained || label !== "mpox") ? `${text("suspected")} ${alarmFigures(metadata)}`.trim() : "",
+    level: alarmLevel(metadata),
+    next: text(hasText(next) ? next : "next_otherwise"),
   };
-}
-
-function alarm(metadata) {
-  const point = metadata.out_of_fold?.thresholds?.operating_point;
-  if (!point) return text("suspected");
-  const price = { recall: percent(point.recall), alarms: percent(1 - point.specificity_other_rashes) };
-  return `${text("suspected")} ${text("suspected_price", price)}`;
 }
 
 /** Shows one answer after another in the page's result section. */
@@ -33,7 +31,7 @@ export class ResultView {
 
   /**
    * @param {object} result `prediction`, `map` (the class activation map), `picture` (an ImageBitmap of the area) and
-   *   `metadata` (of the bundle).
+   *   `metadata` (of the bundle, as `inForce` gives it).
    */
   show(result) {
     this.result?.picture !== result.picture && this.result?.picture.close();
@@ -44,6 +42,11 @@ export class ResultView {
     byId("suspected").textContent = words.suspected;
     byId("suspected").hidden = !words.suspected;
     byId("next").textContent = words.next;
+    byId("alarm-level").textContent = words.level;
+    const choices = recallChoices(result.metadata);
+    byId("recall").replaceChildren(...choices.map(({ recall, words }) => new Option(words, recall)));
+    byId("recall").value = result.metadata.recall;
+    byId("recall-choice").hidden = !choices.length;
     // For a picture unlike the training photos, the network's probabilities and map mean little.
     byId("findings").open = result.prediction.abstention_reason !== "out_of_distribution";
     byId("bars").replaceChildren(...bars(result.prediction.probabilities));

@@ -12,8 +12,8 @@ const TRACK = "#dde6e6";
 const FONT = "system-ui, sans-serif";
 
 /** What of a result is worth keeping, under the names of `mpox-keras predict --json`. */
-export function asData({ prediction, map, area, quality, photo, engine }, { metadata, sha256 }, date) {
-  const { name, format, precision, made_by } = metadata;
+export function asData({ prediction, map, area, quality, photo, engine, metadata }, sha256, date) {
+  const { name, format, precision, made_by, thresholds, recall } = metadata;
   return {
     notice: "Screening aid for research, not a diagnosis.",
     made: date.toISOString(),
@@ -22,9 +22,12 @@ export function asData({ prediction, map, area, quality, photo, engine }, { meta
     warnings: quality.reasons,
     ...prediction,
     answer: prediction.abstention_reason ? "not sure" : prediction.label,
+    // Those in force: the one for mpox goes with the recall that was chosen.
+    thresholds,
+    recall: recall ? Number(recall) : null,
     class_activation_map: [...map],
     engine,
-    // The hash of SHA256SUMS, which stands for the network, its thresholds and its card.
+    // The hash of SHA256SUMS, which stands for the network, all of its thresholds and its card.
     model: { name, format, precision, sha256, made_by },
   };
 }
@@ -71,6 +74,7 @@ function paint(context, result, heatMap, date) {
   write(words.answer, 52, INK, 700);
   write(words.reason, 28, INK);
   if (words.suspected) write(words.suspected, 28, INK);
+  if (words.level) write(words.level, 24, QUIET);
   y += 16;
   const shown = result.prediction.abstention_reason === "out_of_distribution" ? {} : result.prediction.probabilities;
   for (const [name, value] of Object.entries(shown)) {
