@@ -85,7 +85,9 @@ def render(page, text):
     """A page with every table made anew."""
     for name, make in TABLES[page].items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
-        text, count = re.subn(pattern, lambda match, make=make: f"{match[1]}{make()}\n{match[2]}", text, flags=re.DOTALL)
+        made = make()
+        made = made and f"{made}\n"
+        text, count = re.subn(pattern, lambda match, made=made: f"{match[1]}{made}{match[2]}", text, flags=re.DOTALL)
         if count != 1:
             raise SystemExit(f"{page} must hold the markers of the table {name} once, not {count} times.")
     return text
