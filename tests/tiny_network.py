@@ -1,10 +1,44 @@
-"""A network that is built and traced in a moment."""
+"""Networks that are built and traced in a moment."""
+
+import keras
 
 from mpox_keras.models.backbones import Backbone
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 from mpox_keras.models.image_classifier import ImageClassifier
+
+
+def tiny_backbone(include_top, weights, input_tensor, input_shape):
+    """One convolution for each stride, as a network of keras.applications."""
+    x = input_tensor
+    for stride in (2, 4, 8, 16, 32):
+        options = {"strides": 2, "padding": "same", "use_bias": False}
+        x = keras.layers.Conv2D(8, 3, **options, name=f"convolution_{stride}")(x)
+        x = keras.layers.BatchNormalization(name=f"normalization_{stride}")(x)
+        x = keras.layers.ReLU(name=f"activation_{stride}")(x)
+    return keras.Model(keras.utils.get_source_inputs(input_tensor), x)
+
+
+def preprocess_input(pixels):
+    """Where `Backbone` looks for it."""
+    return keras.layers.Rescaling(1 / 127.5, -1)(pixels)
+
+
+keras.applications.tiny_backbone = tiny_backbone
 
 
 def tiny(config, classes, image_size=None):
     """In place of `build_model`."""
-    backbone = Backbone("MobileNet", 0.25, (config.image_size, config.image_size, 3), last="conv_pw_2_relu")
-    return ImageClassifier(backbone, classes, config.dropout)
+    return ImageClassifier(_backbone(config, image_size), classes, config.dropout, config.pyramid)
+
+
+def tiny_fast_mpoxnet(config, classes, image_size=None, **options):
+    """In place of `build_model`: all parts of Fast-MpoxNet."""
+    options = {"fusion_filters": (8, 8), "head_filters": 8, **options}
+    return FastMpoxNet(
+        classes, backbone=_backbone(config, image_size), pyramid=config.pyramid, dropout=config.dropout, **options
+    )
+
+
+def _backbone(config, image_size):
+    size = image_size or config.image_size
+    return Backbone("tiny_backbone", input_shape=(size, size, 3))

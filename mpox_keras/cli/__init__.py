@@ -15,6 +15,7 @@ from mpox_keras.cli.explain import check_explanations, explain
 from mpox_keras.cli.export import export, verify
 from mpox_keras.cli.fit import crossval, fit
 from mpox_keras.cli.predict import predict, screen
+from mpox_keras.cli.presets import presets
 from mpox_keras.cli.quickstart import quickstart
 from mpox_keras.cli.reader_study import agreement, review
 from mpox_keras.cli.web import web
@@ -60,6 +61,6 @@ def main():
 for command in (
     *(fit, crossval, select, evaluate, evaluate_external, check_explanations, agreement),
     *(predict, screen, explain, review, export, verify, web),
-    *(summary, data, quickstart),
+    *(presets, summary, data, quickstart),
 ):
     main.add_command(command)

@@ -34,7 +34,7 @@ def predict(photos, source, classes, recall, prevalence, as_json):
         if prevalence and (points := classifier.metadata.get("operating_points")):
             from mpox_keras.evaluation.thresholds import predictive_values
 
-            point = points[str(recall)] if recall else next(iter(points.values()))
+            point = next(point for name, point in points.items() if recall in (None, float(name)))
             right, silent = predictive_values(point["recall"], point["specificity"], prevalence)
             click.echo(
                 f"Where {prevalence:.1%} have mpox, {right:.0%} of alarms are right, and {silent:.1%} of silence.", err=True

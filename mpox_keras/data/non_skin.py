@@ -26,16 +26,26 @@ _SIZE = 512  # a crop of a tenth must still be as sharp as a photo
 def non_skin_pictures(folder: str | os.PathLike | None = None) -> np.ndarray:
     """`carried_pictures`, a dozen of `synthetic_pictures`, and at most 500 of a folder: `(pictures, 512, 512, 3)`, uint8.
 
-    Of a folder with more, every second, third and so on is taken. DataError if it has none, PhotoError if one can't be read.
+    Raises:
+        DataError: the folder holds no pictures.
+        PhotoError: a picture can't be read.
     """
     pictures = [carried_pictures(), synthetic_pictures(np.random.default_rng(0), 4, _SIZE)]
     if folder is not None:
-        paths = list(walk_photos(folder)) if Path(folder).is_dir() else []
-        if not paths:
-            raise DataError(f"{folder} holds no pictures. Name another folder in data.non_skin, or null.")
-        chosen = paths[:: -(-len(paths) // _MOST)]
-        pictures.append(np.stack([resize_photo(decode_photo(path), _SIZE) for path in chosen]))
+        pictures.append(np.stack([resize_photo(decode_photo(path), _SIZE) for path in find_pictures(folder)]))
     return np.concatenate(pictures)
+
+
+def find_pictures(folder: str | os.PathLike) -> list[Path]:
+    """Paths of at most 500 pictures in a folder; of more, every second, third and so on.
+
+    Raises:
+        DataError: the folder holds no pictures.
+    """
+    paths = list(walk_photos(folder)) if Path(folder).is_dir() else []
+    if not paths:
+        raise DataError(f"{folder} holds no pictures. Name another folder in data.non_skin, or null.")
+    return paths[:: -(-len(paths) // _MOST)]
 
 
 @functools.cache

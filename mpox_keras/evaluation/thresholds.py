@@ -119,7 +119,8 @@ def shipped_values(chosen: dict) -> dict:
     points = chosen["operating_points"]
     thresholds = {name: point["threshold"] for name, point in zip([MPOX], points.values(), strict=False)}
     thresholds |= {"confidence": chosen["abstention"]["threshold"], "ood_score": chosen["out_of_distribution"]["threshold"]}
-    return {"temperature": chosen["temperature"], "thresholds": thresholds, "operating_points": points}
+    values = {"temperature": chosen["temperature"], "thresholds": thresholds}
+    return values | {"operating_points": points} if points else values
 
 
 def predictive_values(recall: float, specificity: float, prevalence: float) -> tuple[float, float]:

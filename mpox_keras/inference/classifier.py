@@ -166,6 +166,7 @@ def load_classifier(
         if not classes:
             raise ClassifierError(f"{path} has no {METADATA_FILE} beside it. Name its classes, in order (--classes a,b,c).")
         metadata = {"format": "keras", "classes": list(classes), "image_size": None, "temperature": 1.0, "thresholds": None}
+        _set_in_force(metadata, source, recall, prevalence)
         return _load(path, metadata, source, {MODEL_FILE: file_sha256(path)})
     if not (path / METADATA_FILE).is_file():
         raise ClassifierError(
@@ -175,6 +176,11 @@ def load_classifier(
     metadata = read_metadata(path)
     if classes and list(classes) != metadata["classes"]:
         raise ClassifierError(f"{source} has the classes {', '.join(metadata['classes'])}, not {', '.join(classes)}.")
+    _set_in_force(metadata, source, recall, prevalence)
+    return _load(path, metadata, source, read_checksums(path))
+
+
+def _set_in_force(metadata, source, recall, prevalence):
     if recall is not None:
         points = {float(name): point["threshold"] for name, point in metadata.get("operating_points", {}).items()}
         if recall not in points:
@@ -182,12 +188,13 @@ def load_classifier(
             raise ClassifierError(f"{source} has no threshold for a recall of {recall}; it has thresholds for {known}.")
         metadata["thresholds"]["mpox"] = points[recall]
     if prevalence is not None:
-        if MPOX not in metadata["classes"] or not 0 < prevalence < 1:
+        if MPOX not in metadata["classes"]:
+            raise ClassifierError(f"a prevalence is for networks with the class {MPOX}, which {source} does not have.")
+        if not 0 < prevalence < 1:
             raise ClassifierError(
-                f"a prevalence of {prevalence} makes no sense: give one between 0 and 1, to a network for mpox."
+                f"a prevalence of {prevalence} makes no sense: give a share over 0 and under 1, such as 0.02."
             )
         metadata["prevalence"] = prevalence
-    return _load(path, metadata, source, read_checksums(path))
 
 
 def _load(folder, metadata, source, checksums):

@@ -58,8 +58,12 @@ def read_metadata(folder: str | os.PathLike) -> dict:
             raise ClassifierError(f"{path} lacks {key}. {_AGAIN}")
         if key in metadata and not fits(metadata[key]):
             raise ClassifierError(f"{path} has {str(metadata[key])[:80]!r} for {key}; expected {expected}.")
-    if (thresholds := metadata["thresholds"]) is not None and ("mpox" in thresholds) != ("mpox" in metadata["classes"]):
-        raise ClassifierError(f"{path} has a threshold for mpox, or a class of this name, but not both. {_AGAIN}")
+    thresholds, has_mpox = metadata["thresholds"], "mpox" in metadata["classes"]
+    if thresholds is not None and has_mpox != ("mpox" in thresholds):
+        reason = "no threshold for its class mpox" if has_mpox else "a threshold for mpox, but no class of this name"
+        raise ClassifierError(f"{path} has {reason}. {_AGAIN}")
+    if thresholds is None and "operating_points" in metadata:
+        raise ClassifierError(f"{path} has operating_points, but no thresholds. {_AGAIN}")
     # A runtime reads what it finds, so everything that it may find must have been checked.
     places = [folder / name for name in MODEL_PLACES.values() if os.path.lexists(folder / name)]
     parts = (part for place in places for part in place.rglob("*"))
@@ -169,6 +173,10 @@ def _has(value, fits, *names):
     return isinstance(value, dict) and all(fits(value.get(name)) for name in names)
 
 
+def _are_thresholds(value):
+    return _has(value, _is_number, "confidence", "ood_score") and _is_number(value.get("mpox", 0))
+
+
 _KINDS = {
     "format": (f"one of {', '.join(MODEL_PLACES)}", lambda value: _is_text(value) and value in MODEL_PLACES),
     "classes": ("a list of two or more different names", _are_classes),
@@ -176,17 +184,21 @@ _KINDS = {
     "temperature": ("a number above 0", lambda value: _is_number(value) and value > 0),
     "thresholds": (
         "null, or numbers for confidence, ood_score and, if it is a class, mpox",
-        lambda value: (
-            value is None or (_has(value, _is_number, "confidence", "ood_score") and _is_number(value.get("mpox", 0)))
-        ),
+        lambda value: value is None or _are_thresholds(value),
     ),
     "operating_points": (
-        "an object with recall: object with a threshold",
-        lambda value: isinstance(value, dict) and all(_has(point, _is_number, "threshold") for point in value.values()),
+        "an object with recall: object with the numbers threshold, recall and specificity",
+        lambda value: (
+            isinstance(value, dict)
+            and value
+            and all(re.fullmatch(r"0\.\d+|1\.0", recall) for recall in value)
+            and all(_has(point, _is_number, "threshold", "recall", "specificity") for point in value.values())
+        ),
     ),
+    "prevalence": ("a number over 0 and under 1", lambda value: _is_number(value) and 0 < value < 1),
     "precision": ("text", _is_text),
     "made_from": ("an object with source and sha256", lambda value: _has(value, _is_text, "source", "sha256")),
 }
 """Key of the metadata -> what it must be, in words and as a check."""
 
-_OPTIONAL = {"operating_points", "precision", "made_from"}
+_OPTIONAL = {"operating_points", "prevalence", "precision", "made_from"}

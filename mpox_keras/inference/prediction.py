@@ -21,8 +21,9 @@ class Prediction:
         probabilities: class name -> calibrated probability, 0 to 1.
         ood_score: out-of-distribution score, 0 to 1: how much the photo looks like something other than skin; None if the
             network has no such output.
-        mpox_suspected: whether p(mpox) reaches its threshold, set for recall, well under one half; None without such a threshold. A
-            prevalence that was asked for changes `probabilities` and `label`, and neither this nor `abstention_reason`.
+        mpox_suspected: whether p(mpox) reaches its threshold, set for recall, well under one half; None without such a
+            threshold. A prevalence that was asked for changes `probabilities` and `label`, and neither this nor
+            `abstention_reason`.
         abstention_reason: why `answer` is "not sure": "out_of_distribution" (unlike the training photos, perhaps no skin at
             all), "uncertain" (no probability is large enough), or None.
         error: why the photo could not be read, else None.

@@ -9,7 +9,9 @@ from mpox_keras.models.image_classifier import ImageClassifier, Network
 
 
 def build_model(config: ModelConfig, classes: int, image_size: int | None = None) -> Network:
-    """The network of a config before it is trained, for photos of the size given there or here; the weights fit every size.
+    """The network of a config before it is trained, for photos of the size given there or here.
+
+    Without a pyramid the weights fit every size.
 
     Raises:
         NetworkError, PretrainedWeightsError, MissingExtraError: the network or its weights can't be had.

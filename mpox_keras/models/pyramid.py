@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import keras
 
+from mpox_keras.models.backbones import NetworkError
+
 _GRIDS = (4, 3, 2, 1)
 
 
@@ -24,12 +26,21 @@ def pyramid_of(maps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         `(batch, height, width, channels)` of the last map's size, with all channels of all maps once for the averages and once
         for each grid of which the size is a whole multiple. Its mean over all positions is what the classifier takes.
 
+    Raises:
+        NetworkError: a map is not square, or not a whole multiple of the last one.
+
     Example:
         >>> maps = [keras.ops.ones((1, 24, 24, 96)), keras.ops.ones((1, 12, 12, 192)), keras.ops.ones((1, 6, 6, 112))]
         >>> pyramid_of(maps).shape
         (1, 6, 6, 1600)
     """
     size = maps[-1].shape[1]
+    if any(each.shape[1] != each.shape[2] or each.shape[1] % size for each in maps):
+        sizes = ", ".join(f"{each.shape[1]}x{each.shape[2]}" for each in maps)
+        raise NetworkError(
+            f"maps of {sizes} make no pyramid: each must be square and a whole multiple of the last. Give another size, or "
+            "pyramid=False (in a config model.pyramid: false)."
+        )
     near = []
     for number, each in enumerate(maps):
         if (factor := each.shape[1] // size) > 2:

@@ -103,7 +103,8 @@ def cross_validate(
             "config": config.model_dump(),
             "environment": environment(),
         }
-        origin = "folds given with the data" if photos[0].fold is not None else "stratified folds"
+        given = {photo.fold for photo in photos} - {None}
+        origin = "folds given with the data" if len(given) > 1 else "stratified folds"
         write_report(
             folder,
             results,
@@ -122,11 +123,12 @@ def _sources(photos):
 
 
 def _sources_to_leave_out(photos):
-    """Those with photos enough to tell something, without which every class still has photos."""
+    """Those with photos enough to tell something, without which every class still has photos to train on."""
     sources = _sources(photos)
     of_class = {}
     for photo, source in zip(photos, sources, strict=True):
-        of_class.setdefault(photo.label, set()).add(source)
+        if "doubt" not in photo.metadata:
+            of_class.setdefault(photo.label, set()).add(source)
     return [
         source
         for source, count in sorted(Counter(sources).items())

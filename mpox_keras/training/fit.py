@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from mpox_keras.config import AugmentationConfig, Config, ModelConfig
 from mpox_keras.data.augmentation import augmentation_layers, training_batches
-from mpox_keras.data.folder import Photo
+from mpox_keras.data.folder import DataError, Photo
 from mpox_keras.data.loading import PhotoArrays, load_arrays
-from mpox_keras.data.non_skin import non_skin_pictures
+from mpox_keras.data.non_skin import find_pictures, non_skin_pictures
 from mpox_keras.data.splits import split_off_validation
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.evaluation.thresholds import choose_thresholds, shipped_values
@@ -64,6 +64,7 @@ def train(
 
     Raises:
         ConfigError: several devices can't share a batch evenly.
+        DataError: a class has no photos for `training.refit_classifier`, or `data.non_skin` holds no pictures.
         MissingExtraError, PretrainedWeightsError: pretrained weights that the config names can't be had.
         RunError: the checkpoint or the trained network in the folder is damaged.
 
@@ -81,6 +82,7 @@ def train(
     build = build or build_model
     if photos.doubtful is not None:
         photos = photos[~photos.doubtful]
+    _check_data(config, photos)
     keras.utils.set_random_seed(config.seed)
     trained = build(config.model, classes, None)
     if config.training.epochs:
@@ -92,6 +94,18 @@ def train(
         trained.save(temporary)
     (folder / _CHECKPOINT).unlink(missing_ok=True)
     return trained
+
+
+def _check_data(config, photos):
+    """What would be found out after the epochs only."""
+    if config.data.non_skin is not None:
+        find_pictures(config.data.non_skin)
+    missing = [name for number, name in enumerate(config.data.classes) if number not in photos.labels]
+    if config.training.refit_classifier and missing:
+        raise DataError(
+            f"training.refit_classifier needs photos of every class; there are none to train on of {', '.join(missing)}. Add "
+            "photos, or name the classes that there are in data.classes."
+        )
 
 
 def _run_epochs(config, photos, folder, validation, augment, build):
@@ -194,7 +208,7 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
 
 
 def _rows_to_choose_on(photos, classes):
-    """Which photos thresholds are chosen on, and parts of them to cross-fit, with a like share of every class; None: too few."""
+    """Which photos thresholds are chosen on, and parts of them to cross-fit, alike in their classes; None: too few."""
     rows = np.flatnonzero(~photos.doubtful)
     if np.bincount(photos.labels[rows], minlength=classes).min() < _PHOTOS_TO_CHOOSE_ON:
         return None

@@ -8,14 +8,10 @@ import pytest
 
 from mpox_keras.layers.ablgfm import ABLGFM
 from mpox_keras.layers.pointwise import PointwiseBlock
-from mpox_keras.layers.shuffle_unit import ShuffleUnit
 
 CASES = {
     "pointwise": (PointwiseBlock, {"filters": 6}, [(8, 8, 4)], (8, 8, 6)),
     "pointwise, no activation": (PointwiseBlock, {"filters": 6, "activation": None}, [(8, 8, 4)], (8, 8, 6)),
-    "unit": (ShuffleUnit, {"filters": 8}, [(8, 8, 8)], (8, 8, 8)),
-    "unit, stride 2": (ShuffleUnit, {"filters": 8, "stride": 2}, [(8, 8, 6)], (4, 4, 8)),
-    "unit, stride 2, odd size": (ShuffleUnit, {"filters": 8, "stride": 2}, [(7, 9, 6)], (4, 5, 8)),
     "fusion, pooled and projected": (ABLGFM, {"filters": 8}, [(8, 8, 4), (4, 4, 8)], (4, 4, 8)),
     "fusion, both projected": (ABLGFM, {"filters": 8, "reduction": 2}, [(4, 4, 4), (4, 4, 6)], (4, 4, 8)),
 }
@@ -78,12 +74,6 @@ def test_mixed_precision_computes_in_half_and_keeps_weights_in_full(case):
     assert {inner.compute_dtype for inner in layer._flatten_layers(include_self=False)} == {"bfloat16"}
 
 
-def test_unit_of_stride_1_passes_even_channels_by_and_puts_them_first():
-    inputs = np.random.default_rng(0).normal(size=(2, 4, 4, 8)).astype("float32")
-    outputs = np.asarray(ShuffleUnit(8)(inputs))
-    np.testing.assert_array_equal(outputs[..., :4], inputs[..., 0::2])
-
-
 def test_fusion_follows_its_equations():
     random = np.random.default_rng(0)
     local, global_ = random.normal(size=(2, 4, 4, 4)), random.normal(size=(2, 2, 2, 8))
@@ -115,9 +105,6 @@ def test_fusion_follows_its_equations():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: ShuffleUnit(7), "filters must be even"),
-        (lambda: ShuffleUnit(8, stride=3), "stride must be 1 or 2"),
-        (lambda: ShuffleUnit(8)(np.ones((1, 4, 4, 6), "float32")), "expected an input of 8 channels, got 6"),
         (lambda: ABLGFM(8, reduction=3), "reduction must divide"),
         (lambda: ABLGFM(8)([np.ones((1, 5, 5, 8), "float32"), np.ones((1, 2, 2, 8), "float32")]), "whole multiple"),
         (lambda: ABLGFM(8)(np.ones((1, 4, 4, 8), "float32")), "list of two feature maps"),

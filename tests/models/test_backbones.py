@@ -23,14 +23,17 @@ def test_a_config_may_name_every_network_of_keras():
 @pytest.mark.parametrize(
     ("network", "options", "layers"),
     [
-        ("ShuffleNetV2", {}, ("stem_pooling", "stage2_unit4", "stage3_unit8", "stage4_unit4")),
         (
             "MobileNetV2",
             {"width": 0.35, "last": "block_16_project"},
             ("block_3_expand_relu", "block_6_expand_relu", "block_13_expand_relu", "block_16_project"),
         ),
         ("MobileNet", {"width": 0.25}, ("conv_pw_3_relu", "conv_pw_5_relu", "conv_pw_11_relu", "conv_pw_13_relu")),
-        ("EfficientNetLite0", {}, (*(f"block_{number}_expand_activation" for number in (3, 5, 11)), "features")),
+        (
+            "EfficientNetLite0",
+            {},
+            (*(f"block_{number}_expand_activation" for number in (3, 5, 11)), "block_15_project_normalization"),
+        ),
         ("ResNet50", {}, (*(f"conv{stage}_block{blocks}_out" for stage, blocks in ((2, 3), (3, 4), (4, 6), (5, 3))),)),
     ],
 )
@@ -64,7 +67,7 @@ def test_a_network_takes_raw_pixels(network):
 
 @pytest.mark.parametrize(
     ("network", "options"),
-    [("ResNet50", {}), ("MobileNetV2", {"width": 0.35, "last": "block_16_project"}), ("ShuffleNetV2", {})],
+    [("ResNet50", {}), ("MobileNetV2", {"width": 0.35, "last": "block_16_project"})],
 )
 def test_a_saved_backbone_is_the_same(network, options, tmp_path):
     backbone = Backbone(network, input_shape=SMALL, **options)
@@ -78,9 +81,14 @@ def test_a_saved_backbone_is_the_same(network, options, tmp_path):
 
 
 def test_every_layer_is_in_one_stage():
-    stages = [{layer.name for layer in stage} for stage in Backbone("ShuffleNetV2", input_shape=SMALL).stages]
-    assert stages[0] == {"stem_convolution", "stem_normalization"}
-    assert stages[1:] == [{f"stage{s}_unit{u}" for u in range(1, n + 1)} for s, n in ((2, 4), (3, 8), (4, 4))]
+    stages = Backbone("MobileNet", 0.25, (64, 64, 3)).stages
+    # A depthwise layer of stride 2 begins a stage.
+    blocks = [[1], [2, 3], [4, 5], range(6, 12), [12, 13]]
+    expected = [
+        {f"conv_{kind}_{block}{part}" for block in each for kind in ("dw", "pw") for part in ("", "_bn")} for each in blocks
+    ]
+    expected[0] |= {"conv1", "conv1_bn"}
+    assert [{layer.name for layer in stage} for stage in stages] == expected
 
 
 def test_gates_belong_to_the_stage_that_they_are_in():
@@ -96,7 +104,7 @@ def test_gates_belong_to_the_stage_that_they_are_in():
 
 
 def test_frozen_layers_stay_in_their_stages():
-    backbone = Backbone("ShuffleNetV2", input_shape=SMALL)
+    backbone = Backbone("MobileNet", 0.25, SMALL)
     before = backbone.stages
     backbone.trainable = False
     assert backbone.stages == before
@@ -104,7 +112,7 @@ def test_frozen_layers_stay_in_their_stages():
 
 def test_a_few_steps_are_enough_for_the_statistics_to_follow():
     """keras.applications lets batch norms move by a thousandth a step; a short training would be evaluated by stale ones."""
-    backbone = Backbone("MobileNetV3Small", width=0.5, input_shape=SMALL)
+    backbone = Backbone("MobileNetV3Small", width=0.5, input_shape=SMALL, last="expanded_conv_project")
     first = next(layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization))
     photos = np.random.default_rng(0).uniform(0, 255, (8, *SMALL)).astype("float32")
     for _ in range(50):
@@ -156,13 +164,24 @@ def test_weights_of_a_trained_network_are_those_of_its_backbone(tmp_path):
         Backbone("MobileNet", 0.5, SMALL, weights=tmp_path)
 
 
-def test_weights_of_a_preset_go_wherever_they_fit():
-    preset = keras.models.load_model(PRESETS_FOLDER / "fast_mpoxnet" / "model.keras", compile=False)
+@pytest.fixture(scope="module")
+def preset():
+    return keras.models.load_model(PRESETS_FOLDER / "fast_mpoxnet" / "model.keras", compile=False)
+
+
+def test_weights_of_a_preset_go_wherever_they_fit(preset):
     model = FastMpoxNet(6, "fast_mpoxnet", SMALL)
     for name in ("backbone", "fusion_3", "fusion_4", "projection"):
         for ours, theirs in zip(model.get_layer(name).get_weights(), preset.get_layer(name).get_weights(), strict=True):
             np.testing.assert_array_equal(ours, theirs)
-    assert model.get_layer("diagnosis").kernel.shape == (288, 6)
+    assert model.get_layer("auxiliary_4").kernel.shape == (64, 6)
+
+
+def test_weights_of_imagenet_come_with_the_package(preset):
+    model = FastMpoxNet(4, "imagenet", SMALL)
+    for ours, theirs in zip(model.backbone.get_weights(), preset.backbone.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert not np.array_equal(model.get_layer("fusion_4").get_weights()[0], preset.get_layer("fusion_4").get_weights()[0])
 
 
 def test_without_a_network_the_message_says_where_to_put_the_file(monkeypatch):
@@ -184,7 +203,7 @@ def test_without_a_network_the_message_says_where_to_put_the_file(monkeypatch):
         ("MobileNetV2", {"last": "block_99"}, "no layer 'block_99' to end with.*out_relu"),
         ("MobileNetV2", {"weights": "nowhere.h5"}, "nowhere.h5.* is no file .*fast_mpoxnet"),
         ("MobileNetV2", {"weights": __file__}, "is no file of weights or trained network"),
-        ("EfficientNetLite0", {"weights": "fast_mpoxnet"}, "'ShuffleNetV2'.*not of.*'EfficientNetLite0'"),
+        ("EfficientNetLite0", {"weights": "fast_mpoxnet"}, "'MobileNetV2'.*not of.*'EfficientNetLite0'"),
         ("keras_hub:nowhere", {}, "preset nowhere of keras-hub can't be had"),
         ("keras_hub:nowhere", {"weights": "file.h5"}, "a preset of keras-hub has its own weights"),
     ],
@@ -198,8 +217,8 @@ def test_what_cannot_be_built_is_said(network, options, message):
 
 def test_a_file_of_other_weights_is_refused(tmp_path):
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save_weights(tmp_path / "other.weights.h5")
-    with pytest.raises(PretrainedWeightsError, match=r"other\.weights\.h5 does not hold the weights of ShuffleNetV2"):
-        Backbone("ShuffleNetV2", input_shape=SMALL, weights=tmp_path / "other.weights.h5")
+    with pytest.raises(PretrainedWeightsError, match=r"other\.weights\.h5 does not hold the weights of MobileNet"):
+        Backbone("MobileNet", 0.25, input_shape=SMALL, weights=tmp_path / "other.weights.h5")
 
 
 def test_a_preset_of_keras_hub_keeps_its_weights_and_its_own_preprocessing(tmp_path):

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from mpox_keras import FastMpoxNet, deploy
-from mpox_keras.models.backbones import Backbone
+from mpox_keras.models.backbones import Backbone, NetworkError
 from mpox_keras.models.complexity import measure_complexity
+from mpox_keras.models.pyramid import pyramid_of
 
 SHAPE = (64, 64, 3)
 
@@ -16,10 +17,10 @@ def photos():
     return np.random.default_rng(0).uniform(0, 255, (3, *SHAPE)).astype("float32")
 
 
-@pytest.fixture(scope="module")
-def model(photos):
+@pytest.fixture(scope="module", params=[True, False], ids=["pyramid", "no pyramid"])
+def model(photos, request):
     keras.utils.set_random_seed(0)
-    model = FastMpoxNet(input_shape=SHAPE)
+    model = FastMpoxNet(input_shape=SHAPE, pyramid=request.param)
     # Statistics far from their start, so that a form that forgot a batch norm would show.
     random = np.random.default_rng(1)
     for variable in model.weights:
@@ -35,16 +36,11 @@ def test_training_form_gives_logits_of_every_head(model, photos):
 
 
 @pytest.mark.parametrize(
-    ("backbone", "size", "parameters", "multiply_adds"),
-    [
-        ("ShuffleNetV2", 224, 271_300, 36_165_024),
-        ("MobileNetV2", 192, 274_156, 38_821_920),
-        ("MobileNet", 192, 266_996, 32_710_016),
-    ],
+    ("pyramid", "parameters", "multiply_adds"), [(True, 271_109, 38_663_680), (False, 274_269, 38_822_032)]
 )
-def test_deployed_model_keeps_the_budget(backbone, size, parameters, multiply_adds):
+def test_deployed_model_keeps_the_budget(pyramid, parameters, multiply_adds):
     """0.265 M to 0.275 M parameters, frozen ones too, and at most 40 M multiply-adds."""
-    model = FastMpoxNet(backbone=backbone, input_shape=(size, size, 3))
+    model = FastMpoxNet(classes=5, pyramid=pyramid)
     model.backbone.trainable = False
     complexity = measure_complexity(deploy(model))
     assert (complexity["trainable_parameters"], complexity["multiply_adds"]) == (parameters, multiply_adds)
@@ -62,20 +58,54 @@ def test_multiply_adds_of_known_layers():
     assert parts["b"] == {"trainable_parameters": 25, "multiply_adds": 20}
 
 
-def test_ablation_switches_remove_their_parts():
-    names = {layer.name for layer in FastMpoxNet(fusion=False, auxiliary_heads=False, input_shape=SHAPE).layers}
-    assert not {name for name in names if name.startswith(("fusion", "auxiliary"))}
-    assert {"fusion_3", "fusion_4"} <= {layer.name for layer in FastMpoxNet(auxiliary_heads=False, input_shape=SHAPE).layers}
+def means(maps):
+    return np.mean(maps, axis=(1, 2))
+
+
+@pytest.mark.parametrize("pyramid", [True, False])
+def test_every_head_classifies_the_means_of_its_maps(photos, pyramid):
+    """Beside a pyramid, of which the backbone is frozen, the later auxiliary heads are on what the fusion gives."""
+    model = FastMpoxNet(input_shape=SHAPE, pyramid=pyramid)
+    stages = [model.backbone(photos)[f"stride_{stride}"] for stride in (8, 16, 32)]
+    first = model.get_layer("fusion_3")(stages[:2])
+    last = model.get_layer("fusion_4")([first, stages[2]])
+    if pyramid:
+        last = model.get_layer("projection")(last)
+        together = means(np.concatenate([pyramid_of(stages), last], axis=-1))
+        features = {
+            "diagnosis": together,
+            "auxiliary_2": means(stages[0]),
+            "auxiliary_3": means(first),
+            "auxiliary_4": means(last),
+        }
+    else:
+        features = {"diagnosis": means(last), **{f"auxiliary_{number}": means(maps) for number, maps in enumerate(stages, 2)}}
+    found = model(photos)
+    assert set(found) == set(features)
+    for name, values in features.items():
+        kernel, bias = model.get_layer(name).get_weights()
+        np.testing.assert_allclose(found[name], values @ kernel + bias, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("pyramid", [True, False])
+def test_ablation_switches_remove_their_parts(pyramid):
+    def names(**options):
+        return {layer.name for layer in FastMpoxNet(input_shape=SHAPE, pyramid=pyramid, **options).layers}
+
+    assert not {name for name in names(fusion=False, auxiliary_heads=False) if name.startswith(("fusion", "auxiliary"))}
+    assert {"fusion_3", "fusion_4"} <= names(auxiliary_heads=False)
 
 
 def test_any_backbone_with_maps_of_three_strides_will_do():
     backbone = Backbone("MobileNetV3Small", width=0.5, input_shape=(32, 32, 3))
     model = FastMpoxNet(backbone=backbone)
     assert model.backbone is backbone
-    assert model.fusion_filters == tuple(backbone.endpoints[stride].shape[-1] for stride in (16, 32))
-    assert model.get_layer("projection").filters == model.head_filters == 288
-    narrow = FastMpoxNet(backbone=backbone, fusion_filters=(8, 16), head_filters=0)
+    assert [model.get_layer(f"fusion_{stage}").filters for stage in (3, 4)] == [24, 24]
+    assert model.get_layer("projection").filters == model.head_filters == 64
+    narrow = FastMpoxNet(backbone=backbone, pyramid=False, fusion_filters=(8, 16), head_filters=0)
     assert narrow.get_layer("diagnosis").kernel.shape == (16, 4)
+    with pytest.raises(ValueError, match=r"MobileNet has no feature maps of stride 8"):
+        FastMpoxNet(backbone=Backbone("MobileNet", 0.25, (32, 32, 3), last="conv_pw_2_relu"))
 
 
 @pytest.mark.parametrize("with_map", [False, True])
@@ -111,5 +141,8 @@ def test_wrong_arguments_are_explained(model):
         FastMpoxNet(input_shape=(100, 100, 3))
     with pytest.raises(ValueError, match="it to the Backbone"):
         FastMpoxNet(weights="imagenet", backbone=model.backbone)
+    with pytest.raises(NetworkError, match="8x12, 4x6, 2x3 make no pyramid"):
+        FastMpoxNet(input_shape=(64, 96, 3))
+    assert FastMpoxNet(input_shape=(64, 96, 3), pyramid=False).output["diagnosis"].shape == (None, 4)
     with pytest.raises(ValueError, match="temperature must be positive"):
         deploy(model, temperature=0)

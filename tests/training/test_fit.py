@@ -6,26 +6,28 @@ import itertools
 import json
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from tiny_network import tiny
+from tiny_network import tiny, tiny_fast_mpoxnet
 
 from mpox_keras.config import load_config, parse_config
-from mpox_keras.data.folder import read_folder
+from mpox_keras.data.folder import DataError, read_folder
 from mpox_keras.data.loading import PhotoArrays, load_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
+from mpox_keras.evaluation.sources import evaluate_left_out_source
+from mpox_keras.evaluation.thresholds import choose_thresholds
 from mpox_keras.inference.classifier import load_classifier
-from mpox_keras.models.build import build_model
 from mpox_keras.models.deploy import deploy
-from mpox_keras.models.fast_mpoxnet import FastMpoxNet
+from mpox_keras.training import crossval, fit, folds
 from mpox_keras.training.crossval import cross_validate
 from mpox_keras.training.fit import balanced_weights, compile_model, fit_photos, train
-from mpox_keras.training.runs import RunError, open_run
+from mpox_keras.training.refit import refit_classifier
+from mpox_keras.training.runs import RunError, open_run, training_seconds
 
 TINY = {
     "model": {"weights": None, "image_size": 32},
@@ -47,25 +49,27 @@ def arrays():
     return PhotoArrays(random.integers(0, 256, (16, 32, 32, 3), dtype="uint8"), np.arange(16) % 4)
 
 
-def plain(config, classes, image_size=None):
-    """Fast-MpoxNet without auxiliary heads."""
-    size = image_size or config.image_size
-    return FastMpoxNet(classes, input_shape=(size, size, 3), dropout=config.dropout, auxiliary_heads=False)
+WITH_REFIT = ["training.epochs=2", "training.refit_classifier=0.1"]
+several_heads = partial(tiny_fast_mpoxnet, fusion=False)
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(arrays, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    return train(parse_config(TINY), arrays, folder, validation=arrays), folder
+    """The network, its folder, and its weights before the last layer was fitted anew."""
+    folder, before = tmp_path_factory.mktemp("uninterrupted"), {}
+
+    def watched(model, photos, penalty):
+        before.update({weight.path: weight.numpy() for weight in model.weights})
+        refit_classifier(model, photos, penalty)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "refit_classifier", watched)
+        model = train(parse_config(TINY, WITH_REFIT), arrays, folder, validation=arrays, build=several_heads)
+    return model, folder, before
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("overrides", "build"), [([], plain), (["model.network=MobileNetV3Small", "model.width=0.5"], build_model)]
-)
-def test_a_network_with_one_head_trains_too(arrays, tmp_path, capsys, overrides, build):
-    config = parse_config(TINY, [*overrides, "training.epochs=1"])
-    model = train(config, arrays, tmp_path, validation=arrays, build=build)
+def test_a_network_with_one_head_trains_too(arrays, tmp_path, capsys):
+    model = train(parse_config(TINY, ["training.epochs=1"]), arrays, tmp_path, validation=arrays, build=tiny)
     assert list(model.output_names) == ["diagnosis", "ood_score"]
     assert "validation accuracy" in capsys.readouterr().err
 
@@ -85,17 +89,18 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(arrays, uninterrupted, tmp
         raise StopAfter
 
     monkeypatch.setattr(callbacks.Checkpoint, "on_epoch_end", save_and_stop)
-    for _ in range(3):  # the last one after the last epoch, before the network is saved
+    config = parse_config(TINY, WITH_REFIT)
+    for _ in range(2):  # the last one after the last epoch, before the network is saved
         with pytest.raises(StopAfter):
-            train(parse_config(TINY), arrays, tmp_path, validation=arrays)
+            train(config, arrays, tmp_path, validation=arrays, build=several_heads)
     monkeypatch.undo()
-    resumed = train(parse_config(TINY), arrays, tmp_path, validation=arrays)
+    resumed = train(config, arrays, tmp_path, validation=arrays, build=several_heads)
 
-    model, folder = uninterrupted
+    model, folder, _ = uninterrupted
     for expected, found in zip(model.weights, resumed.weights, strict=True):
         np.testing.assert_array_equal(found.numpy(), expected.numpy(), err_msg=expected.path)
     logs = [list(csv.DictReader((f / "log.csv").open())) for f in (folder, tmp_path)]
-    assert [row["epoch"] for row in logs[1]] == ["1", "2", "3"]
+    assert [row["epoch"] for row in logs[1]] == ["1", "2"]
     assert [row["loss"] for row in logs[1]] == [row["loss"] for row in logs[0]]
     assert not (tmp_path / "checkpoint.npz").exists()
     assert not keras.models.load_model(tmp_path / "model.keras").compiled
@@ -105,9 +110,7 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(arrays, uninterrupted, tmp
 def test_stages_begin_to_learn_one_after_another_and_a_resumed_run_keeps_to_it(arrays, tmp_path, monkeypatch):
     from mpox_keras.training import callbacks
 
-    # At 32 pixels the last stage has maps of one pixel, and belongs to the one before it.
-    config = parse_config(TINY, ["model.image_size=64", "training.unfreezing=[1, 2]"])
-    arrays = PhotoArrays(arrays.pixels.repeat(2, axis=1).repeat(2, axis=2), arrays.labels)
+    config = parse_config(TINY, ["training.unfreezing=[1, 2]"])
     save, states = callbacks.Checkpoint.on_epoch_end, []
 
     def save_and_stop(self, epoch, logs=None):
@@ -119,10 +122,10 @@ def test_stages_begin_to_learn_one_after_another_and_a_resumed_run_keeps_to_it(a
     monkeypatch.setattr(callbacks.Checkpoint, "on_epoch_end", save_and_stop)
     for _ in range(3):
         with pytest.raises(StopAfter):
-            train(config, arrays, tmp_path, build=plain)
+            train(config, arrays, tmp_path, build=tiny)
 
     keras.utils.set_random_seed(config.seed)
-    model = plain(config.model, 4)
+    model = tiny(config.model, 4)
     stages = [[w.numpy() for layer in stage for w in layer.weights] for stage in model.backbone.stages]
     states.insert(0, [*stages, model.get_layer("diagnosis").get_weights()])
     moved = [
@@ -130,32 +133,86 @@ def test_stages_begin_to_learn_one_after_another_and_a_resumed_run_keeps_to_it(a
         for before, after in itertools.pairwise(states)
     ]
     # Statistics of batch normalisations count too: a frozen stage stays as it was trained.
-    assert moved == [[False] * 4 + [True], [False] * 3 + [True] * 2, [True] * 5]
+    assert moved == [[False] * 5 + [True], [False] * 4 + [True] * 2, [True] * 6]
 
 
-@pytest.mark.slow
 def test_a_backbone_that_is_to_learn_after_the_last_epoch_never_does(arrays, tmp_path):
     config = parse_config(TINY, ["training.unfreezing=[3]"])
     keras.utils.set_random_seed(config.seed)
-    before = {weight.path: weight.numpy() for weight in plain(config.model, 4).weights}
-    model = train(config, arrays, tmp_path, build=plain)
+    before = {weight.path: weight.numpy() for weight in tiny(config.model, 4).weights}
+    model = train(config, arrays, tmp_path, build=tiny)
     after = {weight.path: weight.numpy() for weight in model.weights}
     # Keras swaps weights and averages by addition, which rounds.
     changed = {path for path in before if not np.allclose(after[path], before[path], atol=1e-6)}
     assert changed
-    assert not any(path.startswith(("stem", "stage")) for path in changed)
+    assert changed.isdisjoint(weight.path for weight in model.backbone.weights)
 
 
 def test_a_finished_run_is_not_trained_again(arrays, uninterrupted, monkeypatch):
-    model, folder = uninterrupted
+    model, folder, _ = uninterrupted
     monkeypatch.setattr(keras.Model, "fit", None)
     again = train(parse_config(TINY), arrays, folder)
     np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
 
 
+REFIT = ["training.epochs=0", "training.refit_classifier=0.1"]
+
+
+def test_without_epochs_the_last_layer_alone_is_fitted(arrays, tmp_path, monkeypatch):
+    config = parse_config(TINY, REFIT)
+    keras.utils.set_random_seed(config.seed)
+    expected = tiny(config.model, 4)
+    refit_classifier(expected, arrays, 0.1)
+    model = train(config, arrays, tmp_path, build=tiny)
+    for found, wanted in zip(model.get_weights(), expected.get_weights(), strict=False):  # the score's come last
+        np.testing.assert_array_equal(found, wanted)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.keras"]
+    assert training_seconds(tmp_path) == 0
+    monkeypatch.setattr(fit, "refit_classifier", None)
+    again = train(config, arrays, tmp_path, build=tiny)
+    np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+
+
+def test_after_the_epochs_the_last_layer_is_fitted_anew(arrays, uninterrupted):
+    model, _, before = uninterrupted
+    changed = {weight.path for weight in model.weights if not np.array_equal(weight.numpy(), before.get(weight.path))}
+    assert changed == {"diagnosis/kernel", "diagnosis/bias", "ood_score/kernel", "ood_score/bias"}
+    again = keras.models.clone_model(model)
+    again.set_weights(model.get_weights())
+    refit_classifier(again, arrays, 0.1)
+    for found, expected in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_photos_whose_label_may_be_wrong_are_never_trained_on(arrays, tmp_path):
+    """With them or without them, the weights are the same."""
+    random = np.random.default_rng(1)
+    wrong = PhotoArrays(random.integers(0, 256, (12, 32, 32, 3), dtype="uint8"), np.zeros(12, int))
+    pixels, labels = np.concatenate([arrays.pixels, wrong.pixels]), np.concatenate([arrays.labels, wrong.labels])
+    both = PhotoArrays(pixels, labels, np.repeat([False, True], [16, 12]))
+    config = parse_config(TINY, ["training.epochs=1", "training.refit_classifier=0.1"])
+    models = [train(config, photos, tmp_path / str(len(photos.labels)), build=tiny) for photos in (arrays, both)]
+    for found, expected in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["training.refit_classifier=0.1"], "needs photos of every class; there are none to train on of mpox, normal"),
+        (["data.non_skin=nowhere"], "nowhere holds no pictures. Name another folder in data.non_skin"),
+    ],
+)
+def test_what_would_be_found_out_after_the_epochs_is_told_before(arrays, tmp_path, overrides, message):
+    some = arrays[np.isin(arrays.labels, [0, 1, 2])]
+    some = PhotoArrays(some.pixels, some.labels, some.labels == 0)
+    with pytest.raises(DataError, match=message):
+        train(parse_config(TINY, overrides), some, tmp_path, build=None)
+
+
 def test_the_learning_rate_warms_up_and_decays_to_zero():
     config = parse_config(TINY)
-    model = build_model(config.model, 4)
+    model = tiny(config.model, 4)
     compile_model(model, config, steps_per_epoch=10)
     rates = [float(model.optimizer._learning_rate(step)) for step in range(31)]
     assert rates[0] == 0
@@ -166,7 +223,7 @@ def test_the_learning_rate_warms_up_and_decays_to_zero():
 
 def test_auxiliary_losses_are_weighted_as_the_config_says(arrays):
     config = parse_config(TINY, ["training.auxiliary_weights=[0.5, 0.0, 2.0]", "training.label_smoothing=0.0"])
-    model = build_model(config.model, 4)
+    model = tiny_fast_mpoxnet(config.model, 4)
     compile_model(model, config, 2)
     targets = np.eye(4)[arrays.labels]
     losses = model.evaluate(arrays.pixels, dict.fromkeys(model.output_names, targets), return_dict=True, verbose=0)
@@ -186,14 +243,20 @@ def test_class_weights_make_every_class_count_the_same():
 
 
 @pytest.mark.slow
-def test_fit_leaves_whole_groups_out_and_writes_a_usable_classifier(folder, tmp_path):
+def test_fit_leaves_whole_groups_out_and_writes_a_usable_classifier(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(fit, "build_model", tiny)
     photos = read_folder(folder)
     config = parse_config(TINY, ["training.tensorboard=true", "training.precision=mixed_bfloat16"])
+    photos = [
+        replace(p, metadata={"doubt": "perhaps acne"}) if p.label == "measles" and "_0.png" in p.file else p for p in photos
+    ]
     results = fit_photos(config, photos, tmp_path / "run")
     assert results["photos"] == 12  # half of the scenes, two views each
     classifier = load_classifier(tmp_path / "run")
+    count = len(photos) - 12
+    assert sum(classifier.metadata["training_photos"].values()) + classifier.metadata["training_photos"]["measles"] == count
     assert classifier.classes == ("mpox", "chickenpox", "measles", "normal")
-    prediction = next(classifier.predict([photos[0].encoded]))
+    prediction = classifier.predict(photos[0].encoded)
     assert abs(sum(prediction.probabilities.values()) - 1) < 1e-5
     assert {layer.compute_dtype for layer in classifier.trained.layers} == {"float32"}
     assert load_config(tmp_path / "run" / "config.yaml") == config
@@ -207,7 +270,7 @@ def test_fit_leaves_whole_groups_out_and_writes_a_usable_classifier(folder, tmp_
 @pytest.mark.slow
 def test_cross_validation_predicts_every_photo_by_a_network_that_never_saw_its_group(folder, tmp_path):
     photos = read_folder(folder)
-    config = parse_config(TINY, ["training.epochs=1"])
+    config = parse_config(TINY, REFIT)
     results = cross_validate(config, photos, tmp_path / "cv", build=tiny)
     rows = list(csv.DictReader((tmp_path / "cv" / "out_of_fold.csv").open()))
     assert [row["file"] for row in rows] == [photo.file for photo in photos]
@@ -256,11 +319,84 @@ def test_photos_may_bring_folds_and_classes_and_the_caller_networks_and_augmenta
     assert "folds given with the data, as I like" in report
 
 
+def sourced(folder):
+    """Photos of two sources and of none, and the labels of two of them may be wrong."""
+    photos = read_folder(folder)
+    sources = {"mpox": ["a", "a", ""], "chickenpox": ["a", "b", "b"], "measles": ["b", "a", "b"], "normal": ["b", "b", ""]}
+    scenes = [int(Path(photo.file).stem.split("_")[1]) for photo in photos]
+    named = [sources[photo.label][scene] for photo, scene in zip(photos, scenes, strict=True)]
+    photos = [replace(photo, metadata={"source": name} if name else {}) for photo, name in zip(photos, named, strict=True)]
+    doubt = {"doubt": "the rash of something else"}
+    return [replace(p, metadata={**p.metadata, **doubt}) if p.file.endswith("normal_002_0.png") else p for p in photos]
+
+
+def test_sources_are_left_out_that_have_photos_enough_and_are_not_all_there_is_of_a_class(folder, monkeypatch):
+    photos = sourced(folder)
+    monkeypatch.setattr(crossval, "_PHOTOS_OF_SOURCE", 9)
+    assert crossval._sources_to_leave_out(photos) == ["b"]
+    monkeypatch.setattr(crossval, "_PHOTOS_OF_SOURCE", 8)
+    assert crossval._sources_to_leave_out(photos) == ["a", "b"]
+    only = [replace(photo, metadata={"source": "a"}) if photo.label == "mpox" else photo for photo in photos]
+    assert crossval._sources_to_leave_out(only) == ["b"]
+    # Photos that are not trained on do not count for a class.
+    unsure = {"doubt": "perhaps", "source": ""}
+    wrong = [replace(p, metadata=unsure) if p.label == "normal" and p.metadata.get("source") != "b" else p for p in photos]
+    assert crossval._sources_to_leave_out(wrong) == ["a"]
+
+
+@pytest.mark.slow
+def test_networks_without_a_source_answer_for_it(folder, tmp_path, monkeypatch):
+    """Cut off in the last of the networks, the run goes on there; with photos whose labels may be wrong."""
+    photos, config = sourced(folder), parse_config(TINY, [*REFIT, "data.leave_out_sources=true"])
+    monkeypatch.setattr(crossval, "_PHOTOS_OF_SOURCE", 8)
+    trained = []
+
+    def watched(config, photos, folder, **options):
+        trained.append((folder.relative_to(tmp_path).as_posix(), len(photos.labels)))
+        if len(trained) == 4:
+            raise StopAfter
+        return train(config, photos, folder, **options)
+
+    monkeypatch.setattr(folds, "train", watched)
+    with pytest.raises(StopAfter):
+        cross_validate(config, photos, tmp_path, build=tiny)
+    results = cross_validate(config, photos, tmp_path, build=tiny)
+    named = [photo.metadata.get("source") for photo in photos]
+    of_source = {name: named.count(name) for name in ("a", "b")}
+    last = ("sources/fold_1", 24 - of_source["b"])
+    assert trained == [("fold_0", 12), ("fold_1", 12), ("sources/fold_0", 24 - of_source["a"]), last, last]
+
+    assert {name: left_out["photos"] for name, left_out in results["left_out_sources"].items()} == of_source
+    assert set(results["left_out_sources"]["a"]["no_alarm"]) == {"chickenpox", "measles"}
+    assert set(results["left_out_sources"]["b"]["no_alarm"]) == {"chickenpox", "measles", "normal"}
+    rows = list(csv.DictReader((tmp_path / "out_of_fold.csv").open()))
+    classes = config.data.classes
+    labels = np.array([classes.index(row["label"]) for row in rows])
+    probabilities = np.array([[float(row[name]) for name in classes] for row in rows])
+    model = deploy(keras.models.load_model(tmp_path / "sources" / "fold_1" / "model.keras"))
+    of_b = np.array(named) == "b"
+    answers = model.predict(load_photos([photo for photo in photos if photo.metadata.get("source") == "b"], 32), verbose=0)
+    sure = np.array(["doubt" not in photo.metadata for photo in photos])
+    expected = evaluate_left_out_source(labels[of_b], answers["probabilities"], labels[sure], probabilities[sure], classes)
+    assert results["left_out_sources"]["b"]["no_alarm"]["normal"]["no_alarm"] == expected["no_alarm"]["normal"]["no_alarm"]
+
+    # All photos are answered; the thresholds are chosen on those whose label is right.
+    assert (len(rows), results["photos"]) == (24, 24)
+    assert {name: figures["photos"] for name, figures in results["breakdown"]["doubt"].items()} == {
+        "doubtful": 1,
+        "not recorded": 23,
+    }
+    numbers, scores = (np.array([float(row[key]) for row in rows]) for key in ("fold", "ood_score"))
+    chosen = choose_thresholds(labels[sure], probabilities[sure], numbers[sure].astype(int), scores[sure], classes)
+    for recall, point in results["thresholds"]["operating_points"].items():
+        assert point["threshold"] == pytest.approx(chosen["operating_points"][recall]["threshold"], abs=1e-4)
+    assert results["training_seconds"]["total"] == 0
+    assert "stratified folds" in (tmp_path / "report.html").read_text()
+
+
 @pytest.mark.slow
 def test_nobody_else_writes_in_a_run_folder_until_the_results_are_there(folder, tmp_path, monkeypatch):
     """Cross-validation and fit alike."""
-    from mpox_keras.training import crossval, fit
-
     script = "import sys; from mpox_keras.utils.files import locked\nwith locked(sys.argv[1]): pass"
     busy = []
 
@@ -276,7 +412,7 @@ def test_nobody_else_writes_in_a_run_folder_until_the_results_are_there(folder, 
     monkeypatch.setattr(crossval, "write_report", refused(crossval.write_report))
     monkeypatch.setattr(fit, "write_metadata", refused(fit.write_metadata))
     monkeypatch.setattr(fit, "train", partial(train, build=tiny))
-    config, photos = parse_config(TINY, ["training.epochs=1"]), read_folder(folder)
+    config, photos = parse_config(TINY, REFIT), read_folder(folder)
     cross_validate(config, photos, tmp_path / "run", build=tiny)
     fit_photos(config, photos, tmp_path / "run")
     assert busy == ["write_report", "write_metadata"]
@@ -316,28 +452,3 @@ def test_a_run_folder_names_the_pretrained_weights_by_their_hash(folder, tmp_pat
         run = tmp_path / f"run_{weights is None}"
         open_run(run, config, photos)
         assert json.loads((run / "environment.json").read_text())["pretrained_sha256"] == expected
-
-
-@pytest.mark.slow
-def test_kill_and_run_again_gives_the_weights_of_an_uninterrupted_run(folder, tmp_path):
-    config = tmp_path / "config.yaml"
-    config.write_text(
-        "model: {weights: null, image_size: 32}\ntraining: {epochs: 5, batch_size: 8}\ndata: {validation_fraction: 0}\n"
-    )
-
-    def start(out):
-        command = [sys.executable, "-m", "mpox_keras", "fit", "--config", config, "--data", folder, "--out", out]
-        return subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-
-    assert start(tmp_path / "whole").wait() == 0
-    killed = start(tmp_path / "killed")
-    deadline = time.monotonic() + 300
-    while not (tmp_path / "killed" / "checkpoint.npz").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    killed.kill()
-    assert killed.wait() == -9
-    assert not (tmp_path / "killed" / "model.keras").exists()
-    assert start(tmp_path / "killed").wait() == 0
-    models = [keras.models.load_model(tmp_path / name / "model.keras") for name in ("whole", "killed")]
-    for expected, found in zip(*(model.weights for model in models), strict=True):
-        np.testing.assert_array_equal(found.numpy(), expected.numpy(), err_msg=expected.path)

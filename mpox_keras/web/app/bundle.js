@@ -6,7 +6,7 @@ const METADATA = "metadata.json";
 const MODEL = "tfjs/model.json";
 const FORMAT_VERSION = 2;
 const REQUIRED = ["classes", "image_size", "thresholds", "format"];
-const THRESHOLDS = ["mpox", "confidence", "ood_score"];
+const THRESHOLDS = ["confidence", "ood_score"];
 
 /**
  * Load the bundle that lies beside the page. Every file, the metadata with its thresholds too, is checked against
@@ -56,9 +56,14 @@ function checkMetadata(metadata) {
   const isUsable =
     REQUIRED.every((key) => key in metadata) &&
     metadata.format === "tfjs" &&
-    (thresholds === null || (THRESHOLDS.every((name) => Number.isFinite(thresholds[name])) && classes.includes("mpox"))) &&
+    (thresholds === null || areUsable(thresholds, classes)) &&
     Object.values(points).every((point) => Number.isFinite(point?.threshold));
   if (!isUsable) throw new Failure("bundle_damaged", { file: METADATA });
+}
+
+function areUsable(thresholds, classes) {
+  const needed = classes.includes("mpox") ? ["mpox", ...THRESHOLDS] : THRESHOLDS;
+  return needed.every((name) => Number.isFinite(thresholds[name])) && (classes.includes("mpox") || !("mpox" in thresholds));
 }
 
 async function read(file) {

@@ -14,7 +14,7 @@ export function decide(probabilities, oodScore, { classes, thresholds }) {
   const label = classes[probabilities.indexOf(Math.max(...probabilities))];
   const prediction = { label, probabilities: named, ood_score: oodScore, mpox_suspected: null, abstention_reason: null };
   if (!thresholds) return prediction;
-  prediction.mpox_suspected = named.mpox >= thresholds.mpox;
+  if ("mpox" in thresholds) prediction.mpox_suspected = named.mpox >= thresholds.mpox;
   if (oodScore > thresholds.ood_score) prediction.abstention_reason = "out_of_distribution";
   else if (named[label] < thresholds.confidence) prediction.abstention_reason = "uncertain";
   return prediction;

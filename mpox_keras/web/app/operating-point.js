@@ -31,7 +31,7 @@ export function chooseRecall(recall) {
  */
 export function inForce(metadata) {
   const { thresholds, operating_points: points = {} } = metadata;
-  if (!thresholds) return metadata;
+  if (thresholds?.mpox === undefined) return metadata;
   const own = Object.keys(points).find((name) => points[name].threshold === thresholds.mpox);
   const recall = Object.hasOwn(points, chosen) ? chosen : own;
   const { threshold } = points[recall] ?? { threshold: thresholds.mpox };
@@ -52,9 +52,9 @@ export function recallChoices({ operating_points: points = {} }) {
 /** How many of a hundred a recall is, as values for `text`. */
 export const frequency = (recall) => ({ found: number(recall * OF, 1), of: OF });
 
-/** The threshold in force, in words; empty where a network has none. */
+/** The threshold in force, in words; empty where a network has none for mpox. */
 export function alarmLevel({ thresholds, recall }) {
-  if (!thresholds) return "";
+  if (thresholds?.mpox === undefined) return "";
   const threshold = number(thresholds.mpox * 100, 1);
   return recall ? text("alarm_level_recall", { threshold, ...frequency(recall) }) : text("alarm_level", { threshold });
 }
