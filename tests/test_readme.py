@@ -123,9 +123,9 @@ def test_every_extra_is_declared(page):
     assert not {extra for named in extras for extra in named.split(",")} - set(setup["options.extras_require"])
 
 
-@pytest.mark.parametrize("page", [page for page in TEXTS if page != "docs/results.md"])
+@pytest.mark.parametrize("page", [page for page in TEXTS if page != "docs/results_shufflenet_v2.md"])
 def test_every_config_key_exists(page):
-    """The log of the results also names keys of earlier releases."""
+    """The page of an earlier release names keys of its own."""
     named = re.findall(r"[`\s]((?:model|data|augmentation|training)\.[a-z_]+)(?=[:=`])", TEXTS[page])
     attributes = {"model.backbone", "model.output_names", "model.keras", "model.tflite"}
     assert not set(named) - set(all_keys()) - attributes

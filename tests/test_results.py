@@ -50,7 +50,7 @@ def results(tmp_path):
 
 def test_every_results_file_and_column_and_every_run_is_read_by_a_page(monkeypatch):
     import update_docs
-    from doc_tables import common, runs
+    from doc_tables import runs
 
     files, columns, names, compared = set(), set(), set(), set()
 
@@ -77,10 +77,10 @@ def test_every_results_file_and_column_and_every_run_is_read_by_a_page(monkeypat
     monkeypatch.setattr(runs, "read", read)
     every = {name: Watched(run) for name, run in runs.read_runs().items()}
     predictions = Predictions(**vars(runs.read_predictions()))
-    monkeypatch.setattr("doc_tables.common.all_runs", lambda: _Noting(every, names))
-    monkeypatch.setattr("doc_tables.accuracy.all_runs", common.all_runs)
-    monkeypatch.setattr("doc_tables.common.run_predictions", lambda: predictions)
-    monkeypatch.setattr("doc_tables.accuracy.run_predictions", common.run_predictions)
+    noting = {"all_runs": lambda: _Noting(every, names), "run_predictions": lambda: predictions}
+    for module in [module for name, module in sys.modules.items() if name.startswith("doc_tables.")]:
+        for name in set(noting).intersection(vars(module)):
+            monkeypatch.setattr(module, name, noting[name])
     for tables in update_docs.TABLES.values():
         for make in tables.values():
             make()

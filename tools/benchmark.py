@@ -3,8 +3,9 @@
     python tools/benchmark.py
 
 Writes configs/results/benchmark.csv (a row per network, runtime and number of threads), benchmark.json (the machine and where
-the time goes) and docs/benchmark.svg. Peers have random weights, which take as long as trained ones. On a busy machine times
-rise; ratios of one run hold better. About ten minutes.
+the time goes) and docs/benchmark.svg. All networks take photos of the preset's size. Peers have random weights, which take as
+long as trained ones, and their usual heads. On a busy machine times rise; ratios of one run hold better. About ten minutes.
+Needs PyTorch, and for TF.js `npm ci --prefix tests/javascript`.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from ai_edge_litert.interpreter import Interpreter
+from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.tools import flatbuffer_utils
 from torch_fast_mpoxnet import TorchFastMpoxNet
 
 from mpox_keras.data.synthetic import draw_scene
-from mpox_keras.export.folding import exportable
 from mpox_keras.export.tfjs import write_tfjs
 from mpox_keras.export.tflite import convert_to_tflite, to_tflite
 from mpox_keras.inference.classifier import load_classifier
 from mpox_keras.models.backbones import Backbone
 from mpox_keras.models.complexity import measure_complexity
 from mpox_keras.models.deploy import deploy
-from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 from mpox_keras.models.image_classifier import ImageClassifier
 from mpox_keras.utils.files import replacing
 
@@ -42,6 +43,14 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "configs" / "results"
 OURS = "Fast-MpoxNet"
 _RUNS, _WARM_UP = 300, 30
+_PEERS = {
+    "MobileNetV3-Small 0.5": ("MobileNetV3Small", 0.5),
+    "MobileNetV3-Small 1.0": ("MobileNetV3Small", 1.0),
+    "MobileNetV2 0.35": ("MobileNetV2", 0.35),
+    "MobileNetV2 1.0": ("MobileNetV2", 1.0),
+    "MobileNet 0.25": ("MobileNet", 0.25),
+    "EfficientNet-Lite0": ("EfficientNetLite0", 1.0),
+}
 _COLUMNS = (
     "network",
     "runtime",
@@ -74,8 +83,8 @@ def main():
         peak = matrix_multiply_peak()
         rows = [row(key, times, networks[key[:2]], seconds, peak) for key, times in seconds.items()]
         where = {
-            "TFLite": tflite_convolutions(folder),
-            "TF.js, WASM": tfjs_convolutions(folder),
+            "TFLite": tflite_convolutions(Path(folder)),
+            "TF.js, WASM": tfjs_convolutions(Path(folder)),
             "PyTorch eager": torch_convolutions(networks),
         }
     with replacing(RESULTS / "benchmark.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
@@ -84,6 +93,7 @@ def main():
         writer.writerows(rows)
     details = {
         "machine": f"{platform.machine()}, {cpu()}",
+        "image_size": load_classifier().image_size,
         "runs": _RUNS,
         "peak_multiply_adds_per_second": peak,
         "share_of_time_in_convolutions": where,
@@ -99,27 +109,19 @@ def main():
 def build(folder):
     """(network, runtime) -> what makes a call for a number of threads, multiply-adds, bytes, and the file if there is one."""
     keras.utils.set_random_seed(0)
-    trained = load_classifier().trained
+    classifier = load_classifier()
+    trained, size = classifier.trained, classifier.image_size
     random = np.random.default_rng(0)
-    drawn = np.stack([np.asarray(draw_scene("mpox", random)) for _ in range(16)])
-    deployed, folded = deploy(trained, class_activation_map=True), exportable(trained, 1.0)
+    drawn = np.stack([np.asarray(draw_scene("mpox", random).resize((size, size))) for _ in range(16)])
+    deployed = deploy(trained, class_activation_map=True)
     files = {
-        (OURS, "TFLite float32"): (to_tflite(folded, "float32"), folded),
-        (OURS, "TFLite float16"): (to_tflite(folded, "float16"), folded),
-        (OURS, "TFLite int8"): (convert_to_tflite(trained, 1.0, "int8", drawn), folded),
-        (f"{OURS}, not folded", "TFLite float32"): (to_tflite(deployed, "float32"), deployed),
+        (OURS, "TFLite float32"): (to_tflite(deployed, "float32"), deployed),
+        (OURS, "TFLite float16"): (to_tflite(deployed, "float16"), deployed),
+        (OURS, "TFLite int8"): (convert_to_tflite(trained, 1.0, "int8", drawn), deployed),
     }
-    plain = FastMpoxNet(fusion=False, auxiliary_heads=False, head_filters=1024)
-    peers = {
-        "MobileNetV3-Small 0.5": ImageClassifier(Backbone("MobileNetV3Small", width=0.5)),
-        "MobileNetV3-Small 1.0": ImageClassifier(Backbone("MobileNetV3Small")),
-        "MobileNetV2": ImageClassifier(Backbone("MobileNetV2")),
-        "EfficientNet-Lite0": ImageClassifier(Backbone("EfficientNetLite0"), normalization=True),
-        "ShuffleNetV2 0.5x, folded": plain,
-    }
-    for name, model in peers.items():
-        model = exportable(model, 1.0)
-        files[name, "TFLite float32"] = (to_tflite(model, "float32"), model)
+    for name, (network, width) in _PEERS.items():
+        peer = deploy(ImageClassifier(Backbone(network, width, (size, size, 3)), len(classifier.classes), pyramid=False))
+        files[name, "TFLite float32"] = (to_tflite(peer, "float32"), peer)
     networks = {}
     for number, (key, (content, model)) in enumerate(files.items()):
         path = folder / f"{number}.tflite"
@@ -131,16 +133,14 @@ def build(folder):
             path,
         )
     photo = torch.tensor(drawn[:1].astype("float32").transpose(0, 3, 1, 2))
-    for name, model in ((OURS, trained), ("ShuffleNetV2 0.5x", plain)):
-        twin, deployed = TorchFastMpoxNet(model).eval(), deploy(model)
-        expected = deployed.predict_on_batch(drawn[:1])["probabilities"]
-        np.testing.assert_allclose(run_torch(twin, photo).numpy(), expected, atol=1e-5)
-        networks[name, "PyTorch eager"] = (
-            lambda threads, twin=twin: lambda: run_torch(twin, photo),
-            measure_complexity(deployed)["multiply_adds"],
-            sum(value.numel() * value.element_size() for value in twin.state_dict().values()),
-            None,
-        )
+    twin, deployed = TorchFastMpoxNet(trained).eval(), deploy(trained)
+    np.testing.assert_allclose(run_torch(twin, photo).numpy(), deployed.predict_on_batch(drawn[:1])["probabilities"], atol=1e-4)
+    networks[OURS, "PyTorch eager"] = (
+        lambda threads: lambda: run_torch(twin, photo),
+        measure_complexity(deployed)["multiply_adds"],
+        sum(value.numel() * value.element_size() for value in twin.state_dict().values()),
+        None,
+    )
     return networks
 
 
@@ -219,28 +219,38 @@ def matrix_multiply_peak():
 
 
 def tflite_convolutions(folder):
-    """Share of the folded network's time that its convolutions take when each runs alone, less what a call itself costs."""
-    folded = exportable(load_classifier().trained, 1.0)
-    whole = Path(folder) / "whole.tflite"
-    whole.write_bytes(to_tflite(folded, "float32"))
-    calls = {"whole": interpreter(whole, 1).invoke}
-    smallest = keras.layers.Conv2D(1, 1, name="smallest")
-    smallest(keras.Input((1, 1, 1)))
-    for layer in (smallest, *folded.layers):
-        if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
-            inputs = keras.Input(layer.input.shape[1:])
-            path = Path(folder) / f"{layer.name}.tflite"
-            path.write_bytes(to_tflite(keras.Model(inputs, layer(inputs)), "float32"))
-            calls[layer.name] = interpreter(path, 1).invoke
-    medians = {key: np.median(times) for key, times in interleaved(calls).items()}
+    """Share of the network's time that its convolutions take when each runs alone, less what a call itself costs."""
+    content = to_tflite(deploy(load_classifier().trained, class_activation_map=True), "float32")
+    smallest = keras.Input((1, 1, 1))
+    files = {"whole": content, "smallest": to_tflite(keras.Model(smallest, keras.layers.Conv2D(1, 1)(smallest)), "float32")}
+    files |= {f"convolution_{number}": single for number, single in enumerate(single_convolutions(content))}
+    calls = {}
+    for name, each in files.items():
+        path = folder / f"{name}.tflite"
+        path.write_bytes(each)
+        calls[name] = interpreter(path, 1).invoke
+    medians = {name: np.median(times) for name, times in interleaved(calls).items()}
     whole, call = medians.pop("whole"), medians.pop("smallest")
     return float(sum(median - call for median in medians.values()) / (whole - call))
 
 
+def single_convolutions(content):
+    """Each convolution of a TFLite file as a file of its own."""
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    (graph,) = model.subgraphs
+    model.signatureDefs = None
+    kinds = {schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D}
+    for operator in graph.operators:
+        if model.operatorCodes[operator.opcodeIndex].builtinCode in kinds:
+            graph.operators, graph.inputs, graph.outputs = [operator], [operator.inputs[0]], list(operator.outputs)
+            yield bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
 def tfjs_convolutions(folder):
     """Share of the graph model's time that TF.js's profiler puts on convolutions; needs `npm ci --prefix tests/javascript`."""
-    write_tfjs(Path(folder) / "tfjs", load_classifier().trained)
-    command = ["node", ROOT / "tools" / "profile_tfjs.mjs", Path(folder) / "tfjs", "224"]
+    classifier = load_classifier()
+    write_tfjs(folder / "tfjs", classifier.trained)
+    command = ["node", ROOT / "tools" / "profile_tfjs.mjs", folder / "tfjs", str(classifier.image_size)]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(answer.stdout.splitlines()[-1])
 

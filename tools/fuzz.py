@@ -28,6 +28,7 @@ from pathlib import Path
 import click
 import numpy as np
 import PIL
+import pillow_heif
 from PIL import Image, features
 
 from mpox_keras.data.decode import PhotoError, decode_photo
@@ -52,6 +53,7 @@ _FILE_OF = {"bundle": "model.tflite", "classifier": "model.keras"}
 
 def seeds() -> dict[str, bytes]:
     """Small drawn pictures, in every kind of file that is read."""
+    pillow_heif.register_heif_opener()
     random = np.random.default_rng(SEED)
     rgb = Image.fromarray(random.integers(0, 256, (24, 20, 3), dtype=np.uint8))
     smooth = rgb.resize((64, 48), Image.Resampling.BICUBIC)
@@ -79,6 +81,9 @@ def seeds() -> dict[str, bytes]:
         "webp": (smooth, "WEBP", {"exif": exif}),
         "webp lossless": (alpha, "WEBP", {"lossless": True, "icc_profile": bytes(600)}),
         "webp animated": (smooth, "WEBP", frames),
+        "avif": (smooth, "AVIF", {"exif": exif}),
+        "avif alpha": (alpha, "AVIF", {}),
+        "heic": (smooth, "HEIF", {"exif": exif}),
         "gif": (palette, "GIF", {"comment": b"drawn"}),
         "gif interlaced": (palette, "GIF", {"interlace": 1, "transparency": 2}),
         "gif animated": (smooth, "GIF", frames),
@@ -301,8 +306,7 @@ def _with_another_config(random, original):
             content = old.read(name)
             if name == "config.json":
                 config = json.loads(content)
-                layers = config["config"]["layers"]
-                _change_value(random, layers[random.integers(0, len(layers))])
+                _change_value(random, config["config"])
                 content = json.dumps(config).encode("utf-8", "surrogatepass")
             new.writestr(name, content)
     return stream.getvalue()
@@ -318,7 +322,9 @@ def _make_material(targets, folder):
         material["metadata"] = (folder / "metadata" / METADATA_FILE).read_text(encoding="utf-8")
         material["bundle"] = (folder / "bundle" / _FILE_OF["bundle"]).read_bytes()
     if "classifier" in targets:
-        shutil.copytree(ROOT / "mpox_keras" / "models" / "presets" / "fast_mpoxnet", folder / "classifier")
+        # Without its TFLite form, which would be loaded instead.
+        preset = ROOT / "mpox_keras" / "models" / "presets" / "fast_mpoxnet"
+        shutil.copytree(preset, folder / "classifier", ignore=shutil.ignore_patterns(_FILE_OF["bundle"]))
         material["classifier"] = (folder / "classifier" / _FILE_OF["classifier"]).read_bytes()
     return material
 
@@ -462,8 +468,9 @@ def main(cases, workers, out):
 def _versions():
     from importlib.metadata import version
 
-    libraries = {name: features.version(name) for name in ("libjpeg_turbo", "libtiff", "webp", "zlib")}
-    return {"pillow": PIL.__version__, **libraries, **{name: version(name) for name in ("numpy", "keras", "ai-edge-litert")}}
+    libraries = {name: features.version(name) for name in ("avif", "libjpeg_turbo", "libtiff", "webp", "zlib")}
+    packages = ("pillow-heif", "numpy", "keras", "ai-edge-litert")
+    return {"pillow": PIL.__version__, **libraries, **{name: version(name) for name in packages}}
 
 
 if __name__ == "__main__":

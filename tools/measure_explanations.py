@@ -1,6 +1,6 @@
-"""Measure how faithful each explanation of the preset is, on photos of MSID, for the README.
+"""Measure how faithful each explanation of the default preset is, on photos that it was trained on.
 
-    python tools/measure_explanations.py --data MSID
+    python tools/measure_explanations.py --data FIELD
 
 Writes configs/results/explanations.json, see `measure_explanations`. Half an hour on one core.
 """
@@ -25,7 +25,7 @@ RESULTS = Path(__file__).parent.parent / "configs" / "results"
 
 
 @click.command()
-@click.option("--data", required=True, help="MSID with audit.csv.")
+@click.option("--data", required=True, help="The photos that the preset was trained on.")
 @click.option("--photos", "count", default=200, show_default=True, help="How many photos, evenly of every class.")
 def main(data, count):
     """Write configs/results/explanations.json."""

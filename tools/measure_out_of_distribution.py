@@ -1,17 +1,15 @@
 """How many pictures that are no photo of skin a preset refuses.
 
-    python tools/measure_out_of_distribution.py --folds runs/folds --data MSID \
-        --external EXTERNAL --everyday DETECTION --seen IMAGENET
+    python tools/measure_out_of_distribution.py --folds runs/folds --external EXTERNAL --everyday DETECTION --seen IMAGENET
 
 DETECTION holds photos of everyday things, five of each of the two hundred classes of ImageNet's detection challenge
 (github.com/ajschumacher/imagen); nothing was chosen with them. IMAGENET holds one photo of each of the thousand classes of its
 classification challenge (github.com/EliSchwartz/imagenet-sample-images), which were looked at while the ood_score was
-developed. In both some show people. "packaged" are the pictures that the ood_score is trained with, each evaluated by one that
-was trained without it, whole and as two random quarters; "synthetic" are noise, plain colours and blots, drawn anew. "rashes"
-are the external photos, which should not be refused.
+developed. In both some show people. "synthetic" are noise, plain colours and blots, drawn anew. "rashes" are the external
+photos, which should not be refused.
 
-The threshold comes from the ood_score of MSID out of fold (`mpox_keras.evaluation.thresholds`), not from these pictures.
-Writes configs/results/out_of_distribution_PRESET.json.
+The threshold comes from the ood_score of the training photos out of fold (`mpox_keras.evaluation.thresholds`), not from these
+pictures. Writes configs/results/out_of_distribution_PRESET.json.
 """
 
 from __future__ import annotations
@@ -22,90 +20,54 @@ from pathlib import Path
 
 import click
 import numpy as np
-import skimage
-import sklearn
-from sklearn.metrics import roc_auc_score
 
-from mpox_keras.data.decode import resize_photo
 from mpox_keras.data.folder import expand_photos
-from mpox_keras.data.loading import load_photos
-from mpox_keras.data.non_skin import carried_pictures, non_skin_pictures, synthetic_pictures
-from mpox_keras.data.sources import read_external_photos, read_grouped_photos
+from mpox_keras.data.non_skin import synthetic_pictures
+from mpox_keras.data.sources import read_external_photos
 from mpox_keras.evaluation.intervals import proportion
-from mpox_keras.inference.classifier import DEFAULT_PRESET, Classifier, load_classifier, preset_names
-from mpox_keras.models.deploy import deploy
-from mpox_keras.training.out_of_distribution import add_ood_score
-from mpox_keras.utils.files import replacing
+from mpox_keras.evaluation.metrics import auc
+from mpox_keras.inference.classifier import DEFAULT_PRESET, load_classifier, preset_names
+from mpox_keras.utils.files import write_json
 
 RESULTS = Path(__file__).parent.parent / "configs" / "results"
-_PARTS = 5
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command()
 @click.option("--folds", type=_FOLDER, required=True, help="Cross-validation of the preset's config.")
-@click.option("--data", type=_FOLDER, required=True, help="MSID, which the preset was trained on.")
 @click.option("--external", type=_FOLDER, required=True, help="Photos of external rashes.")
 @click.option("--everyday", type=_FOLDER, required=True)
 @click.option("--seen", type=_FOLDER, required=True)
 @click.option("--preset", default=DEFAULT_PRESET, show_default=True, type=click.Choice(preset_names()))
-def main(folds, data, external, everyday, seen, preset):
+def main(folds, external, everyday, seen, preset):
     """Write configs/results/out_of_distribution_PRESET.json."""
     classifier = load_classifier(preset)
-    threshold, size = classifier.metadata["thresholds"]["ood_score"], classifier.image_size
+    threshold = classifier.metadata["thresholds"]["ood_score"]
     with (folds / "out_of_fold.csv").open(newline="", encoding="utf-8") as stream:
         usual = np.array([float(row["ood_score"]) for row in csv.DictReader(stream)])
     rashes = [photo.encoded for photo in read_external_photos(external, classifier.classes) if photo.label != "normal"]
     predictions = {
-        "rashes": list(classifier.predict(rashes)),
+        "rashes": classifier.predict(rashes),
         "everyday": list(classifier.predict(expand_photos([everyday]))),
         "seen": list(classifier.predict(expand_photos([seen]))),
-        "packaged": evaluate_packaged(classifier, load_photos(read_grouped_photos(data, classifier.classes), size)),
-        "synthetic": evaluate(classifier, synthetic_pictures(np.random.default_rng(1), 20, size)),
+        "synthetic": classifier.predict(list(synthetic_pictures(np.random.default_rng(1), 20, classifier.image_size))),
     }
     measured = {
         "model": preset,
         "threshold": threshold,
-        "packages": {package.__name__: package.__version__ for package in (skimage, sklearn)},
-        **proportion("msid_refused_out_of_fold", (usual > threshold).sum(), len(usual)),
+        **proportion("refused_out_of_fold", (usual > threshold).sum(), len(usual)),
     }
     for kind, answers in predictions.items():
         unlike = np.array([answer.ood_score for answer in answers])
-        told_apart = roc_auc_score(np.repeat([0, 1], [len(usual), len(unlike)]), np.concatenate([usual, unlike]))
         measured[kind] = {
             "pictures": len(unlike),
-            "auroc": float(told_apart),
+            "auroc": auc(np.repeat([False, True], [len(usual), len(unlike)]), np.concatenate([usual, unlike])),
             **proportion("refused", (unlike > threshold).sum(), len(unlike)),
             **proportion("not_answered", sum(answer.abstention_reason is not None for answer in answers), len(unlike)),
         }
-    with replacing(RESULTS / f"out_of_distribution_{preset}.json") as temporary:
-        temporary.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
-    click.echo(json.dumps({kind: measured[kind] for kind in predictions}, indent=2))
-
-
-def evaluate(classifier, pixels):
-    """Predictions for pictures of the network's size."""
-    outputs = classifier.predict_pixels(pixels)
-    return classifier.decide_batch(outputs, [""] * len(pixels))
-
-
-def evaluate_packaged(classifier, photos):
-    """Predictions for the packaged pictures by classifiers whose ood_score was trained without them."""
-    random = np.random.default_rng(0)
-    pictures, non_skin = carried_pictures(), non_skin_pictures()
-    parts = np.arange(len(non_skin)) % _PARTS
-    predictions = []
-    for part in range(_PARTS):
-        model = add_ood_score(classifier.trained, photos, non_skin[parts != part])
-        shown = []
-        for picture in pictures[parts[: len(pictures)] == part]:
-            half = len(picture) // 2
-            corners = random.integers(0, half, (2, 2))
-            shown += [picture, *(picture[top : top + half, left : left + half] for top, left in corners)]
-        pixels = np.stack([resize_photo(picture, classifier.image_size) for picture in shown])
-        deployed = deploy(model, class_activation_map=True, temperature=classifier.metadata["temperature"])
-        predictions += evaluate(Classifier(classifier.metadata, deployed.predict_on_batch, lambda model=model: model), pixels)
-    return predictions
+    path = RESULTS / f"out_of_distribution_{preset}.json"
+    write_json(path, measured)
+    click.echo(f"{json.dumps(measured, indent=2)}\n{path}")
 
 
 if __name__ == "__main__":

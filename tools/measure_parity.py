@@ -1,10 +1,10 @@
 """Measure what each kind of export keeps, on photos that the network was not trained on.
 
-    python tools/measure_parity.py --run runs/campaign/fast_mpoxnet --data MSID
+    python tools/measure_parity.py --run runs/folds --data FIELD
 
-Every network of a finished `mpox-keras crossval` is exported in every format and precision with the limits of the preset, and
-evaluated on the photos of its fold. Integers are calibrated on photos of the other folds. Also, the preset itself over all
-photos. Writes configs/results/parity_PRESET.json; about ten minutes.
+Every network of a finished `mpox-keras crossval` is exported in every format and precision with the thresholds of the preset,
+and evaluated on photos of its fold. Integers are calibrated on photos of the other folds. Also, the preset itself over all of
+these photos. Writes configs/results/parity_PRESET.json; about ten minutes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.sources import read_grouped_photos
-from mpox_keras.export.bundle import PRECISIONS, export_bundle
+from mpox_keras.export.bundle import PRECISIONS, export_bundle, stratified_sample
 from mpox_keras.export.parity import compare, format_parity
 from mpox_keras.inference.classifier import DEFAULT_PRESET, load_classifier, preset_names
 from mpox_keras.inference.metadata import MODEL_FILE, MODEL_PLACES, write_metadata
@@ -32,11 +32,12 @@ RESULTS = Path(__file__).parent.parent / "configs" / "results"
 @click.command()
 @click.option("--run", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="Finished crossval.")
 @click.option("--data", required=True, help="The photos that it was made with.")
+@click.option("--photos", "count", default=800, show_default=True, help="How many of them, evenly of every class.")
 @click.option("--preset", "name", default=DEFAULT_PRESET, show_default=True, type=click.Choice(preset_names()))
-def main(run, data, name):
+def main(run, data, count, name):
     """Write configs/results/parity_PRESET.json."""
     preset = load_classifier(name)
-    photos = read_grouped_photos(data, preset.classes)
+    photos = stratified_sample(read_grouped_photos(data, preset.classes), count)
     with (run / "out_of_fold.csv").open(newline="", encoding="utf-8") as stream:
         fold_of = {row["file"]: int(row["fold"]) for row in csv.DictReader(stream)}
     folds = np.array([fold_of[photo.file] for photo in photos])
@@ -50,18 +51,16 @@ def main(run, data, name):
         for fold in sorted(set(folds.tolist())):
             held_out = folds == fold
             network = Path(scratch) / "network"
-            network.mkdir(exist_ok=True)
             model = keras.models.load_model(run / f"fold_{fold}" / MODEL_FILE, compile=False)
-            model.save(network / MODEL_FILE)
-            write_metadata(network, shared)
-            _gather(trained, _answers(load_classifier(network), pixels[held_out]), held_out)
+            _gather(trained, _answers(_saved(model, shared, network), pixels[held_out]), held_out)
             remaining = [photo for photo, out in zip(photos, held_out, strict=True) if not out]
             for kind in kinds:
                 export_bundle(network, Path(scratch) / "bundle", *kind, calibration=remaining)
                 _gather(exported[kind], _answers(load_classifier(Path(scratch) / "bundle"), pixels[held_out]), held_out)
             click.echo(f"fold {fold}", err=True)
             keras.backend.clear_session()
-        answers = _answers(preset, pixels)
+        # The preset's own folder answers by TFLite.
+        answers = _answers(_saved(preset.trained, shared, Path(scratch) / "preset"), pixels)
         for kind in kinds:
             export_bundle(name, Path(scratch) / "bundle", *kind, calibration=photos)
             sizes[kind] = _model_bytes(Path(scratch) / "bundle" / MODEL_PLACES[kind[0]])
@@ -82,6 +81,14 @@ def main(run, data, name):
         )
     with replacing(RESULTS / f"parity_{name}.json") as temporary:
         temporary.write_text(json.dumps({"run": run.name, "rows": rows}, indent=2) + "\n", encoding="utf-8")
+
+
+def _saved(model, metadata, folder):
+    """The network in Keras."""
+    folder.mkdir(exist_ok=True)
+    model.save(folder / MODEL_FILE)
+    write_metadata(folder, metadata)
+    return load_classifier(folder)
 
 
 def _answers(predictor, pixels):

@@ -1,12 +1,12 @@
 """Turn the results of finished runs into rows of configs/results/summary.csv, which the tables of the docs are made from.
 
-    python tools/record_results.py runs/folds --config fast_mpoxnet --changes training.epochs=80 --name schedule_80_epochs
+    python tools/record_results.py runs/msid --name fast_mpoxnet_msid --config fast_mpoxnet_msid
     python tools/record_results.py runs/select --name select
 
 A run is the folder of `mpox-keras crossval` or `mpox-keras select`. `select` gives a row for its nested estimate and one for
 each candidate. A row replaces an earlier one of the same name, and keeps of it what is not given. `--predictions` also keeps
-the out-of-fold probabilities in configs/results/predictions.csv.gz, for runs that are compared photo by photo. Afterwards run
-`python tools/update_docs.py`.
+the out-of-fold probabilities in configs/results/predictions.csv.gz, for runs that are compared photo by photo. Rows whose names
+do not begin with fast_mpoxnet_msid are of runs on the backbone of release 0.1.0. Afterwards run `python tools/update_docs.py`.
 """
 
 from __future__ import annotations

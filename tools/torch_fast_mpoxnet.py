@@ -4,42 +4,33 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from keras import layers
 from torch import nn
+from torch.nn import functional
 
-from mpox_keras.layers.ablgfm import ABLGFM
-from mpox_keras.models.shufflenet_v2 import STAGES
-
-
-def pointwise(block):
-    """A PointwiseBlock."""
-    kernel = block.convolution.kernel
-    convolution = nn.Conv2d(kernel.shape[2], kernel.shape[3], 1, bias=False)
-    _set(convolution.weight, np.transpose(kernel, (3, 2, 0, 1)))
-    activation = [nn.ReLU()] if block.activation.__name__ == "relu" else []
-    return nn.Sequential(convolution, _normalization(block.normalization), *activation)
+_BLOCKS = ("expanded_conv", *(f"block_{number}" for number in range(1, 17)))
+_ENDPOINTS = ("block_6", "block_13")
+"""Blocks of which the widened maps are the last of strides 8 and 16."""
 
 
-def depthwise(layer, normalization):
-    """A 3x3 depthwise convolution, padded by one pixel, and its normalisation."""
-    channels = layer.kernel.shape[2]
-    convolution = nn.Conv2d(channels, channels, 3, layer.strides[0], 1, groups=channels, bias=False)
-    _set(convolution.weight, np.transpose(layer.kernel, (2, 3, 0, 1)))
-    return nn.Sequential(convolution, _normalization(normalization))
+class Bottleneck(nn.Module):
+    """An inverted residual block of MobileNetV2: its widened maps, and its output."""
 
-
-class Unit(nn.Module):
-    """A ShuffleUnit."""
-
-    def __init__(self, unit):
+    def __init__(self, backbone, name):
         super().__init__()
-        self.stride = unit.stride
-        self.main = nn.Sequential(pointwise(unit.main[0]), depthwise(*unit.main[2:4]), pointwise(unit.main[4]))
-        if unit.stride == 2:
-            self.projection = nn.Sequential(depthwise(*unit.projection[1:3]), pointwise(unit.projection[3]))
+        found = {layer.name: layer for layer in backbone.layers}
+
+        def part(kind, *activation):
+            return _convolution(found[f"{name}_{kind}"], found.get(f"{name}_{kind}_BN"), *activation)
+
+        self.expand = part("expand", nn.ReLU6()) if f"{name}_expand" in found else nn.Identity()
+        self.narrow = nn.Sequential(part("depthwise", nn.ReLU6()), part("project"))
+        self.residual = f"{name}_add" in found
 
     def forward(self, x):
-        passed, main = (x[:, 0::2], x[:, 1::2]) if self.stride == 1 else (self.projection(x), x)
-        return torch.cat([passed, self.main(main)], dim=1)
+        wide = self.expand(x)
+        narrow = self.narrow(wide)
+        return wide, x + narrow if self.residual else narrow
 
 
 class Fusion(nn.Module):
@@ -48,47 +39,72 @@ class Fusion(nn.Module):
     def __init__(self, fusion):
         super().__init__()
         self.pooling = nn.AvgPool2d(fusion.pooling.pool_size)
-        self.local = pointwise(fusion.local_projection)
-        self.position = nn.Sequential(*map(pointwise, fusion.position))
-        self.context = nn.Sequential(*map(pointwise, fusion.context))
+        self.local, self.global_ = _pointwise(fusion.local_projection), _pointwise(fusion.global_projection)
+        self.position = nn.Sequential(*map(_pointwise, fusion.position))
+        self.context = nn.Sequential(*map(_pointwise, fusion.context))
 
     def forward(self, local, global_):
-        local = self.local(self.pooling(local))
+        local, global_ = self.local(self.pooling(local)), self.global_(global_)
         both = local + global_
         attention = torch.sigmoid(self.position(both) + self.context(both.mean((2, 3), keepdim=True)))
         return attention * local + (1 - attention) * global_
 
 
 class TorchFastMpoxNet(nn.Module):
-    """The deployed form, with or without fusion: photos `(batch, 3, height, width)`, 0 to 255, to probabilities."""
+    """The deployed form of the default Fast-MpoxNet: photos `(batch, 3, height, width)`, 0 to 255, to probabilities."""
 
     def __init__(self, model):
         super().__init__()
-        stem = model.backbone.get_layer("stem_convolution")
-        convolution = nn.Conv2d(3, stem.filters, 3, 2, 1, bias=False)
-        _set(convolution.weight, np.transpose(stem.kernel, (3, 2, 0, 1)))
-        normalization = _normalization(model.backbone.get_layer("stem_normalization"))
-        self.stem = nn.Sequential(convolution, normalization, nn.ReLU(), nn.MaxPool2d(3, 2, 1))
-        self.stages = nn.ModuleList(
-            nn.Sequential(*(Unit(model.backbone.get_layer(f"stage{stage}_unit{unit}")) for unit in range(1, units + 1)))
-            for stage, (_, units) in STAGES.items()
-        )
-        fusions = [layer for layer in model.layers if isinstance(layer, ABLGFM)]
-        self.fusions = nn.ModuleList(Fusion(layer) for layer in sorted(fusions, key=lambda layer: layer.name))
-        self.projection = pointwise(model.get_layer("projection"))
-        self.classifier = nn.Linear(*model.get_layer("diagnosis").kernel.shape)
-        _set(self.classifier.weight, np.transpose(model.get_layer("diagnosis").kernel))
-        _set(self.classifier.bias, model.get_layer("diagnosis").bias)
-        self.scale = float(model.backbone.get_layer("rescaling").scale)
+        stem, normalization = (model.backbone.get_layer(name) for name in ("Conv1", "bn_Conv1"))
+        self.stem = _convolution(stem, normalization, nn.ReLU6())
+        self.blocks = nn.ModuleDict({name: Bottleneck(model.backbone, name) for name in _BLOCKS})
+        self.fusions = nn.ModuleList(Fusion(model.get_layer(name)) for name in ("fusion_3", "fusion_4"))
+        self.projection = _pointwise(model.get_layer("projection"))
+        diagnosis = model.get_layer("diagnosis")
+        self.classifier = nn.Linear(*diagnosis.kernel.shape)
+        _set(self.classifier.weight, np.transpose(diagnosis.kernel))
+        _set(self.classifier.bias, diagnosis.bias)
 
     def forward(self, x):
-        x = self.stem(x * self.scale)
-        stages = [x := stage(x) for stage in self.stages]
-        merged = stages[-len(self.fusions) - 1 :]
-        x = merged[0]
-        for fusion, maps in zip(self.fusions, merged[1:], strict=True):
-            x = fusion(x, maps)
-        return torch.softmax(self.classifier(self.projection(x).mean((2, 3))), dim=1)
+        x, maps = self.stem(x / 127.5 - 1), []
+        for name, block in self.blocks.items():
+            wide, x = block(x)
+            if name in _ENDPOINTS:
+                maps.append(wide)
+        maps.append(x)
+        merged = self.fusions[1](self.fusions[0](*maps[:2]), x)
+        features = [*pooled_pyramid(maps), self.projection(merged).mean((2, 3))]
+        return torch.softmax(self.classifier(torch.cat(features, dim=1)), dim=1)
+
+
+def pooled_pyramid(maps):
+    """The mean over all positions of `mpox_keras.models.pyramid.pyramid_of`, without repeating what is then averaged."""
+    size = maps[-1].shape[2]
+    near = [functional.avg_pool2d(each, each.shape[2] // size // 2) if each.shape[2] > 2 * size else each for each in maps]
+    grids = [grid for grid in (4, 3, 2, 1) if size % grid == 0 and grid != size]
+    maxima = [functional.max_pool2d(each, each.shape[2] // grid) for grid in grids for each in near]
+    return [each.mean((2, 3)) for each in (*near, *maxima)]
+
+
+def _pointwise(block):
+    if block is None:
+        return nn.Identity()
+    return _convolution(block.convolution, block.normalization, *([nn.ReLU()] if block.activation else []))
+
+
+def _convolution(layer, normalization, *activation):
+    """A convolution of Keras with its normalisation; Keras pads maps of even size below and to the right for stride 2."""
+    kernel, stride = np.asarray(layer.kernel), layer.strides[0]
+    depthwise = isinstance(layer, layers.DepthwiseConv2D)
+    kernel = kernel.transpose((2, 3, 0, 1) if depthwise else (3, 2, 0, 1))
+    filters, channels, size, _ = kernel.shape
+    groups = filters if depthwise else 1
+    padding = size // 2 if stride == 1 else 0
+    convolution = nn.Conv2d(channels * groups, filters, size, stride, padding, groups=groups, bias=False)
+    _set(convolution.weight, kernel)
+    parts = [nn.ZeroPad2d((0, 1, 0, 1))] if stride == 2 else []
+    parts += [convolution, _normalization(normalization)] if normalization else [convolution]
+    return nn.Sequential(*parts, *activation)
 
 
 def _normalization(layer):
@@ -100,4 +116,4 @@ def _normalization(layer):
 
 
 def _set(parameter, values):
-    parameter.data = torch.tensor(np.asarray(values))
+    parameter.data = torch.tensor(np.array(values))

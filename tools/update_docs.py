@@ -8,39 +8,52 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from doc_tables import accuracy, measurements
+from doc_tables import common, conditions, measurements, shufflenet_v2
 from doc_tables.runs import ROOT
 
 from mpox_keras.utils.files import replacing
 
 TABLES = {
     "README.md": {
-        "external": accuracy.external_table,
-        "headline": accuracy.headline_table,
+        "external": conditions.headline_table,
+        "headline": conditions.msid_table,
     },
     "docs/results.md": {
-        "crossval": accuracy.crossval_table,
-        "comparison": accuracy.comparison_table,
-        "schedule": accuracy.schedule_table,
-        "ablation": accuracy.ablation_table,
-        "seeds": accuracy.seeds_table,
-        "variants": accuracy.variants_table,
-        "flips": accuracy.flips_table,
-        "protocol": accuracy.protocol_table,
-        "framing_split": accuracy.framing_split_table,
-        "framing_split_changes": accuracy.framing_split_changes_table,
-        "freezing": accuracy.freezing_table,
-        "occlusion_tests": accuracy.occlusion_table,
-        "per_class": accuracy.per_class_table,
-        "aims": accuracy.aims_table,
-        "together": accuracy.together_table,
-        "misclassified_by_all": accuracy.misclassified_by_all_table,
-        "log": accuracy.log_table,
+        "conditions": conditions.conditions_table,
+        "alarms": conditions.alarms_table,
+        "sources": conditions.sources_table,
+        "msid": conditions.msid_table,
+        "seeds": partial(common.seeds_table, f"{common.MSID_RECIPE}_backbone", common.MSID_RECIPE),
+        "splits": conditions.splits_table,
+        "occlusion_tests": partial(common.occlusion_table, "occlusion_tests"),
+        "external": conditions.external_table,
+        "refused": conditions.refused_table,
+        "worst": conditions.worst_table,
+        "trials": conditions.trials_table,
+        "log": conditions.runs_of_this_page,
+    },
+    "docs/results_shufflenet_v2.md": {
+        "crossval": shufflenet_v2.crossval_table,
+        "comparison": shufflenet_v2.comparison_table,
+        "schedule": shufflenet_v2.schedule_table,
+        "ablation": shufflenet_v2.ablation_table,
+        "seeds": partial(common.seeds_table, "ablation_backbone", "fast_mpoxnet"),
+        "variants": shufflenet_v2.variants_table,
+        "flips": shufflenet_v2.flips_table,
+        "protocol": shufflenet_v2.protocol_table,
+        "framing_split": shufflenet_v2.framing_split_table,
+        "framing_split_changes": shufflenet_v2.framing_split_changes_table,
+        "freezing": shufflenet_v2.freezing_table,
+        "occlusion_tests": partial(common.occlusion_table, "occlusion_tests_shufflenet_v2"),
+        "select": shufflenet_v2.select_table,
+        "aims": shufflenet_v2.aims_table,
+        "together": shufflenet_v2.together_table,
+        "misclassified_by_all": shufflenet_v2.misclassified_by_all_table,
+        "log": shufflenet_v2.runs_of_this_page,
     },
     "docs/training.md": {
         "speed": measurements.speed_table,
         "augmentation": measurements.augmentation_table,
-        "select": accuracy.select_table,
     },
     "docs/data.md": {
         "duplicates": measurements.duplicates_table,
@@ -72,7 +85,9 @@ def render(page, text):
     """A page with every table made anew."""
     for name, make in TABLES[page].items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
-        text, count = re.subn(pattern, lambda match, make=make: f"{match[1]}{make()}\n{match[2]}", text, flags=re.DOTALL)
+        made = make()
+        made = made and f"{made}\n"
+        text, count = re.subn(pattern, lambda match, made=made: f"{match[1]}{made}{match[2]}", text, flags=re.DOTALL)
         if count != 1:
             raise SystemExit(f"{page} must hold the markers of the table {name} once, not {count} times.")
     return text

@@ -17,9 +17,9 @@ PAGE = Path(__file__).parent.parent / "docs" / "config.md"
 INTRODUCTION = """\
 # Config keys
 
-A config is a YAML file, see [configs](../configs). It states what differs from the defaults below, which are the recipe of
-Fast-MpoxNet. `--set KEY=VALUE` overrides a key for one run. A key that does not exist is refused, with the nearest one that
-does. This page is made by `python tools/write_config_reference.py`.
+A config is a YAML file, see [configs](../configs). It states what differs from the defaults below, which fine-tune the whole of
+Fast-MpoxNet; [training.md](training.md) explains the recipes. `--set KEY=VALUE` overrides a key for one run. A key that does
+not exist is refused, with the nearest one that does. This page is made by `python tools/write_config_reference.py`.
 """
 
 

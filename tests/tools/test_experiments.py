@@ -4,7 +4,6 @@ import csv
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -15,6 +14,7 @@ from mpox_keras.config import load_config
 from mpox_keras.data.augmentation import augment
 from mpox_keras.data.folder import DataError
 from mpox_keras.data.synthetic import write_synthetic_photos
+from mpox_keras.utils.classes import CLASSES
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = ["model.weights=null", "model.image_size=32", "training.epochs=1", "training.batch_size=8", "training.threads=null"]
@@ -53,22 +53,34 @@ def rows(run):
 
 
 def test_every_run_has_a_config():
-    from experiment import CONFIGS, read_runs
+    from experiment import CONFIGS, RECIPE, read_runs
 
     for file in CONFIGS.glob("*.yaml"):
         for name, changes in read_runs(file.stem).items():
+            assert name.startswith(RECIPE), "rows of other names belong to an earlier release"
             assert set(changes) <= {"config", "set", "network", "split", "change"}, name
-            load_config(changes.get("config", "fast_mpoxnet"), changes.get("set", []))
+            assert load_config(changes.get("config", RECIPE), changes.get("set", [])).data.classes == list(CLASSES)
 
 
-@pytest.mark.slow
-def test_the_ablation_leaves_parts_out(photos, tmp_path):
-    import ablation
+def test_the_ablation_leaves_parts_out():
+    from ablation import build_variant
+    from experiment import RECIPE, read_runs
 
-    run(ablation.main, photos, tmp_path, "ablation_backbone")
-    network = keras.models.load_model(tmp_path / "ablation_backbone" / "fold_0" / "model.keras")
-    assert list(network.output_names) == ["diagnosis", "ood_score"]
-    assert not {layer.name for layer in network.layers if layer.name.startswith("fusion")}
+    model = load_config(RECIPE, ["model.weights=null", "model.image_size=32"]).model
+    for run in read_runs("ablation").values():
+        network = build_variant(model, 4, options=run["network"])
+        assert list(network.output_names) == ["diagnosis"]
+        assert not {layer.name for layer in network.layers if layer.name.startswith(("fusion", "pyramid"))}
+
+
+def test_a_finished_run_says_how_it_is_recorded():
+    from experiment import read_runs, recording_command
+
+    name = "fast_mpoxnet_msid_framing_split_all_changes"
+    assert recording_command(Path("runs") / name, "framing_split", read_runs("framing_split")[name]) == (
+        f"python tools/record_results.py runs/{name} --config fast_mpoxnet_msid --changes "
+        "'augmentation.crop_area=[0.08, 1.0]; degradation=0.5; grey=0.3; background=0.5' --split 'framing split'"
+    )
 
 
 @pytest.mark.slow
@@ -76,12 +88,12 @@ def test_copies_made_before_the_split_are_photos_of_their_own(photos, tmp_path, 
     import leaky_protocols
 
     monkeypatch.setattr("mpox_keras.training.fit.build_model", tiny)
-    run(leaky_protocols.main, photos, tmp_path, "protocol_copies_first", "--copies", "2")
-    found = rows(tmp_path / "protocol_copies_first")
+    run(leaky_protocols.main, photos, tmp_path, "fast_mpoxnet_msid_copies_first", "--copies", "2")
+    found = rows(tmp_path / "fast_mpoxnet_msid_copies_first")
     assert len(found) == 3 * len(list(photos.glob("*/*.png")))
     assert {Path(row["file"]).stem.split("_")[1] for row in found} == {"0", "1", "2"}
     assert len({row["group"] for row in found}) == len(found)
-    report = (tmp_path / "protocol_copies_first" / "report.html").read_text()
+    report = (tmp_path / "fast_mpoxnet_msid_copies_first" / "report.html").read_text()
     assert "copies of every photo made before the split" in report
 
 
@@ -90,9 +102,10 @@ def test_folds_may_be_wide_shots_and_close_ups(photos, tmp_path, monkeypatch):
     import framing_split
 
     monkeypatch.setattr("mpox_keras.training.fit.build_model", tiny)
-    run(framing_split.main, photos, tmp_path, "framing_split_all_changes")
+    name = "fast_mpoxnet_msid_framing_split_all_changes"
+    run(framing_split.main, photos, tmp_path, name)
     framed = {file.relative_to(photos).as_posix() for file in photos.glob("*/*_00[02]_*.png")}
-    assert {row["file"] for row in rows(tmp_path / "framing_split_all_changes") if row["fold"] == "0"} == framed
+    assert {row["file"] for row in rows(tmp_path / name) if row["fold"] == "0"} == framed
 
 
 def draw(skin_share, seed):

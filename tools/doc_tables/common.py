@@ -18,21 +18,33 @@ from . import runs
 run_predictions = cache(runs.read_predictions)
 all_runs = cache(runs.read_runs)
 PRESETS = ("fast_mpoxnet", "efficientnet_lite0")
+MSID_RECIPE = "fast_mpoxnet_msid"
+SEEDS = ("", "_seed_1", "_seed_2")
+
+MEAN, ALL, RASH = "accuracy over folds, mean ± SD", "all photos (95 % interval)", "rash classes only"
+AUC, EXTERNAL = "AUC, mpox against other rashes", "external AUC per patient"
+
+
+def of_msid_recipe(name: str) -> bool:
+    """Whether a run is one of the paper's recipe on the present backbone; all others were made on ShuffleNetV2."""
+    return name.startswith(MSID_RECIPE)
 
 
 def load(name: str) -> dict:
-    """A JSON file of the results."""
-    return json.loads(runs.read(f"{name}.json"))
+    """A JSON file of the results; empty if it is not there yet."""
+    return json.loads(runs.read(f"{name}.json")) if (runs.RESULTS / f"{name}.json").is_file() else {}
 
 
 def load_rows(name: str) -> list[dict[str, str]]:
-    """The rows of a CSV file of the results."""
-    return list(csv.DictReader(io.StringIO(runs.read(f"{name}.csv").decode())))
+    """The rows of a CSV file of the results; none if it is not there yet."""
+    path = runs.RESULTS / f"{name}.csv"
+    return list(csv.DictReader(io.StringIO(runs.read(path.name).decode()))) if path.is_file() else []
 
 
 def load_preset(name: str) -> dict:
-    """The metadata of a preset, which hold what was measured with it."""
-    return json.loads((PRESETS_FOLDER / name / "metadata.json").read_text(encoding="utf-8"))
+    """The metadata of a preset, which hold what was measured with it; empty if it is not there yet."""
+    path = PRESETS_FOLDER / name / "metadata.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def percent(value: float) -> str:
@@ -52,7 +64,9 @@ def over_folds(figures: Mapping) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence]) -> str:
-    """A Markdown table."""
+    """A Markdown table; nothing without rows."""
+    if not (rows := list(rows)):
+        return ""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
@@ -81,14 +95,14 @@ def optional(form: str, value: float | None) -> str:
 
 
 COLUMNS: dict[str, Callable[[runs.Run], str]] = {
-    "accuracy over folds, mean ± SD": lambda run: over_folds(vars(run)),
-    "all photos (95 % interval)": lambda run: run_interval(run, "accuracy"),
+    MEAN: lambda run: over_folds(vars(run)),
+    ALL: lambda run: run_interval(run, "accuracy"),
     "macro F1": lambda run: percent(run.macro_f1),
-    "rash classes only": lambda run: run_interval(run, "rash_accuracy"),
-    "AUC, mpox against other rashes": lambda run: f"{run.mpox_auc:.3f}",
+    RASH: lambda run: run_interval(run, "rash_accuracy"),
+    AUC: lambda run: f"{run.mpox_auc:.3f}",
     "accuracy of the surest 90 %": lambda run: percent(run.accuracy_of_surest_90),
     "calibration error": lambda run: percent(run.calibration_error),
-    "external AUC per patient": lambda run: optional("{:.2f}", run.external_auc),
+    EXTERNAL: lambda run: optional("{:.2f}", run.external_auc),
     "photos": lambda run: str(run.photos),
     "minutes of one core": lambda run: f"{run.training_seconds / 60:.0f}",
 }
@@ -106,9 +120,57 @@ def runs_table(first: str, titles: Mapping[str, str], columns: Sequence[str | tu
 
     Args:
         first: header of the first column.
-        titles: name of the run -> what the first column says of it.
+        titles: name of the run -> what the first column says of it; runs that are not recorded yet have no row.
         columns: names of `COLUMNS`, or a header with the function that writes its cells.
     """
     cells = [(column, COLUMNS[column]) if isinstance(column, str) else column for column in columns]
-    rows = [[title, *(write(all_runs()[name]) for _, write in cells)] for name, title in titles.items()]
+    rows = [[title, *(write(all_runs()[name]) for _, write in cells)] for name, title in titles.items() if name in all_runs()]
     return table([first, *(header for header, _ in cells)], rows)
+
+
+def seeds_table(backbone: str, whole: str) -> str:
+    """Both ends of an ablation, three seeds each, once all are recorded; `backbone` and `whole` name the runs of seed 0."""
+    ends = {
+        "backbone alone": [f"{backbone}{seed}" for seed in SEEDS],
+        "with ABLGFM and auxiliary losses": [f"{whole}{seed}" for seed in SEEDS],
+    }
+    first, last = ends.values()
+    if not {*first, *last} <= set(all_runs()):
+        return ""
+    rows = []
+    for title, names in ends.items():
+        each = [all_runs()[name] for name in names]
+        rows.append([title, *(over_folds(vars(run)) for run in each), percent(np.mean([run.accuracy for run in each]))])
+    points = gain(compare(last, first))
+    made = table(["network", "seed 0", "seed 1", "seed 2", "mean"], rows)
+    return f"{made}\n\nPoints more, all three seeds (95 % interval): {points}."
+
+
+def log_table(names: Iterable[str]) -> str:
+    """Cross-validations with what they change in their config."""
+    columns = [
+        ("config", lambda run: run.config),
+        ("changes", lambda run: " ".join(f"`{change}`" for change in run.changes.split("; ") if change)),
+        ("split", lambda run: run.split),
+        MEAN,
+        RASH,
+        EXTERNAL,
+        "minutes of one core",
+    ]
+    return runs_table("run", {name: name for name in names}, columns)
+
+
+def occlusion_table(name: str) -> str:
+    """What is left without lesions."""
+    results, rows = load(name), []
+    for key, title in (
+        ("whole", "the network, whole photos"),
+        ("only_middle", "the network, only the middle half of each photo"),
+        ("middle_masked", "the network, middle half painted over"),
+        ("traits_alone", "a linear classifier on 28 traits: colours, sharpness, JPEG blocks, share of skin"),
+    ):
+        if figures := results.get(key):
+            auc = f"{figures['auc_mpox_against_other_rashes']:.3f}"
+            rash = with_interval(figures["rash_classes_only"], "accuracy")
+            rows.append([title, with_interval(figures, "accuracy"), rash, auc])
+    return table(["classifier and input", "accuracy (95 % interval)", RASH, AUC], rows)

@@ -13,7 +13,7 @@ from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 def build_variant(model, classes, image_size=None, *, options):
     """Fast-MpoxNet of a config, with further arguments."""
     size = image_size or model.image_size
-    return FastMpoxNet(classes, model.weights, (size, size, 3), dropout=model.dropout, **options)
+    return FastMpoxNet(classes, model.weights, (size, size, 3), pyramid=model.pyramid, dropout=model.dropout, **options)
 
 
 @command("ablation")

@@ -1,9 +1,9 @@
-"""What augmentation costs by Keras's preprocessing layers and by this package's, for a batch of 32 photos of 224 pixels.
+"""What augmentation costs by Keras's preprocessing layers and by this package's, for a batch of 32 photos of 192 pixels.
 
     python tools/experiments/benchmark_augmentation.py
 
 Writes configs/results/augmentation_speed.json: for each layer the median of the processor's milliseconds, all threads together,
-which other work on the machine hardly changes. `step` is a training step of Fast-MpoxNet on finished batches.
+which other work on the machine hardly changes. `step` is a training step of the paper's recipe on finished batches.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mpox_keras.config import Config
+from mpox_keras.config import load_config
 from mpox_keras.data.augmentation import RandomColour, RandomResizedCrop, augment, augmentation_layers
 from mpox_keras.models.build import build_model
 from mpox_keras.training.fit import compile_model
@@ -25,7 +25,7 @@ from mpox_keras.training.runs import environment, set_threads
 from mpox_keras.utils.files import replacing
 
 OUT = Path(__file__).parent.parent.parent / "configs" / "results" / "augmentation_speed.json"
-SIZE, BATCH, ROUNDS = 224, 32, 9
+SIZE, BATCH, ROUNDS = 192, 32, 9
 
 KERAS = {
     "RandomFlip horizontal": lambda: keras.layers.RandomFlip("horizontal"),
@@ -64,7 +64,7 @@ def measure_step(config, photos, targets) -> float:
 def main():
     """Write the figures."""
     set_threads(1)
-    config = Config.model_validate({"model": {"weights": None}})
+    config = load_config("fast_mpoxnet_msid", ["model.weights=null"])
     photos = tf.constant(np.random.default_rng(0).integers(0, 256, (BATCH, SIZE, SIZE, 3), dtype="uint8"))
     targets = tf.constant(np.eye(BATCH, len(config.data.classes), dtype="float32"))
     settings = {

@@ -81,7 +81,7 @@ def _summary(values):
 
 
 @click.command()
-@click.option("--config", "config_path", default="fast_mpoxnet_scratch", show_default=True)
+@click.option("--config", "config_path", default="fast_mpoxnet_msid", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="JSON file to write.")
 @click.option("--one", hidden=True, help="Measure one setting, in this process.")
 def main(config_path, out, one):

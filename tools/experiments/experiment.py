@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from mpox_keras.training.crossval import cross_validate
 from mpox_keras.training.runs import set_threads
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs" / "experiments"
+RECIPE = "fast_mpoxnet_msid"
+"""The config of a run that names none."""
 
 
 def read_runs(name: str) -> dict[str, dict]:
@@ -51,11 +54,20 @@ def cross_validate_runs(experiment: str, prepare: Prepare, *, names, data, exter
     runs = read_runs(experiment)
     for name in names or runs:
         run = runs[name]
-        config = load_config(run.get("config", "fast_mpoxnet"), [*run.get("set", []), *overrides])
+        config = load_config(run.get("config", RECIPE), [*run.get("set", []), *overrides])
         set_threads(config.training.threads)
         click.echo(f"{name}: {run}", err=True)
         photos, arguments = prepare(run, config, read_grouped_photos(data, config.data.classes), out / name)
         external_photos = read_external_photos(external, config.data.classes) if external else None
         results = cross_validate(config, photos, out / name, external=external_photos, workers=workers, **arguments)
         click.echo(format_summary(results))
-        click.echo(f"to keep it: python tools/record_results.py {out / name}")
+        click.echo(f"to keep it: {recording_command(out / name, experiment, run)}")
+
+
+def recording_command(folder: Path, experiment: str, run: dict) -> str:
+    """The command that records a finished run, with what it changes."""
+    parts = run.get("network", {}) | run.get("change", {})
+    changes = [*run.get("set", []), *(f"{name}={str(value).lower()}" for name, value in parts.items())]
+    split = experiment.replace("_", " ") if experiment == "framing_split" else run.get("split", "grouped")
+    words = [folder, "--config", run.get("config", RECIPE), "--changes", "; ".join(changes), "--split", split]
+    return shlex.join(["python", "tools/record_results.py", *map(str, words)])

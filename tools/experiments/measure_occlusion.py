@@ -1,6 +1,6 @@
 """How far framing, background and picture quality alone get on MSID, and how much the network leans on them.
 
-    python tools/experiments/measure_occlusion.py --data MSID --run runs/campaign/fast_mpoxnet
+    python tools/experiments/measure_occlusion.py --data MSID --run runs/campaign/fast_mpoxnet_msid
 
 Three questions, all on the folds of the audit and out of fold: how well does a linear classifier do that sees only simple
 traits of a picture (colour, sharpness, JPEG blocks, how much looks like skin), none of which is a lesion; how well do the

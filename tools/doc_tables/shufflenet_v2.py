@@ -1,4 +1,4 @@
-"""Tables of how accurate networks are."""
+"""Tables of the four-class networks on ShuffleNetV2, the backbone of release 0.1.0."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ from pathlib import Path
 import numpy as np
 
 from doc_tables.common import (
-    PRESETS,
+    ALL,
+    AUC,
+    EXTERNAL,
+    MEAN,
+    RASH,
+    SEEDS,
     all_runs,
     compare,
     gain,
     gain_over,
     load,
-    load_preset,
+    log_table,
+    of_msid_recipe,
     over_folds,
     percent,
     run_interval,
     run_predictions,
     runs_table,
     table,
-    with_interval,
 )
 
-MEAN, ALL, RASH = "accuracy over folds, mean ± SD", "all photos (95 % interval)", "rash classes only"
-AUC, EXTERNAL = "AUC, mpox against other rashes", "external AUC per patient"
 BEST = "schedule_80_epochs_256"
-SEEDS = ("", "_seed_1", "_seed_2")
 SHIPPED_SEEDS = [f"fast_mpoxnet{seed}" for seed in SEEDS]
 
 VARIANTS = {
@@ -35,34 +37,6 @@ VARIANTS = {
     "auxiliary_equal": "all auxiliary losses with weight 0.3",
     "auxiliary_last": "auxiliary loss on stage 4 only",
 }
-
-
-def external_table():
-    """The presets on external photos."""
-    rows = []
-    for preset in PRESETS:
-        card = "MODEL_CARD.md" if preset == PRESETS[0] else f"docs/model_card_{preset}.md"
-        figures, everyday = load_preset(preset)["external"], load(f"out_of_distribution_{preset}")["everyday"]
-        aucs = (_auc_with_interval(figures, f"auc_per_{unit}") for unit in ("patient", "photo"))
-        rows.append([f"[{preset}]({card})", *aucs, with_interval(everyday, "refused")])
-    counts = [f"AUC per {unit}, {figures[f'{unit}s']} {unit}s (95 % interval)" for unit in ("patient", "photo")]
-    return table(["preset", *counts, f"everyday photos refused, of {everyday['pictures']:,}"], rows)
-
-
-def _auc_with_interval(figures, name):
-    low, high = figures[f"{name}_interval"]
-    return f"{figures[name]:.2f} ({low:.2f} to {high:.2f})"
-
-
-def headline_table():
-    """The networks that the README compares."""
-    titles = {
-        "fast_mpoxnet": "Fast-MpoxNet, pretrained backbone",
-        "efficientnet_lite0": "EfficientNet-Lite0, frozen pretrained features",
-        "fast_mpoxnet_scratch": "Fast-MpoxNet, random initial weights",
-        "peer_mobilenet_v3_small_050": "MobileNetV3-Small 0.5, random initial weights",
-    }
-    return runs_table("network", titles, [MEAN, "macro F1", RASH, AUC])
 
 
 def crossval_table():
@@ -113,17 +87,6 @@ def ablation_table():
     }
     points = ("points more (95 % interval)", gain_over(["ablation_backbone"]))
     return runs_table("network", titles, [MEAN, points, RASH, AUC, EXTERNAL])
-
-
-def seeds_table():
-    """Both ends of the ablation with three seeds."""
-    rows = []
-    for name, title in (("ablation_backbone", "backbone alone"), ("fast_mpoxnet", "with both")):
-        each = [all_runs()[f"{name}{seed}"] for seed in SEEDS]
-        rows.append([title, *(over_folds(vars(run)) for run in each), percent(np.mean([run.accuracy for run in each]))])
-    points = gain(compare(SHIPPED_SEEDS, [f"ablation_backbone{seed}" for seed in SEEDS]))
-    made = table(["network", "seed 0", "seed 1", "seed 2", "mean"], rows)
-    return f"{made}\n\nPoints more, all three seeds (95 % interval): {points}."
 
 
 def variants_table():
@@ -193,36 +156,6 @@ def freezing_table():
     return runs_table("trained", titles, columns)
 
 
-def occlusion_table():
-    """What is left without lesions."""
-    results = load("occlusion_tests")
-    rows = []
-    for name, title in (
-        ("whole", "the network, whole photos"),
-        ("only_middle", "the network, only the middle half of each photo"),
-        ("middle_masked", "the network, middle half painted over"),
-        ("traits_alone", "a linear classifier on 28 traits: colours, sharpness, JPEG blocks, share of skin"),
-    ):
-        figures = results[name]
-        auc = f"{figures['auc_mpox_against_other_rashes']:.3f}"
-        rows.append([title, with_interval(figures, "accuracy"), with_interval(figures["rash_classes_only"], "accuracy"), auc])
-    return table(["classifier and input", "accuracy (95 % interval)", RASH, AUC], rows)
-
-
-def per_class_table():
-    """The classes of the default preset's network, out of fold."""
-    rows = [
-        [
-            name,
-            *(with_interval(row, key) for key in ("recall", "specificity", "precision")),
-            f"{row['auc']:.3f}",
-            row["support"],
-        ]
-        for name, row in load_preset(PRESETS[0])["out_of_fold"]["per_class"].items()
-    ]
-    return table(["class", "recall", "specificity", "precision", "AUC", "photos"], rows)
-
-
 def select_table():
     """Candidates of the choice, the most accurate first, and what the choice is worth."""
     runs = all_runs()
@@ -243,8 +176,9 @@ def select_table():
 def aims_table():
     """What was aimed at and not reached, and the best that was."""
     best = all_runs()[BEST]
-    auc_ours, auc_larger = (f"{load_preset(name)['external']['auc_per_patient']:.2f}" for name in PRESETS)
-    refused_ours, refused_larger = (percent(load(f"out_of_distribution_{name}")["everyday"]["refused"]) for name in PRESETS)
+    auc_larger = f"{all_runs()['efficientnet_lite0'].external_auc:.2f}"
+    names = ("fast_mpoxnet", "efficientnet_lite0")
+    refused_ours, refused_larger = (percent(load(f"out_of_distribution_{name}_msid")["everyday"]["refused"]) for name in names)
     flipped = over_folds(load("flips")["networks"][BEST]["with_all_flips"])
     behind = gain(compare(["fast_mpoxnet_scratch"], ["peer_mobilenet_v3_small_050"]))
     larger = "EfficientNet-Lite0"
@@ -252,7 +186,7 @@ def aims_table():
         ["accuracy, scenes kept together", "90 %", f"{over_folds(vars(best))}, evaluated at 256 pixels; {flipped} with flips"],
         ["accuracy, scenes ignored", "94.3 % (Yue et al.)", over_folds(vars(all_runs()["protocol_stratified"]))],
         ["accuracy of the surest 90 %", "97 %", f"{percent(best.accuracy_of_surest_90)}, evaluated at 256 pixels"],
-        [EXTERNAL, "0.80", f"{auc_ours} as shipped; {larger} {auc_larger}"],
+        [EXTERNAL, "0.80", f"{best.external_auc:.2f}, evaluated at 256 pixels; {larger} {auc_larger}"],
         ["everyday photos refused, at 10 % of MSID refused", "90 %", f"{refused_ours}; {larger} {refused_larger}"],
         ["points ahead of MobileNetV3-Small 0.5, both with random initial weights", "over 0", behind],
     ]
@@ -279,7 +213,7 @@ def together_table():
 def misclassified_by_all_table():
     """Photos that every pretrained network on the grouped folds takes for another class."""
     predictions = run_predictions()
-    runs = [all_runs()[name] for name in predictions.probabilities]
+    runs = [all_runs()[name] for name in predictions.probabilities if not of_msid_recipe(name)]
     pretrained = [run for run in runs if run.config != "fast_mpoxnet_scratch" and "model.weights" not in run.changes]
     names = [run.name for run in pretrained if run.split == "grouped"]
     wrong = ~np.any([predictions.right(name) for name in names], axis=0)
@@ -293,16 +227,6 @@ def misclassified_by_all_table():
     return table(header, rows)
 
 
-def log_table():
+def runs_of_this_page():
     """Every recorded cross-validation, with what it changes."""
-    runs = {name: run for name, run in all_runs().items() if not name.startswith("select")}
-    columns = [
-        ("config", lambda run: run.config),
-        ("changes", lambda run: " ".join(f"`{change}`" for change in run.changes.split("; ") if change)),
-        ("split", lambda run: run.split),
-        MEAN,
-        RASH,
-        EXTERNAL,
-        "minutes of one core",
-    ]
-    return runs_table("run", {name: name for name in runs}, columns)
+    return log_table(name for name in all_runs() if not name.startswith("select") and not of_msid_recipe(name))
