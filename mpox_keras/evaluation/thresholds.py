@@ -18,7 +18,6 @@ from mpox_keras.utils.classes import MPOX, NORMAL
 RECALLS = (0.9, 0.95)  # Of mpox at the operating points; the first is in force unless another is asked for.
 COVERAGE = 0.9  # Share of the photos whose largest probability is enough for an answer, all classes weighing the same.
 IN_DISTRIBUTION = 0.95  # Share of the photos whose out-of-distribution score is small enough for an answer.
-MIN_OOD_THRESHOLD = 0.05
 COVERAGES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
 
 
@@ -93,7 +92,7 @@ def choose_thresholds(
             "no_alarm": {name: proportion("share", (found & ~alarm).sum(), found.sum()) for name, found in others},
         }
 
-    refused = ~_cross_fitted(folds, -ood_score, lambda score, _: -_ood_threshold(-score))
+    refused = ~_cross_fitted(folds, -ood_score, lambda score, _: coverage_threshold(score, IN_DISTRIBUTION))
     # Else a class with most of the photos, of which a network is surest, would have it silent on the others.
     weights = 1 / np.bincount(labels, minlength=len(classes))[labels]
     answered = _cross_fitted(folds, top, lambda score, rows: coverage_threshold(score, COVERAGE, weights[rows]))
@@ -110,9 +109,8 @@ def choose_thresholds(
             **proportion("accuracy", (answered & correct).sum(), answered.sum()),
         },
         "out_of_distribution": {
-            "definition": "no answer is given above this out-of-distribution score; "
-            f"chosen to answer {IN_DISTRIBUTION} of the photos, and never under {MIN_OOD_THRESHOLD}.",
-            "threshold": _ood_threshold(ood_score),
+            "definition": f"no answer is given above this out-of-distribution score; chosen to answer {IN_DISTRIBUTION:.0%} of them.",
+            "threshold": -coverage_threshold(-ood_score, IN_DISTRIBUTION),
             **proportion("refused", refused.sum(), len(labels)),
         },
         "coverage_curve": coverage_curve(correct, top),
@@ -149,10 +147,6 @@ def coverage_curve(correct: np.ndarray, score: np.ndarray) -> list[dict]:
     ranked = correct[np.argsort(-score, kind="stable")]
     surest = {share: ranked[: max(1, round(share * len(ranked)))] for share in COVERAGES}
     return [{"coverage": share, **proportion("accuracy", right.sum(), len(right))} for share, right in surest.items()]
-
-
-def _ood_threshold(ood_score):
-    return max(-coverage_threshold(-ood_score, IN_DISTRIBUTION), MIN_OOD_THRESHOLD)
 
 
 def _cross_fitted(folds, score, choose):
