@@ -109,7 +109,7 @@ def choose_thresholds(
             **proportion("accuracy", (answered & correct).sum(), answered.sum()),
         },
         "out_of_distribution": {
-            "definition": f"no answer is given above this out-of-distribution score; chosen to answer {IN_DISTRIBUTION:.0%} of them.",
+            "definition": f"no answer is given above this score; chosen to answer {IN_DISTRIBUTION:.0%} of the photos.",
             "threshold": -coverage_threshold(-ood_score, IN_DISTRIBUTION),
             **proportion("refused", refused.sum(), len(labels)),
         },
