@@ -22,15 +22,13 @@ REPLACED = {
         "elsewhere",
         "unfamiliar",
         "unfamiliarity",
-        "doubt",
         "doubts",
-        "doubtful",
     ),
     *("limits", "others", "fuse", "fused", "fuses", "fusing", "unfused", "styles", "taught", "spread", "connect", "evenly"),
     *("randomised", "shortcuts", "beyond"),
 }
-"""Parts of names, in lower case."""
-REPLACED_IN_SENTENCES = {word for word in REPLACED if re.match("judg|unfamil|elsewhere|doubt", word)}
+"""Parts of names, in lower case. `doubt` is of a label that may be wrong, as data sets call it, and of no answer."""
+REPLACED_IN_SENTENCES = {word for word in REPLACED if re.match("judg|unfamil|elsewhere", word)}
 """Those that the names of tests do not contain either; the others are plain English in a sentence."""
 REPLACED_NAMES = {"Answers", "Examples", "VerdictError"}
 REPLACED_IN_TEXTS = re.compile(r"\b(unfamiliar\w*|elsewhere|judg\w+)\b", re.IGNORECASE)

@@ -82,14 +82,14 @@ def choose_thresholds(
 
     def operating_point(recall):
         alarm = _cross_fitted(folds, calibrated[:, mpox], lambda score, rows: recall_threshold(actual[rows], score, recall))
-        others = [(name, labels == index) for index, name in enumerate(classes) if index != mpox]
+        not_mpox = [(name, labels == index) for index, name in enumerate(classes) if index != mpox]
         return {
             "definition": f"mpox is suspected from this calibrated p(mpox) on; chosen for recall {recall}.",
             "threshold": recall_threshold(actual, shipped[:, mpox], recall),
             **proportion("recall", (actual & alarm).sum(), actual.sum()),
             **proportion("specificity", (~actual & ~alarm).sum(), (~actual).sum()),
             **(proportion("specificity_other_rashes", (rash & ~alarm).sum(), rash.sum()) if NORMAL in classes else {}),
-            "no_alarm": {name: proportion("share", (found & ~alarm).sum(), found.sum()) for name, found in others},
+            "no_alarm": {name: proportion("share", (found & ~alarm).sum(), found.sum()) for name, found in not_mpox},
         }
 
     refused = ~_cross_fitted(folds, -ood_score, lambda score, _: coverage_threshold(score, IN_DISTRIBUTION))

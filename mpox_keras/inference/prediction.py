@@ -79,6 +79,6 @@ def at_prevalence(probabilities: Mapping[str, float], prevalence: float) -> dict
         >>> at_prevalence({"mpox": 0.5, "other": 0.5}, 0.02)
         {'mpox': 0.02, 'other': 0.98}
     """
-    others = (1 - prevalence) / (len(probabilities) - 1)
-    odds = {name: value * (prevalence if name == MPOX else others) for name, value in probabilities.items()}
+    of_each_other = (1 - prevalence) / (len(probabilities) - 1)
+    odds = {name: value * (prevalence if name == MPOX else of_each_other) for name, value in probabilities.items()}
     return {name: value / sum(odds.values()) for name, value in odds.items()}

@@ -96,12 +96,12 @@ class FastMpoxNet(Network):
         stages = {stage: maps[f"stride_{stride}"] for stage, stride in _STAGES.items()}
         at_heads, features = dict(stages), stages[4]
         if fusion:
-            fused = ABLGFM(fusion_filters[0], name="fusion_3")([stages[2], stages[3]])
-            features = ABLGFM(fusion_filters[1], name="fusion_4")([fused, stages[4]])
+            finer = ABLGFM(fusion_filters[0], name="fusion_3")([stages[2], stages[3]])
+            features = ABLGFM(fusion_filters[1], name="fusion_4")([finer, stages[4]])
         if head_filters:
             features = PointwiseBlock(head_filters, name="projection")(features)
         if pyramid and fusion:
-            at_heads |= {3: fused, 4: features}
+            at_heads |= {3: finer, 4: features}
         if pyramid:
             together = [pyramid_of(list(stages.values())), *([features] if fusion else [])]
             features = keras.layers.Concatenate(name="features")(together) if fusion else together[0]

@@ -90,14 +90,14 @@ def evaluate(rows, score, rashes, external_score, thresholds):
     """AUCs, and at each threshold the shares of photos with and without alarm."""
     kinds, mpox = np.array([row["kind"] for row in rows]), np.array([photo.label == MPOX for photo in rashes])
     patients = np.array([photo.metadata.get("patient") or photo.file for photo in rashes])
-    found, others = (group(external_score[chosen], patients[chosen]) for chosen in (mpox, ~mpox))
+    mpox_groups, rash_groups = (group(external_score[chosen], patients[chosen]) for chosen in (mpox, ~mpox))
     of_kind = {kind: score[kinds == kind] for kind in sorted(set(kinds.tolist()))}
-    means = [each.mean() for each in found], np.array([each.mean() for each in others])
+    means = [each.mean() for each in mpox_groups], np.array([each.mean() for each in rash_groups])
     return {
         "photos": {kind: len(values) for kind, values in of_kind.items()},
         "external_mpox_photos": int(mpox.sum()),
-        "external_mpox_patients": len(found),
-        "auc": {kind: auc_against(found, values) for kind, values in {"all": score, **of_kind}.items()},
+        "external_mpox_patients": len(mpox_groups),
+        "auc": {kind: auc_against(mpox_groups, values) for kind, values in {"all": score, **of_kind}.items()},
         "external_rashes_auc_per_patient": auc_against(*means),
         "operating_points": {
             recall: {
@@ -121,15 +121,14 @@ def group(scores, patients):
     return [np.array(each) for each in groups.values()]
 
 
-def auc_against(found, others):
-    """AUC of photos of mpox against others, with an interval by a bootstrap over patients with mpox and over other photos."""
+def auc_against(mpox, score):
+    """AUC of patients with mpox against photos of something else, with a bootstrap over these patients and these photos."""
 
-    def auc_of(drawn, drawn_others):
-        positives = np.concatenate([np.atleast_1d(found[patient]) for patient in drawn])
-        scores = np.concatenate([positives, others[drawn_others]])
-        return auc(np.repeat([True, False], [len(positives), len(drawn_others)]), scores)
+    def auc_of(patients, photos):
+        positives = np.concatenate([np.atleast_1d(mpox[patient]) for patient in patients])
+        return auc(np.repeat([True, False], [len(positives), len(photos)]), np.concatenate([positives, score[photos]]))
 
-    sizes = len(found), len(others)
+    sizes = len(mpox), len(score)
     return {"auc": auc_of(*map(np.arange, sizes)), "interval": bootstrap_interval(auc_of, *sizes)}
 
 
