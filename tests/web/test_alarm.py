@@ -108,7 +108,8 @@ def test_another_skin_condition_is_told_in_each_language(start, server_of_other,
 DESCRIBE = """async ([label, metadata]) => {
     const { inForce, recallChoices } = await import("./operating-point.js");
     const { describe } = await import("./result-view.js");
-    const prediction = { label, abstention_reason: null, mpox_suspected: true };
+    const probabilities = Object.fromEntries((metadata.classes ?? ["mpox"]).map((name) => [name, 0.3]));
+    const prediction = { label, probabilities, abstention_reason: null, mpox_suspected: true };
     return { ...describe({ prediction, metadata: inForce(metadata) }), choices: recallChoices(metadata) };
 }"""
 THRESHOLDS = {"mpox": 0.25, "confidence": 0.5, "ood_score": 0.5}
@@ -140,6 +141,13 @@ def test_a_class_without_a_translation_is_shown_by_its_name(app):
     assert words["answer"] == "Most like lupus"
     assert words["next"].startswith("If you are worried or ill")
     assert words["level"] == ""
+
+
+def test_a_network_without_mpox_tells_nothing_of_it(app):
+    metadata = {"classes": ["lupus", "other"], "thresholds": {"confidence": 0.5, "ood_score": 0.5}}
+    words = app.page.evaluate(DESCRIBE, ["other", metadata])
+    assert words["answer"] == "Most like another skin condition"
+    assert "mpox" not in words["reason"] + words["level"]
 
 
 def limitations(app, metadata):
