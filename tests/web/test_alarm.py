@@ -63,8 +63,8 @@ def test_the_recall_is_chosen_and_kept(start, server_of_other, drawn, thresholds
     assert not app.page.locator("#suspected").is_visible()
     assert "90 of 100" in shown(app, "alarm-level")
     assert app.page.locator("#recall option").all_inner_texts() == [
-        "finds 90 of 100",
-        "finds 95 of 100, with more false alarms",
+        "90 of 100",
+        "95 of 100, more false alarms",
     ]
 
     app.page.select_option("#recall", "0.95")
@@ -73,7 +73,7 @@ def test_the_recall_is_chosen_and_kept(start, server_of_other, drawn, thresholds
     assert "silent for 74% of photos of other skin conditions" in alarm
     assert "can't be ruled out" in app.page.locator("#status").inner_text()
     level = shown(app, "alarm-level")
-    assert f": {round(thresholds['0.95'] * 100, 1):g} %" in level
+    assert f": {round(thresholds['0.95'] * 100, 1):g}%" in level
     assert "95 of 100" in level
     assert level in words_of_the_image(app)
     # Somebody should look at what raises an alarm, whatever it looks most like.
@@ -108,7 +108,8 @@ def test_another_skin_condition_is_told_in_each_language(start, server_of_other,
 DESCRIBE = """async ([label, metadata]) => {
     const { inForce, recallChoices } = await import("./operating-point.js");
     const { describe } = await import("./result-view.js");
-    const prediction = { label, abstention_reason: null, mpox_suspected: true };
+    const probabilities = Object.fromEntries((metadata.classes ?? ["mpox"]).map((name) => [name, 0.3]));
+    const prediction = { label, probabilities, abstention_reason: null, mpox_suspected: true };
     return { ...describe({ prediction, metadata: inForce(metadata) }), choices: recallChoices(metadata) };
 }"""
 THRESHOLDS = {"mpox": 0.25, "confidence": 0.5, "ood_score": 0.5}
@@ -117,11 +118,11 @@ THRESHOLDS = {"mpox": 0.25, "confidence": 0.5, "ood_score": 0.5}
 @pytest.mark.parametrize(
     ("points", "level", "figures", "choices"),
     [
-        (None, "Alarm level for mpox: 25 %.", [], 0),
+        (None, "Alarm level for mpox: 25%.", [], 0),
         ({"0.9": {"threshold": 0.25}}, "set to find 90 of 100", [], 0),
         ({"0.9": {"threshold": 0.25, "recall": 0.91, "specificity_other_rashes": 0.68}}, "90 of 100", ["91%", "68%"], 0),
         ({"0.9": {"threshold": 0.4}, "0.975": {"threshold": 0.25, "recall": 0.98}}, "find 97.5 of 100", ["98%"], 2),
-        ({"0.9": {"threshold": 0.4}, "0.95": {"threshold": 0.1}}, "Alarm level for mpox: 25 %.", [], 2),
+        ({"0.9": {"threshold": 0.4}, "0.95": {"threshold": 0.1}}, "Alarm level for mpox: 25%.", [], 2),
     ],
 )
 def test_the_alarm_tells_what_its_network_knows_of_it(app, points, level, figures, choices):
@@ -140,6 +141,13 @@ def test_a_class_without_a_translation_is_shown_by_its_name(app):
     assert words["answer"] == "Most like lupus"
     assert words["next"].startswith("If you are worried or ill")
     assert words["level"] == ""
+
+
+def test_a_network_without_mpox_tells_nothing_of_it(app):
+    metadata = {"classes": ["lupus", "other"], "thresholds": {"confidence": 0.5, "ood_score": 0.5}}
+    words = app.page.evaluate(DESCRIBE, ["other", metadata])
+    assert words["answer"] == "Most like another skin condition"
+    assert "mpox" not in words["reason"] + words["level"]
 
 
 def limitations(app, metadata):

@@ -46,11 +46,12 @@ export const hasText = (key) => key in words;
 export const className = (label) => (hasText(`class_${label}`) ? text(`class_${label}`) : label);
 
 /** 0.934 -> 93 %, in the language's digits; never 0 or 100, of which no network is sure. */
-export function percent(value) {
-  const format = (share) => new Intl.NumberFormat(current, { style: "percent" }).format(share);
+export function percent(value, digits = 0) {
+  const format = (share) => new Intl.NumberFormat(current, { style: "percent", maximumFractionDigits: digits }).format(share);
+  const least = 10 ** (-2 - digits);
   // Kept from left to right, or Arabic would mirror the signs.
-  if (value < 0.01) return `\u2066< ${format(0.01)}\u2069`;
-  if (value > 0.99) return `\u2066> ${format(0.99)}\u2069`;
+  if (value < least) return `\u2066< ${format(least)}\u2069`;
+  if (value > 1 - least) return `\u2066> ${format(1 - least)}\u2069`;
   return format(value);
 }
 

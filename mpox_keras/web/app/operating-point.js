@@ -55,7 +55,7 @@ export const frequency = (recall) => ({ found: number(recall * OF, 1), of: OF })
 /** The threshold in force, in words; empty where a network has none for mpox. */
 export function alarmLevel({ thresholds, recall }) {
   if (thresholds?.mpox === undefined) return "";
-  const threshold = number(thresholds.mpox * 100, 1);
+  const threshold = percent(thresholds.mpox, 1);
   return recall ? text("alarm_level_recall", { threshold, ...frequency(recall) }) : text("alarm_level", { threshold });
 }
 

@@ -6,9 +6,9 @@ const byId = (id) => document.getElementById(id);
 
 /** The words of an answer, in the page's language; used on the page, in the saved image and by screen readers. */
 export function describe({ prediction, metadata }) {
-  const { label, abstention_reason: abstained, mpox_suspected: suspected } = prediction;
+  const { label, probabilities, abstention_reason: abstained, mpox_suspected: suspected } = prediction;
   const answer = label === "normal" ? "answer_normal" : "answer";
-  const reason = label === "other" ? "reason_other" : "answer_reason";
+  const reason = label === "other" && "mpox" in probabilities ? "reason_other" : "answer_reason";
   // An alarm asks for a health worker, which this answer alone would not.
   const advice = suspected && label === "other" ? "next_mpox" : `next_${label}`;
   const next = abstained ? "next_not_sure" : advice;
