@@ -1,9 +1,8 @@
 """What every test shares."""
 
+import functools
 import os
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # There is a process of pytest for each core already; with more threads finding duplicates takes twice the time.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).parent / "models"))
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -29,6 +27,58 @@ def classifier():
     from mpox_keras.inference.classifier import load_classifier
 
     return load_classifier()
+
+
+@pytest.fixture(scope="session")
+def network(tmp_path_factory):
+    """The folder of a small untrained network for photos of 32 pixels, with metadata as a preset has them."""
+    import keras
+    from tiny_network import small
+
+    from mpox_keras.inference.metadata import write_metadata
+
+    folder = tmp_path_factory.mktemp("networks") / "network"
+    folder.mkdir()
+    keras.utils.set_random_seed(0)
+    small(32, ood_score=True).save(folder / "model.keras")
+    point = {"threshold": 0.25, "recall": 0.9, "specificity": 0.8}
+    metadata = {
+        "name": "small",
+        "intended_use": "Screening aid for research, not a diagnosis.",
+        "classes": ["mpox", "chickenpox", "measles", "normal"],
+        "image_size": 32,
+        "value_range": [0, 255],
+        "temperature": 1.25,
+        "thresholds": {"mpox": 0.25, "confidence": 0.26, "ood_score": 0.5},
+        "operating_points": {"0.9": point, "0.95": {**point, "threshold": 0.2, "recall": 0.95, "specificity": 0.7}},
+        "training_data": "drawn pictures",
+        "training_photos": {"mpox": 3, "chickenpox": 2, "measles": 2, "normal": 1},
+        "out_of_fold": {"protocol": "none", "accuracy": 0.5, "accuracy_interval": [0.4, 0.6], "macro_f1": 0.45},
+        "external": {
+            "photos": 9,
+            "patients": 6,
+            "mpox_patients": 3,
+            "auc_per_patient": 0.67,
+            "auc_per_patient_interval": [0.5, 0.8],
+        },
+        "licence": "CC0",
+        "environment": {"keras": keras.__version__},
+    }
+    write_metadata(folder, metadata)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exported(network):
+    """Of a format makes a bundle of that network, once."""
+    from mpox_keras.export.bundle import export_bundle
+
+    @functools.cache
+    def export(format):
+        export_bundle(network, network.parent / format, format)
+        return network.parent / format
+
+    return export
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from tiny_network import small, tiny
 
 from mpox_keras.cli import main
 from mpox_keras.data.synthetic import write_synthetic_photos
+from mpox_keras.inference.classifier import preset_names
 from mpox_keras.inference.metadata import write_metadata
-from mpox_keras.models.fast_mpoxnet import FastMpoxNet
+from mpox_keras.inference.prediction import DISCLAIMER, at_prevalence
 
 OWN_THREADS = ("--set", "training.threads=null")
 """For commands that train: TensorFlow may already run in the process of the tests, and its threads are settled then."""
@@ -30,7 +32,7 @@ def photos(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    FastMpoxNet(input_shape=(32, 32, 3)).save(folder / "model.keras")
+    small(32).save(folder / "model.keras")
     write_metadata(
         folder,
         {"classes": ["mpox", "chickenpox", "measles", "normal"], "image_size": 32, "temperature": 1.0, "thresholds": None},
@@ -63,6 +65,46 @@ def test_predict_prints_a_table_and_names_what_it_could_not_read(photos, model, 
     assert "bad.jpg is not a readable" in result.stderr
     assert result.stdout.splitlines()[0].split() == ["mpox", "chickenpox", "measles", "normal", "mpox?", "answer", "file"]
     assert result.stdout.splitlines()[1].endswith("measles_000_0.png")
+
+
+def test_predict_takes_a_recall_and_a_prevalence(photos, network):
+    """Of 1000 photos 20 show mpox: at a recall of 0.95 and a specificity of 0.7, 19 and 294 of them raise an alarm."""
+    photo = photos / "mpox" / "mpox_000_0.png"
+    plain = call("predict", photo, "--model", network, "--json")
+    given = call("predict", photo, "--model", network, "--json", "--recall", "0.95", "--prevalence", "0.02")
+    assert given.exit_code == 0, given.output
+    plain, given = json.loads(plain.stdout), json.loads(given.stdout)
+    assert given["probabilities"] == pytest.approx(at_prevalence(plain["probabilities"], 0.02))
+    told = call("predict", photo, "--model", network, "--recall", "0.95", "--prevalence", "0.02").stderr.splitlines()
+    assert told == [DISCLAIMER, "Where 2.0% have mpox, 6% of alarms are right, and 99.9% of silence."]
+    told = call("predict", photo, "--model", network, "--prevalence", "0.5").stderr.splitlines()
+    assert told[1] == "Where 50.0% have mpox, 82% of alarms are right, and 88.9% of silence."
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--recall", "0.5"), "no threshold for a recall of 0.5; it has thresholds for 0.9, 0.95"),
+        (("--recall", "1.5"), "1.5 is not in the range 0<=x<=1"),
+        (("--recall", "high"), "'high' is not a valid float"),
+        (("--prevalence", "0"), "0.0 is not in the range 0<x<1"),
+        (("--prevalence", "2%"), "'2%' is not a valid float"),
+    ],
+)
+def test_a_recall_or_prevalence_that_makes_no_sense_is_told(photos, network, options, message):
+    result = call("predict", photos / "mpox", "--model", network, *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_presets_are_listed():
+    result = call("presets")
+    assert result.exit_code == 0, result.output
+    assert [line.partition(":")[0] for line in result.stdout.splitlines()] == preset_names()
+    rows = {row["name"]: row for row in json.loads(call("presets", "--json").stdout)}
+    assert rows["fast_mpoxnet"]["classes"] == ["mpox", "chickenpox", "measles", "other", "normal"]
+    assert 0.5 < rows["fast_mpoxnet"]["tflite_megabytes"] < 0.8
 
 
 def test_evaluate_writes_report_and_figures(photos, model, tmp_path):
@@ -188,8 +230,9 @@ def test_quickstart_goes_all_the_way(photos, tmp_path, monkeypatch):
     from mpox_keras.config import load_config
     from mpox_keras.training import quickstart
 
-    tiny = ["training.epochs=1", "model.image_size=32", "data.validation_fraction=0.5"]
-    monkeypatch.setattr(quickstart, "load_config", lambda name, overrides: load_config(name, [*overrides, *tiny]))
+    short = ["training.epochs=1", "model.image_size=32", "data.validation_fraction=0.5"]
+    monkeypatch.setattr(quickstart, "load_config", lambda name, overrides: load_config(name, [*overrides, *short]))
+    monkeypatch.setattr("mpox_keras.training.fit.build_model", tiny)
     result = call("quickstart", "--data", photos, "--out", tmp_path, "--no-open")
     assert result.exit_code == 0, result.output
     report = (tmp_path / "report" / "report.html").read_text()

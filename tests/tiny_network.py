@@ -26,6 +26,12 @@ def preprocess_input(pixels):
 keras.applications.tiny_backbone = tiny_backbone
 
 
+def small(image_size, classes=4, **options):
+    """A network that any process can load."""
+    backbone = Backbone("MobileNet", 0.25, (image_size, image_size, 3), last="conv_pw_6_relu")
+    return ImageClassifier(backbone, classes, **options)
+
+
 def tiny(config, classes, image_size=None):
     """In place of `build_model`."""
     return ImageClassifier(_backbone(config, image_size), classes, config.dropout, config.pyramid)

@@ -41,12 +41,10 @@ def verify_bundle(bundle: Classifier, photos: Sequence[Photo], source: str | os.
             f"{bundle.source} was made from another network than {trained.source}: the SHA-256 differs. "
             "Give the right one with --model, or export again."
         )
-    predict_pixels = trained.predict_pixels
-    if trained.trained is not None:  # a preset answers by TFLite, which is an export itself
-        deployed = deploy(trained.trained, class_activation_map=True, temperature=trained.metadata["temperature"])
-        predict_pixels = deployed.predict_on_batch
+    # A preset answers by TFLite, which is an export too.
+    network = deploy(trained.trained, temperature=trained.metadata["temperature"]).predict_on_batch
     steps = (load_photos(photos[start : start + _STEP], trained.image_size) for start in range(0, len(photos), _STEP))
-    answers = zip(*((predict_pixels(pixels), bundle.predict_pixels(pixels)) for pixels in steps), strict=True)
+    answers = zip(*((network(pixels), bundle.predict_pixels(pixels)) for pixels in steps), strict=True)
     outputs = [{key: np.concatenate([part[key] for part in parts]) for key in parts[0]} for parts in answers]
     return compare(trained, *outputs, np.array([trained.classes.index(photo.label) for photo in photos]))
 

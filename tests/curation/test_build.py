@@ -146,6 +146,7 @@ def test_metadata_tells_where_a_photo_is_from(sources, built):
         "stage": "",
         "source": "atlas",
         "skin_tone": "",
+        "doubt": "",
         "licence": "CC BY 4.0",
         "url": "https://example.org/1",
         "origin": "pictures/turned.jpg",
@@ -191,6 +192,57 @@ def test_the_same_sources_give_the_same_bytes_and_their_order_decides(sources, b
     ]
 
 
+@pytest.fixture
+def folded(tmp_path):
+    """A folder with groups and folds, and a table with groups, folds and a label that may be wrong."""
+    for name in ("Monkeypox/a", "Monkeypox/b", "Normal/c", "pictures/d", "pictures/e", "pictures/f", "pictures/g"):
+        path = tmp_path / (name if name.startswith("pictures") else f"clinic/{name}")
+        save(path.with_suffix(".png"), make_scene(ord(name[-1]), 64))
+    save(tmp_path / "pictures/again.png", make_scene(ord("a"), 64))
+    (tmp_path / "clinic/groups.csv").write_text("file,group,fold\nMonkeypox/a.png,1,2\nMonkeypox/b.png,1,2\nNormal/c.png,2,0\n")
+    (tmp_path / "web.csv").write_text(
+        "file,label,group,fold,patient,doubt\n"
+        "pictures/d.png,mpox,1,1,,\npictures/e.png,mpox,1,,,perhaps scabies\npictures/f.png,normal,,,7,\n"
+        "pictures/g.png,normal,,0,7,\npictures/again.png,mpox,1,1,,\n"
+    )
+    return tmp_path
+
+
+def test_groups_and_folds_of_the_sources_are_taken_over(folded):
+    command = ["data", "build", str(folded / "clinic"), str(folded / "web.csv"), "--out", str(folded / "out"), "--no-match"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    photos = {photo.file: photo for photo in read_grouped_photos(folded / "out")}
+    assert {file: photo.fold for file, photo in photos.items()} == {
+        # A copy joins two groups, and their commonest fold is that of the first.
+        "mpox/clinic_0001.png": 2,
+        "mpox/clinic_0002.png": 2,
+        "normal/clinic_0003.png": 0,
+        "mpox/web_0001.png": 2,
+        "mpox/web_0002.png": 2,
+        # One patient, with a fold of one photo.
+        "normal/web_0003.png": 0,
+        "normal/web_0004.png": 0,
+    }
+    assert len({photo.group for photo in photos.values()}) == 3
+    assert photos["mpox/web_0002.png"].metadata["doubt"] == "perhaps scabies"
+    assert "doubt" not in photos["mpox/web_0001.png"].metadata
+
+
+def test_without_matching_copies_with_equal_pixels_alone_are_found(folded, monkeypatch):
+    def refuse(*arguments):
+        raise AssertionError("it would take hours")
+
+    save(folded / "pictures/near.png", recode(make_scene(ord("b"), 64), 90))
+    with (folded / "web.csv").open("a") as table:
+        table.write("pictures/near.png,mpox,,,,\n")
+    monkeypatch.setattr("mpox_keras.curation.check.find_scene_pairs", refuse)
+    report = build_folder([folded / "clinic", folded / "web.csv"], folded / "out", match_scenes=False)
+    assert {photo.origin: photo.drop for photo in report.photos if photo.drop} == {"pictures/again.png": "pixel duplicate"}
+    groups = {photo.origin: report.groups[photo.file] for photo in report.kept}
+    assert list(groups.values()).count(groups["pictures/near.png"]) == 1
+
+
 @pytest.mark.slow
 def test_tfds_builds_it(built, tmp_path):
     import tensorflow_datasets as tfds
@@ -209,6 +261,7 @@ def test_tfds_builds_it(built, tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
+        ("a.png,mpox,,,,,first", r"row 2 \(a\.png\) has the fold 'first'; expected a whole number from 0"),
         ("a.png,mpox,1,2,,20", r"own\.csv, row 2 \(a\.png\) has the box left=1, top=2, width=, height=20; expected four"),
         ("a.png,mpox,1,2,wide,20", "width=wide, height=20; expected four numbers"),
         ("a.png,mpox,1,nan,20,20", "expected four numbers"),
@@ -225,7 +278,7 @@ def test_tfds_builds_it(built, tmp_path):
 )
 def test_tables_that_do_not_fit_are_explained_and_nothing_is_written(tmp_path, row, message):
     save(tmp_path / "a.png", make_scene(0, 64))
-    (tmp_path / "own.csv").write_text(f"file,label,left,top,width,height\n{row}\n")
+    (tmp_path / "own.csv").write_text(f"file,label,left,top,width,height,fold\n{row}\n")
     with pytest.raises(DataError, match=message):
         build_folder([tmp_path / "own.csv"], tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "own.csv"]

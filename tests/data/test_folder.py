@@ -62,9 +62,18 @@ def test_audit_wins_over_groups_and_a_given_table_over_both(folder, tmp_path):
     assert [(photo.group, photo.fold) for photo in photos] == [("8", 0), ("7", 1), ("7", 1)]
     assert photos[1].metadata == {"stage": "early"}
     assert metadata_columns(photos)["stage"] == ["", "early", ""]
+    assert "patient" not in metadata_columns(photos)
     other = tmp_path / "other.csv"
     other.write_text(GROUPS.replace(",7,", ",12,"))
     assert {photo.group for photo in read_folder(folder, groups=other)} == {"8", "12"}
+
+
+def test_a_label_may_be_said_to_be_doubtful_in_any_table(folder):
+    (folder / "groups.csv").write_text(GROUPS.replace("drop\n", "drop,doubt\n").replace("m1.png,7,1,", "m1.png,7,1,,scabies?"))
+    (folder / "metadata.csv").write_text("file,doubt\nChickenpox/c1.png,no photo of skin\n")
+    photos = read_folder(folder)
+    assert [photo.metadata for photo in photos] == [{"doubt": "no photo of skin"}, {"doubt": "scabies?"}, {}]
+    assert metadata_columns(photos)["doubt"] == ["doubtful", "doubtful", ""]
 
 
 def test_groups_that_share_a_patient_are_joined(folder):

@@ -1,6 +1,7 @@
 """Splits never cut through a group and keep class shares alike."""
 
 import collections
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -40,12 +41,37 @@ def test_given_folds_win():
     assert assign_folds(photos, 5, 0).tolist() == [photo.fold for photo in photos]
 
 
+def test_photos_without_a_fold_get_one_of_those_given():
+    """As where a source that has folds is put together with one that has none."""
+    given = make_photos(0, fold=lambda group: 2 * (group % 3))
+    more = [replace(p, file=f"more/{p.file}", group=f"more-{p.group}", fold=None) for p in make_photos(1)]
+    # A photo without a fold, of a group that has one.
+    late = replace(given[0], file="late.png", fold=None)
+    photos = [*more, *given, late]
+    folds = assign_folds(photos, 5, 0)
+    assert folds[len(more) : -1].tolist() == [photo.fold for photo in given]
+    assert folds[-1] == given[0].fold
+    assert set(folds.tolist()) == {0, 2, 4}
+    folds_of_group = collections.defaultdict(set)
+    for photo, fold in zip(photos, folds, strict=True):
+        folds_of_group[photo.group].add(fold)
+    assert all(len(found) == 1 for found in folds_of_group.values())
+    labels = np.array([photo.label for photo in more])
+    for label in set(labels):
+        shares = [np.mean(labels[folds[: len(more)] == fold] == label) for fold in (0, 2, 4)]
+        assert max(shares) - min(shares) < 0.12
+    assert np.array_equal(folds, assign_folds(photos, 5, 0))
+
+
+def test_one_fold_is_none():
+    photos = make_photos(0, fold=lambda group: 3)
+    assert set(assign_folds(photos, 5, 0).tolist()) == set(range(5))
+
+
 def test_given_folds_that_cut_a_group_are_refused():
     photos = [Photo("a", b"", "mpox", "scene", 0), Photo("b", b"", "mpox", "scene", 1)]
     with pytest.raises(DataError, match="group scene straddles folds 0 and 1"):
         assign_folds(photos, 5, 0)
-    with pytest.raises(DataError, match="b has no fold"):
-        assign_folds([photos[0], Photo("b", b"", "mpox", "other")], 5, 0)
 
 
 def test_too_few_groups_are_refused():

@@ -5,7 +5,14 @@ import pytest
 from scipy.special import softmax
 
 from mpox_keras.evaluation.calibration import fit_temperature, scale
-from mpox_keras.evaluation.thresholds import choose_thresholds, coverage_curve, coverage_threshold, recall_threshold
+from mpox_keras.evaluation.thresholds import (
+    choose_thresholds,
+    coverage_curve,
+    coverage_threshold,
+    predictive_values,
+    recall_threshold,
+    shipped_values,
+)
 
 CLASSES = ["mpox", "chickenpox", "measles", "normal"]
 
@@ -43,14 +50,27 @@ def test_thresholds_reach_what_they_are_chosen_for_and_no_more():
 def test_thresholds_of_an_overconfident_network():
     labels, probabilities = drawn(4000, 3.0)
     ood_score = np.random.default_rng(1).random(4000)
-    thresholds = choose_thresholds(labels, probabilities, CLASSES, np.arange(4000) % 5, ood_score)
-    assert (ood_score > thresholds["out_of_distribution"]["threshold"]).mean() == pytest.approx(0.1)
-    assert thresholds["out_of_distribution"]["refused"] == pytest.approx(0.1, abs=0.01)
+    thresholds = choose_thresholds(labels, probabilities, np.arange(4000) % 5, ood_score, CLASSES)
+    assert (ood_score > thresholds["out_of_distribution"]["threshold"]).mean() == pytest.approx(0.05)
+    assert thresholds["out_of_distribution"]["refused"] == pytest.approx(0.05, abs=0.01)
     assert thresholds["temperature"] == pytest.approx(3, rel=0.1)
     assert thresholds["expected_calibration_error_after"] < 0.03 < thresholds["expected_calibration_error_before"]
     calibrated = scale(probabilities, thresholds["temperature"])
-    assert (calibrated[labels == 0, 0] >= thresholds["operating_point"]["threshold"]).mean() >= 0.96
-    assert thresholds["operating_point"]["recall"] == pytest.approx(0.96, abs=0.02)
+    for recall in (0.9, 0.95):
+        point = thresholds["operating_points"][str(recall)]
+        assert recall <= (calibrated[labels == 0, 0] >= point["threshold"]).mean() < recall + 0.01
+        assert point["recall"] == pytest.approx(recall, abs=0.02)
+        # All but mpox, all but mpox and normal, and each.
+        silent = calibrated[:, 0] < point["threshold"]
+        assert point["specificity"] == pytest.approx(silent[labels > 0].mean(), abs=0.01)
+        assert point["specificity_other_rashes"] == pytest.approx(silent[(labels == 1) | (labels == 2)].mean(), abs=0.01)
+        for index, name in enumerate(CLASSES[1:], 1):
+            found = point["no_alarm"][name]
+            assert found["share"] == pytest.approx(silent[labels == index].mean(), abs=0.01)
+            assert found["share_interval"][0] < found["share"] < found["share_interval"][1]
+    first, second = thresholds["operating_points"].values()
+    assert first["threshold"] > second["threshold"]
+    assert first["specificity"] > second["specificity"]
     assert thresholds["abstention"]["coverage"] == pytest.approx(0.9, abs=0.02)
     assert thresholds["abstention"]["accuracy"] > (calibrated.argmax(1) == labels).mean()
 
@@ -58,7 +78,7 @@ def test_thresholds_of_an_overconfident_network():
 def test_photos_that_are_surely_of_skin_are_never_refused():
     labels, probabilities = drawn(400, 3.0)
     ood_score = np.linspace(0, 0.04, 400)
-    thresholds = choose_thresholds(labels, probabilities, CLASSES, np.arange(400) % 5, ood_score)
+    thresholds = choose_thresholds(labels, probabilities, np.arange(400) % 5, ood_score, CLASSES)
     assert thresholds["out_of_distribution"]["threshold"] == 0.05
     assert thresholds["out_of_distribution"]["refused"] == 0
 
@@ -68,8 +88,8 @@ def test_a_fold_is_measured_by_what_the_other_folds_chose():
     labels = np.repeat([0, 1, 0, 1], 50)
     mpox = np.repeat([0.9, 0.1, 0.6, 0.1], 50)
     probabilities = np.stack([mpox, 1 - mpox], axis=1)
-    thresholds = choose_thresholds(labels, probabilities, CLASSES[:2], np.repeat([0, 1], 100), np.ones(200))
-    assert thresholds["operating_point"]["recall"] == 0.5
+    thresholds = choose_thresholds(labels, probabilities, np.repeat([0, 1], 100), np.ones(200), CLASSES[:2])
+    assert thresholds["operating_points"]["0.9"]["recall"] == 0.5
 
 
 def test_the_curve_rises_where_the_score_knows_what_is_wrong():
@@ -80,9 +100,35 @@ def test_the_curve_rises_where_the_score_knows_what_is_wrong():
     assert {row["coverage"]: row["accuracy"] for row in coverage_curve(correct, -np.arange(100.0))}[0.5] == 0.8
 
 
+def test_metadata_take_the_first_operating_point_for_the_one_in_force():
+    labels, probabilities = drawn(400, 3.0)
+    chosen = choose_thresholds(labels, probabilities, np.arange(400) % 5, np.random.default_rng(1).random(400), CLASSES)
+    values = shipped_values(chosen)
+    assert values["temperature"] == chosen["temperature"]
+    assert values["operating_points"] == chosen["operating_points"]
+    assert values["thresholds"] == {
+        "mpox": chosen["operating_points"]["0.9"]["threshold"],
+        "confidence": chosen["abstention"]["threshold"],
+        "ood_score": chosen["out_of_distribution"]["threshold"],
+    }
+
+
+def test_without_a_class_mpox_there_is_no_operating_point():
+    labels, probabilities = drawn(400, 3.0)
+    chosen = choose_thresholds(labels, probabilities, np.arange(400) % 5, np.ones(400), ["a", "b", "c", "d"])
+    assert chosen["operating_points"] == {}
+    assert set(shipped_values(chosen)) == {"temperature", "thresholds"}
+    assert set(shipped_values(chosen)["thresholds"]) == {"confidence", "ood_score"}
+
+
+def test_predictive_values_by_hand():
+    """Of 1000 people 20 have mpox: 18 alarms are right and 98 wrong; silence is right for 882 and wrong for 2."""
+    right, silent = predictive_values(recall=0.9, specificity=0.9, prevalence=0.02)
+    assert right == pytest.approx(18 / 116)
+    assert silent == pytest.approx(882 / 884)
+
+
 def test_what_cannot_be_chosen_is_refused():
     labels, probabilities = drawn(50, 1.0)
-    with pytest.raises(ValueError, match="no class mpox"):
-        choose_thresholds(labels, probabilities, ["a", "b", "c", "d"], np.arange(50) % 2, np.ones(50))
     with pytest.raises(ValueError, match="two folds"):
-        choose_thresholds(labels, probabilities, CLASSES, np.zeros(50, int), np.ones(50))
+        choose_thresholds(labels, probabilities, np.zeros(50, int), np.ones(50), CLASSES)

@@ -1,10 +1,13 @@
 """What the tests of exports share: the preset, and drawn pictures of skin."""
 
+import dataclasses
+
 import pytest
 
 from mpox_keras.data.folder import read_folder
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
+from mpox_keras.models.deploy import deploy
 
 
 @pytest.fixture(scope="session")
@@ -15,5 +18,17 @@ def folder_of_photos(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def pixels(folder_of_photos, classifier):
-    return load_photos(read_folder(folder_of_photos, classifier.classes), classifier.image_size)
+def preset(classifier):
+    """The preset, answering by Keras, with all digits of its weights."""
+    deployed = deploy(classifier.trained, class_activation_map=True, temperature=classifier.metadata["temperature"])
+    return dataclasses.replace(classifier, predict_pixels=deployed.predict_on_batch)
+
+
+@pytest.fixture(scope="session")
+def pixels(folder_of_photos, preset):
+    return load_photos(read_folder(folder_of_photos), preset.image_size)
+
+
+@pytest.fixture(scope="session")
+def expected(preset, pixels):
+    return preset.predict_pixels(pixels)

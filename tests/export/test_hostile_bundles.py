@@ -7,42 +7,18 @@ import sys
 from pathlib import Path
 
 import keras
-import numpy as np
 import pytest
 
 import mpox_keras
-from mpox_keras.export.bundle import export_bundle
 from mpox_keras.inference.classifier import load_classifier
-from mpox_keras.inference.metadata import ClassifierError, file_sha256, read_metadata, write_checksums, write_metadata
-from mpox_keras.models.fast_mpoxnet import FastMpoxNet
-from mpox_keras.training.out_of_distribution import add_ood_score
+from mpox_keras.inference.metadata import ClassifierError, file_sha256, read_metadata, write_checksums
 
 TOOLS = Path(__file__).parents[2] / "tools"
 
 
-@pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("hostile") / "network"
-    folder.mkdir()
-    add_ood_score(FastMpoxNet(input_shape=(32, 32, 3)), np.zeros((8, 32, 32, 3), "uint8")).save(folder / "model.keras")
-    thresholds = {"mpox": 0.1, "confidence": 0.5, "ood_score": 2.0}
-    classes = ["mpox", "chickenpox", "measles", "normal"]
-    metadata = {"classes": classes, "image_size": 32, "temperature": 1.0, "thresholds": thresholds}
-    write_metadata(folder, metadata)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def bundles(network):
-    """A bundle of each format."""
-    for format in ("tflite", "keras", "tfjs"):
-        export_bundle(network, network.parent / format, format)
-    return network.parent
-
-
 @pytest.fixture
-def bundle(bundles, tmp_path):
-    return Path(shutil.copytree(bundles / "tflite", tmp_path / "bundle"))
+def bundle(exported, tmp_path):
+    return Path(shutil.copytree(exported("tflite"), tmp_path / "bundle"))
 
 
 def rewrite(folder, change):
@@ -63,9 +39,9 @@ def with_code(path, witness):
     witness.unlink()
 
 
-@pytest.mark.parametrize("format", ["keras", "network"])
-def test_python_code_in_a_network_does_not_run(bundles, tmp_path, format):
-    folder = shutil.copytree(bundles / format, tmp_path / "folder")
+@pytest.mark.parametrize("trained", [True, False])
+def test_python_code_in_a_network_does_not_run(network, exported, tmp_path, trained):
+    folder = shutil.copytree(network if trained else exported("keras"), tmp_path / "folder")
     with_code(folder / "model.keras", tmp_path / "witness")
     write_checksums(folder)
     with pytest.raises(ClassifierError, match=r"model\.keras cannot be used .*Lambda"):
@@ -93,6 +69,18 @@ def test_python_code_in_a_network_does_not_run(bundles, tmp_path, format):
         lambda metadata: metadata.update(thresholds={"mpox": 0.1}),
         lambda metadata: metadata["thresholds"].update(ood_score=float("nan")),
         lambda metadata: metadata["thresholds"].update(mpox=float("inf")),
+        lambda metadata: metadata["thresholds"].pop("mpox"),
+        lambda metadata: metadata.update(thresholds=None),
+        lambda metadata: metadata.update(operating_points=[]),
+        lambda metadata: metadata.update(operating_points={}),
+        lambda metadata: metadata.update(operating_points={"0.9": 0.25}),
+        lambda metadata: metadata["operating_points"].update(high=metadata["operating_points"]["0.9"]),
+        lambda metadata: metadata["operating_points"].update({"9" * 400: metadata["operating_points"]["0.9"]}),
+        lambda metadata: metadata["operating_points"]["0.95"].pop("threshold"),
+        lambda metadata: metadata["operating_points"]["0.95"].update(recall=None),
+        lambda metadata: metadata["operating_points"]["0.95"].update(specificity=float("nan")),
+        lambda metadata: metadata.update(prevalence="0.02"),
+        lambda metadata: metadata.update(prevalence=1.0),
         lambda metadata: metadata.update(format_version=True),
         lambda metadata: metadata.pop("thresholds"),
         lambda metadata: metadata.update(format=["tflite"]),
@@ -137,15 +125,15 @@ def test_links_that_lead_outside_are_refused(bundle, name):
         load_classifier(bundle)
 
 
-def test_what_a_model_s_folder_holds_beside_the_files_named_is_refused(bundles, tmp_path):
-    folder = Path(shutil.copytree(bundles / "tfjs", tmp_path / "bundle"))
+def test_what_a_model_s_folder_holds_beside_the_files_named_is_refused(exported, tmp_path):
+    folder = Path(shutil.copytree(exported("tfjs"), tmp_path / "bundle"))
     (folder / "tfjs" / "more").symlink_to("/etc")
     with pytest.raises(ClassifierError, match=r"more.* is not listed|not in the folder"):
         load_classifier(folder)
 
 
-def test_a_manifest_that_leads_outside_is_refused(bundles, tmp_path):
-    folder = Path(shutil.copytree(bundles / "tfjs", tmp_path / "bundle"))
+def test_a_manifest_that_leads_outside_is_refused(exported, tmp_path):
+    folder = Path(shutil.copytree(exported("tfjs"), tmp_path / "bundle"))
     model = json.loads((folder / "tfjs" / "model.json").read_text())
     (name,) = model["weightsManifest"][0]["paths"]
     shutil.copy(folder / "tfjs" / name, tmp_path / "outside.bin")
@@ -159,8 +147,8 @@ def test_a_manifest_that_leads_outside_is_refused(bundles, tmp_path):
 @pytest.mark.parametrize(
     ("format", "file"), [("tflite", "model.tflite"), ("keras", "model.keras"), ("tfjs", "tfjs/model.json")]
 )
-def test_a_damaged_model_is_refused_even_if_its_hash_is_right(bundles, tmp_path, format, file):
-    folder = Path(shutil.copytree(bundles / format, tmp_path / "bundle"))
+def test_a_damaged_model_is_refused_even_if_its_hash_is_right(exported, tmp_path, format, file):
+    folder = Path(shutil.copytree(exported(format), tmp_path / "bundle"))
     content = (folder / file).read_bytes()
     (folder / file).write_bytes(content[: len(content) // 2])
     write_checksums(folder)

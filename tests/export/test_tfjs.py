@@ -8,14 +8,18 @@ import subprocess
 import threading
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_network import small
 
 from mpox_keras.export import tfjs
 from mpox_keras.export.bundle import export_bundle
 from mpox_keras.inference.runtimes import GraphModel
 from mpox_keras.models.backbones import Backbone
+from mpox_keras.models.deploy import deploy
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 from mpox_keras.models.image_classifier import ImageClassifier
 
 JAVASCRIPT = Path(__file__).parent.parent / "javascript"
@@ -28,18 +32,20 @@ needs_packages = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def expected(classifier, pixels):
-    return classifier.predict_pixels(pixels)
+def written(preset, tmp_path_factory):
+    """The preset in a precision; the graph, which is the same for all of them, is made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        graph = tfjs._frozen_graph(deploy(preset.trained, True, preset.metadata["temperature"]))
+        patch.setattr(tfjs, "_frozen_graph", lambda model: graph)
 
+        @functools.cache
+        def write(precision):
+            folder = tmp_path_factory.mktemp(precision)
+            tfjs.write_tfjs(folder, preset.trained, preset.metadata["temperature"], precision)
+            return folder
 
-@pytest.fixture(scope="module")
-def written(classifier, tmp_path_factory):
-    @functools.cache
-    def write(precision):
-        folder = tmp_path_factory.mktemp(precision)
-        tfjs.write_tfjs(folder, classifier.trained, classifier.metadata["temperature"], precision)
-        return folder
-
+        for precision in tfjs.PRECISIONS:
+            write(precision)
     return write
 
 
@@ -67,22 +73,36 @@ def test_batch_norms_are_folded_and_operators_fused(written):
     assert kinds.count("_FusedConv2D") == 48
 
 
-def test_weights_are_divided_into_shards(classifier, tmp_path, monkeypatch, pixels, expected):
-    monkeypatch.setattr(tfjs, "_SHARD_BYTES", 500_000)
-    names = tfjs.write_tfjs(tmp_path, classifier.trained, classifier.metadata["temperature"])
+def test_weights_are_divided_into_shards(tmp_path, monkeypatch):
+    model = small(32)
+    bytes_of_weights = 4 * sum(weight.size for weight in model.get_weights())
+    monkeypatch.setattr(tfjs, "_SHARD_BYTES", bytes_of_weights // 3 + 1)
+    names = tfjs.write_tfjs(tmp_path, model)
     assert names == ["model.json", *(f"group1-shard{number}of3.bin" for number in (1, 2, 3))]
-    assert_close(GraphModel(tmp_path)(pixels), expected, 1e-5)
+    photos = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype="uint8")
+    assert_close(GraphModel(tmp_path)(photos), deploy(model, class_activation_map=True).predict(photos, verbose=0), 1e-5)
 
 
-@pytest.mark.parametrize(("network", "width"), [("MobileNetV3Small", 0.5), ("EfficientNetLite0", 1.0)])
-def test_other_networks_are_written_too(tmp_path, network, width):
-    model = ImageClassifier(Backbone(network, width, (64, 64, 3)))
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: ImageClassifier(Backbone("MobileNetV3Small", 0.5, (64, 64, 3))),
+        lambda: ImageClassifier(Backbone("EfficientNetLite0", input_shape=(64, 64, 3))),
+        lambda: FastMpoxNet(input_shape=(64, 64, 3)),
+        lambda: FastMpoxNet(input_shape=(64, 64, 3), pyramid=False),
+    ],
+    ids=["MobileNetV3Small", "EfficientNetLite0", "FastMpoxNet", "FastMpoxNet without pyramid"],
+)
+def test_other_networks_are_written_too(tmp_path, build):
+    keras.utils.set_random_seed(0)
+    model = build()
     photos = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype="uint8")
     tfjs.write_tfjs(tmp_path, model)
     logits = model.predict(photos, verbose=0)["diagnosis"]
-    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
-    found = GraphModel(tmp_path)(photos)["probabilities"]
-    np.testing.assert_allclose(found, exponents / exponents.sum(axis=1, keepdims=True), atol=1e-5)
+    found = GraphModel(tmp_path)(photos)
+    np.testing.assert_allclose(found["probabilities"], keras.ops.softmax(logits), atol=1e-5)
+    assert found["class_activation_map"].shape == (2, 2, 2, 4)
+    np.testing.assert_allclose(found["class_activation_map"].mean(axis=(1, 2)), logits, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.skipif(not CONVERTER, reason="needs the official tensorflowjs_converter, which wants an environment of its own")
@@ -114,7 +134,14 @@ def test_the_official_converter_makes_the_same_operators_of_it(written, tmp_path
 def test_node_computes_the_same(written, expected, pixels, tmp_path, precision, backend, tolerance):
     photos = slice(2) if backend == "cpu" else slice(None)
     pixels[photos].tofile(tmp_path / "pixels")
-    command = ["node", JAVASCRIPT / "run_graph_model.mjs", written(precision), tmp_path / "pixels", "224", backend]
+    command = [
+        "node",
+        JAVASCRIPT / "run_graph_model.mjs",
+        written(precision),
+        tmp_path / "pixels",
+        str(pixels.shape[1]),
+        backend,
+    ]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert answer.returncode == 0, answer.stderr
     # TF.js greets on standard output in some versions; the answer is the last line.
@@ -124,7 +151,7 @@ def test_node_computes_the_same(written, expected, pixels, tmp_path, precision, 
 
 
 @needs_packages
-def test_the_example_page_answers_in_a_browser(tmp_path, pixels, expected, chromium):
+def test_the_example_page_answers_in_a_browser(preset, tmp_path, pixels, expected, chromium):
     folder = tmp_path / "bundle"
     export_bundle("fast_mpoxnet", folder, "tfjs", "float16")
     (folder / "node_modules").symlink_to(JAVASCRIPT / "node_modules")
@@ -139,5 +166,5 @@ def test_the_example_page_answers_in_a_browser(tmp_path, pixels, expected, chrom
     page.close()
     server.shutdown()
     probabilities = dict(line.split() for line in shown[1:])
-    found = [float(probabilities[name]) for name in ("mpox", "chickenpox", "measles", "normal")]
+    found = [float(probabilities[name]) for name in preset.classes]
     np.testing.assert_allclose(found, expected["probabilities"][0], atol=0.01)

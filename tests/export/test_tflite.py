@@ -1,38 +1,35 @@
 """TFLite files: what they hold, and that they answer as the trained network does."""
 
+import functools
+
+import keras
 import numpy as np
 import pytest
 from tensorflow.lite.python import schema_py_generated
 from tensorflow.lite.tools import flatbuffer_utils
+from tiny_network import small
 
 from mpox_keras.data.folder import read_folder
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
-from mpox_keras.export.tflite import ConversionError, compact, convert_to_tflite, is_integer
+from mpox_keras.export.tflite import ConversionError, compact, convert_to_tflite, is_integer, to_tflite
 from mpox_keras.inference.runtimes import LiteRT
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 
 
 @pytest.fixture(scope="module")
-def expected(classifier, pixels):
-    return classifier.predict_pixels(pixels)
-
-
-@pytest.fixture(scope="module")
-def many(tmp_path_factory, classifier):
+def many(tmp_path_factory, preset):
     """Enough drawn pictures to calibrate integers on."""
     folder = tmp_path_factory.mktemp("many")
     write_synthetic_photos(folder, scenes_per_class=10)
-    return load_photos(read_folder(folder, classifier.classes), classifier.image_size)
+    return load_photos(read_folder(folder), preset.image_size)
 
 
 @pytest.fixture(scope="module")
-def converted(classifier, many):
-    made = {}
-
+def converted(preset, many):
+    @functools.cache
     def convert(precision):
-        if precision not in made:
-            made[precision] = convert_to_tflite(classifier.trained, classifier.metadata["temperature"], precision, many)
-        return made[precision]
+        return convert_to_tflite(preset.trained, preset.metadata["temperature"], precision, many)
 
     return convert
 
@@ -46,9 +43,21 @@ def test_outputs_are_those_of_the_trained_network(converted, expected, pixels, p
         np.testing.assert_allclose(found[name], values, atol=tolerance * np.abs(values).max(), err_msg=name)
 
 
+@pytest.mark.parametrize("pyramid", [True, False])
+def test_small_photos_give_the_same_too(pyramid):
+    """At 64 pixels the last maps have 2x2 positions, of which a pyramid has one grid."""
+    keras.utils.set_random_seed(0)
+    model = FastMpoxNet(input_shape=(64, 64, 3), pyramid=pyramid)
+    photos = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype="uint8")
+    found, logits = LiteRT(convert_to_tflite(model))(photos), model.predict(photos, verbose=0)["diagnosis"]
+    assert found["class_activation_map"].shape == (2, 2, 2, 4)
+    np.testing.assert_allclose(found["class_activation_map"].mean(axis=(1, 2)), logits, atol=1e-4)
+    np.testing.assert_allclose(found["probabilities"], keras.ops.softmax(logits), atol=1e-5)
+
+
 @pytest.mark.slow
-def test_int8_gives_nearly_the_same_probabilities(converted, classifier, many):
-    expected = classifier.predict_pixels(many)
+def test_int8_gives_nearly_the_same_probabilities(converted, preset, many):
+    expected = preset.predict_pixels(many)
     found = LiteRT(converted("int8"))(many)
     assert {name: values.shape for name, values in found.items()} == {name: v.shape for name, v in expected.items()}
     difference = np.abs(found["probabilities"] - expected["probabilities"])
@@ -79,13 +88,13 @@ def test_int8_is_integer_to_both_ends(converted):
 
 
 @pytest.mark.slow
-def test_int8_reaches_an_ood_score_over_that_of_its_calibration(classifier, expected, pixels):
+def test_int8_reaches_an_ood_score_over_that_of_its_calibration(preset, expected, pixels):
     """An integer that saturates below the threshold would never refuse a picture."""
-    threshold = classifier.metadata["thresholds"]["ood_score"]
+    threshold = preset.metadata["thresholds"]["ood_score"]
     unlike = expected["ood_score"][:, 0]
     assert unlike.max() > 1.5 * threshold
     familiar = pixels[unlike < 0.9 * threshold]
-    converted = convert_to_tflite(classifier.trained, classifier.metadata["temperature"], "int8", familiar)
+    converted = convert_to_tflite(preset.trained, preset.metadata["temperature"], "int8", familiar)
     assert LiteRT(converted)(pixels[[unlike.argmax()]])["ood_score"][0, 0] > 1.2 * threshold
 
 
@@ -98,25 +107,21 @@ def test_compact_keeps_every_number(converted, pixels):
             np.testing.assert_array_equal(LiteRT(smaller)(pixels[:2])[name], values)
 
 
-def test_integers_that_cannot_be_run_are_told(classifier, pixels, monkeypatch):
+def test_integers_that_cannot_be_run_are_told(monkeypatch):
     def refuse(content):
         raise RuntimeError("failed to create XNNPACK runtime")
 
     monkeypatch.setattr("mpox_keras.export.tflite.LiteRT", refuse)
     with pytest.raises(ConversionError, match=r"can't be run \(failed to create XNNPACK runtime\)"):
-        convert_to_tflite(classifier.trained, 1.0, "int8", pixels)
+        convert_to_tflite(small(32), 1.0, "int8", np.zeros((2, 32, 32, 3), "uint8"))
 
 
 def test_operators_that_tflite_lacks_are_told():
-    import keras
-
-    from mpox_keras.export.tflite import to_tflite
-
     inputs = keras.Input((8, 8, 3))
     with pytest.raises(ConversionError, match="can't convert the network to TFLite in float32"):
         to_tflite(keras.Model(inputs, keras.ops.svd(inputs[..., 0], compute_uv=False)), "float32")
 
 
-def test_int8_without_photos_is_refused(classifier):
+def test_int8_without_photos_is_refused():
     with pytest.raises(ConversionError, match="needs photos"):
-        convert_to_tflite(classifier.trained, 1.0, "int8")
+        convert_to_tflite(small(32), 1.0, "int8")

@@ -9,18 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_network import small
 
 import mpox_keras
 from mpox_keras.inference.classifier import Classifier, load_classifier, preset_names
 from mpox_keras.inference.metadata import ClassifierError, write_metadata
+from mpox_keras.inference.prediction import at_prevalence
 from mpox_keras.models.deploy import deploy
-from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("classifier")
-    FastMpoxNet(classes=3, input_shape=(32, 32, 3)).save(folder / "model.keras")
+    small(32, classes=3).save(folder / "model.keras")
     metadata = {"classes": ["a", "b", "c"], "image_size": 32, "temperature": 2.0, "thresholds": None}
     write_metadata(folder, metadata)
     return folder
@@ -108,7 +109,7 @@ def test_the_preset_gives_no_answer_to_pictures_of_no_skin():
     """A temple and a flower, which come with scikit-learn, and noise."""
     from sklearn.datasets import load_sample_images
 
-    noise = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype="uint8")
+    noise = np.random.default_rng(0).integers(0, 256, (192, 192, 3), dtype="uint8")
     streams = []
     for picture in (*load_sample_images().images, noise):
         streams.append(io.BytesIO())
@@ -154,6 +155,12 @@ def append(name, text):
         ),
         (change_metadata(classes=["a", "b"]), r"no network for 2 classes .* gives \(3,\)"),
         (change_metadata(image_size=64), r"photos of 64 pixels: it takes \(32, 32, 3\)"),
+        (change_metadata(operating_points={"0.9": {"threshold": 0.1}}), "for operating_points; expected an object with recall"),
+        (
+            change_metadata(operating_points={"0.9": {"threshold": 0.1, "recall": 0.9, "specificity": 0.8}}),
+            "has operating_points, but no thresholds",
+        ),
+        (change_metadata(prevalence=2), "'2' for prevalence; expected a number over 0 and under 1"),
     ],
 )
 def test_damaged_and_foreign_folders_are_refused(folder, tmp_path, damage, message):
@@ -161,6 +168,36 @@ def test_damaged_and_foreign_folders_are_refused(folder, tmp_path, damage, messa
     damage(copy)
     with pytest.raises(ClassifierError, match=message):
         load_classifier(copy)
+
+
+def test_a_threshold_is_chosen_by_its_recall(network):
+    assert load_classifier(network).metadata["thresholds"]["mpox"] == 0.25
+    assert load_classifier(network, recall=0.9).metadata["thresholds"]["mpox"] == 0.25
+    assert load_classifier(network, recall=0.95).metadata["thresholds"] == {"mpox": 0.2, "confidence": 0.26, "ood_score": 0.5}
+
+
+def test_a_recall_that_a_network_has_no_threshold_for_is_answered_with_those_that_it_has(network, folder, tmp_path):
+    with pytest.raises(ClassifierError, match=r"no threshold for a recall of 0\.5; it has thresholds for 0\.9, 0\.95"):
+        load_classifier(network, recall=0.5)
+    alone = shutil.copy(network / "model.keras", tmp_path / "mine.keras")
+    for source, classes in ((folder, None), (alone, ["mpox", "a", "b", "c"])):
+        with pytest.raises(ClassifierError, match=r"no threshold for a recall of 0\.9; it has thresholds for no recall"):
+            load_classifier(source, classes, recall=0.9)
+
+
+def test_a_prevalence_is_what_probabilities_are_for(network, folder, photos, tmp_path):
+    plain, rare = load_classifier(network).predict(photos), load_classifier(network, prevalence=0.02).predict(photos)
+    for one, other in zip(plain, rare, strict=True):
+        assert other.probabilities == pytest.approx(at_prevalence(one.probabilities, 0.02))
+        assert (other.mpox_suspected, other.abstention_reason) == (one.mpox_suspected, one.abstention_reason)
+    shutil.copy(network / "model.keras", tmp_path / "mine.keras")
+    alone = load_classifier(tmp_path / "mine.keras", ["mpox", "a", "b", "c"], prevalence=0.02)
+    assert alone.metadata["prevalence"] == 0.02
+    with pytest.raises(ClassifierError, match="prevalence is for networks with the class mpox"):
+        load_classifier(folder, prevalence=0.02)
+    for prevalence in (0, 1, -0.1, 2, float("nan")):
+        with pytest.raises(ClassifierError, match=r"makes no sense: give a share over 0 and under 1"):
+            load_classifier(network, prevalence=prevalence)
 
 
 def test_what_is_no_network_is_refused(tmp_path):

@@ -6,12 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mpox_keras.data.folder import CLASSES
-from mpox_keras.export.bundle import export_bundle
-from mpox_keras.inference.metadata import write_metadata
-from mpox_keras.models.fast_mpoxnet import FastMpoxNet
-from mpox_keras.training.out_of_distribution import add_ood_score
-
 
 def write_photo(path, seed):
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -19,15 +13,8 @@ def write_photo(path, seed):
 
 
 @pytest.fixture(scope="session")
-def bundle(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("network")
-    pixels = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype="uint8")
-    add_ood_score(FastMpoxNet(input_shape=(32, 32, 3)), pixels).save(folder / "model.keras")
-    thresholds = {"mpox": 0.25, "confidence": 0.26, "ood_score": 0.5}
-    metadata = {"classes": list(CLASSES), "image_size": 32, "temperature": 1.0, "thresholds": thresholds}
-    write_metadata(folder, metadata)
-    export_bundle(folder, folder / "bundle")
-    return folder / "bundle"
+def bundle(exported):
+    return exported("tflite")
 
 
 @pytest.fixture(scope="session")
