@@ -4,6 +4,7 @@ The format: `model.json` holds the graph as the JSON form of TensorFlow's GraphD
 these, which lie one after another in `group1-shardNofM.bin` files of 4 MiB.
 """
 
+import collections
 import json
 import os
 from pathlib import Path
@@ -32,6 +33,7 @@ _SHARD_BYTES = 4 * 2**20
 _MIN_NARROWED = 1000
 # "arithmetic" comes first to make a product with a transposed matrix one operator, before "constfold" stores the transpose.
 _PASSES = ("arithmetic", "remap", "constfold", "dependency")
+_DEPTHWISE = "DepthwiseConv2dNative"
 # Attributes that TF.js does not read, and for which TensorFlow has a default.
 _UNREAD = {
     *("_input_shapes", "epsilon", "explicit_paddings", "filter_format", "grad_a", "grad_b", "grad_x", "grad_y", "host_args"),
@@ -98,15 +100,41 @@ def _frozen_graph(model):
         for name, tensor in zip(names, frozen.outputs, strict=True):
             next(node for node in graph.node if node.name == tensor.op.name).name = name
         shapes = {name: [-1, *tensor.shape[1:]] for name, tensor in zip(names, frozen.outputs, strict=True)}
-        return _optimized(graph, names), shapes
+        return _optimized(_with_biases(_optimized(graph, names, ("constfold",))), names), shapes
 
 
-def _optimized(graph, outputs):
+def _with_biases(graph):
+    """The graph with each normalisation after a convolution folded into a bias, which TensorFlow and TF.js fuse with it.
+
+    Keras writes a normalisation as a product and a sum; TensorFlow folds the product, but not into depthwise convolutions.
+    """
+    nodes = {node.name: node for node in graph.node}
+    readers = collections.Counter(entry for node in graph.node for entry in node.input)
+    gone = set()
+    for node in graph.node:
+        operands = [nodes.get(entry) for entry in node.input]
+        if node.op != "AddV2" or None in operands or operands[1].op != "Const" or readers[operands[0].name] > 1:
+            continue
+        before, bias = operands
+        if before.op == "Mul" and nodes[before.input[0]].op == _DEPTHWISE and nodes[before.input[1]].op == "Const":
+            convolution, factor = (nodes[entry] for entry in before.input)
+            kernel = nodes[convolution.input[1]]
+            values = tf.make_ndarray(kernel.attr["value"].tensor) * tf.make_ndarray(factor.attr["value"].tensor)[:, None]
+            kernel.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(values))
+            gone.add(before.name)
+            before = convolution
+        if before.op in (_DEPTHWISE, "Conv2D") and tf.make_ndarray(bias.attr["value"].tensor).ndim == 1:
+            node.op = "BiasAdd"
+            node.input[:] = [before.name, bias.name]
+    return graph_pb2.GraphDef(versions=graph.versions, node=[node for node in graph.node if node.name not in gone])
+
+
+def _optimized(graph, outputs, passes=_PASSES):
     config = config_pb2.ConfigProto()
     options = config.graph_options.rewrite_options
     options.meta_optimizer_iterations = rewriter_config_pb2.RewriterConfig.TWO
     options.min_graph_nodes = -1
-    options.optimizers.extend(_PASSES)
+    options.optimizers.extend(passes)
     for node in graph.node:
         # Operators are fused only where it is known that they run on a CPU.
         node.device = "/device:CPU:0"

@@ -53,7 +53,10 @@ def pyramid_of(maps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
     for grid in _GRIDS:
         if size % grid or grid == size:
             continue
-        for number, each in enumerate(near):
-            cells = keras.layers.MaxPooling2D(each.shape[1] // grid, name=f"pyramid_max_{grid}_{number}")(each)
-            parts.append(keras.layers.UpSampling2D(size // grid, name=f"pyramid_repeat_{grid}_{number}")(cells))
+        maxima = [
+            keras.layers.MaxPooling2D(each.shape[1] // grid, name=f"pyramid_max_{grid}_{number}")(each)
+            for number, each in enumerate(near)
+        ]
+        cells = keras.layers.Concatenate(name=f"pyramid_cells_{grid}")(maxima) if len(maxima) > 1 else maxima[0]
+        parts.append(keras.layers.UpSampling2D(size // grid, name=f"pyramid_repeat_{grid}")(cells))
     return keras.layers.Concatenate(name="pyramid")(parts)
