@@ -5,10 +5,8 @@ KILL_AT is the number of the file that is about to take its place, or has just t
 
 import os
 import signal
+import sys
 
-from tiny_network import tiny
-
-import mpox_keras.models.build as build
 from mpox_keras.cli import main
 
 
@@ -29,8 +27,13 @@ def killing_replace(replace, kill_at):
 
 
 if __name__ == "__main__":
-    # Before the modules that train are imported.
-    build.build_model = tiny
+    if sys.argv[1] != "data":  # which needs no TensorFlow
+        from tiny_network import tiny
+
+        import mpox_keras.models.build as build
+
+        # Before the modules that train are imported.
+        build.build_model = tiny
     if kill_at := os.environ.get("KILL_AT"):
         os.replace = killing_replace(os.replace, kill_at)
     main()

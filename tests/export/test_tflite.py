@@ -42,14 +42,8 @@ def converted(preset, many, of_many):
     return convert
 
 
-@pytest.mark.parametrize(
-    ("precision", "tolerance"),
-    [
-        ("float32", 2e-5),
-        pytest.param("float16", 0.1, marks=pytest.mark.slow),
-        pytest.param("dynamic", 0.2, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 2e-5), ("float16", 0.1), ("dynamic", 0.2)])
 def test_outputs_are_those_of_the_trained_network(converted, expected, pixels, precision, tolerance):
     found = LiteRT(converted(precision))(pixels)
     assert set(found) == set(expected)
