@@ -1,6 +1,7 @@
 """Networks that are built and traced in a moment."""
 
 import keras
+import numpy as np
 
 from mpox_keras.models.backbones import Backbone
 from mpox_keras.models.fast_mpoxnet import FastMpoxNet
@@ -27,8 +28,12 @@ keras.applications.tiny_backbone = tiny_backbone
 
 
 def small(image_size, classes=4, **options):
-    """A network that any process can load."""
+    """A network that any process can load, untrained, of which the answer depends on the photo as if it were trained."""
     backbone = Backbone("MobileNet", 0.25, (image_size, image_size, 3), last="conv_pw_6_relu")
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    backbone(np.random.default_rng(0).uniform(0, 255, (8, image_size, image_size, 3)), training=True)
     return ImageClassifier(backbone, classes, **options)
 
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mpox_keras.config import parse_config
 from mpox_keras.data.folder import DataError, class_of_folder, expand_photos, metadata_columns, read_folder
+from mpox_keras.data.loading import with_classes
 from mpox_keras.data.sources import read_grouped_photos, read_photos
 
 
@@ -108,6 +110,19 @@ def test_folders_that_do_not_fit_are_explained(folder, tmp_path):
         read_folder(folder / "empty")
     with pytest.raises(DataError, match="name no class: Chickenpox"):
         read_folder(folder, classes=["mpox", "normal"])
+
+
+def test_a_config_that_names_no_classes_takes_those_of_the_folders(folder):
+    (folder / "Eczema").mkdir()
+    Image.new("RGB", (16, 16)).save(folder / "Eczema" / "e.png")
+    photos = read_folder(folder)
+    assert with_classes(parse_config({}), photos).data.classes == ["mpox", "chickenpox", "normal", "eczema"]
+    named = parse_config({"data": {"classes": ["normal", "mpox", "eczema", "chickenpox"]}})
+    assert with_classes(named, photos) == named
+    with pytest.raises(DataError, match=r"no photos of measles. Add some, or leave the class out of data\.classes"):
+        with_classes(parse_config({"data": {"classes": ["mpox", "measles"]}}), photos)
+    with pytest.raises(DataError, match="all photos are of one class, eczema"):
+        with_classes(parse_config({}), [photo for photo in photos if photo.label == "eczema"])
 
 
 def test_a_split_asks_for_groups(folder):

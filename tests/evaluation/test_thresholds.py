@@ -75,12 +75,22 @@ def test_thresholds_of_an_overconfident_network():
     assert thresholds["abstention"]["accuracy"] > (calibrated.argmax(1) == labels).mean()
 
 
-def test_photos_that_are_surely_of_skin_are_never_refused():
-    labels, probabilities = drawn(400, 3.0)
-    ood_score = np.linspace(0, 0.04, 400)
-    thresholds = choose_thresholds(labels, probabilities, np.arange(400) % 5, ood_score, CLASSES)
-    assert thresholds["out_of_distribution"]["threshold"] == 0.05
-    assert thresholds["out_of_distribution"]["refused"] == 0
+def test_coverage_by_hand():
+    score, weights = np.array([0.9, 0.8, 0.7, 0.6]), np.array([1.0, 1.0, 1.0, 3.0])
+    assert [coverage_threshold(score, share) for share in (0.25, 0.5, 0.75, 0.76)] == [0.9, 0.8, 0.7, 0.6]
+    assert [coverage_threshold(score, share, weights) for share in (0.5, 0.51)] == [0.7, 0.6]
+
+
+def test_a_class_with_most_of_the_photos_does_not_silence_the_others():
+    """The network is sure of nine photos in ten, all of one class; of the mean class it answers nine in ten all the same."""
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 1], [100, 900])
+    top = np.where(labels == 0, random.uniform(0.5, 0.8, 1000), random.uniform(0.9, 1.0, 1000))
+    probabilities = np.where((labels == 0)[:, None], np.stack([top, 1 - top], axis=1), np.stack([1 - top, top], axis=1))
+    found = choose_thresholds(labels, probabilities, np.arange(1000) % 5, np.ones(1000), CLASSES[:2])
+    answered = scale(probabilities, found["temperature"]).max(axis=1) >= found["abstention"]["threshold"]
+    assert np.mean([answered[labels == 0].mean(), answered[labels == 1].mean()]) == pytest.approx(0.9, abs=0.01)
+    assert answered[labels == 0].mean() == pytest.approx(0.8, abs=0.02)
 
 
 def test_a_fold_is_measured_by_what_the_other_folds_chose():

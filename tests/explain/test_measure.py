@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from tiny_network import small
 
 from mpox_keras.cli import main
 from mpox_keras.data.decode import PhotoError
@@ -19,7 +20,6 @@ from mpox_keras.explain.occlusion_tests import VIEWS, middle_half, occlusion_tes
 from mpox_keras.explain.report import write_explanation_report
 from mpox_keras.inference.classifier import Classifier
 from mpox_keras.inference.metadata import write_metadata
-from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 
 ATTACK = "<script>alert(1)</script>"
 
@@ -150,7 +150,7 @@ def test_the_report_is_one_safe_file(folders, tmp_path):
 def test_the_command_writes_report_and_figures(tmp_path):
     model = tmp_path / "model"
     model.mkdir()
-    FastMpoxNet(input_shape=(32, 32, 3)).save(model / "model.keras")
+    small(32).save(model / "model.keras")
     classes = ["mpox", "chickenpox", "measles", "normal"]
     write_metadata(model, {"classes": classes, "image_size": 32, "temperature": 1.0, "thresholds": None})
     data = tmp_path / "photos"

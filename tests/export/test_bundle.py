@@ -17,6 +17,7 @@ from mpox_keras.export.bundle import ExportError, export_bundle, stratified_samp
 from mpox_keras.export.parity import compare, verify_bundle
 from mpox_keras.inference.classifier import Classifier, load_classifier
 from mpox_keras.inference.metadata import MODEL_PLACES, ClassifierError, read_checksums, write_checksums, write_metadata
+from mpox_keras.models.deploy import deploy
 
 
 def call(*arguments):
@@ -210,6 +211,19 @@ def test_a_network_that_is_loaded_is_exported_as_it_is(run, tmp_path):
         "source": str(run),
         "sha256": classifier.checksums["model.keras"],
     }
+
+
+def test_a_network_of_a_script_is_exported_with_the_names_of_its_classes(tmp_path):
+    model = small(32, classes=3)
+    metadata = export_bundle(model, tmp_path / "bundle", classes=["eczema", "mpox", "normal"])
+    bundle = load_classifier(tmp_path / "bundle")
+    assert (bundle.classes, metadata["thresholds"], metadata["image_size"]) == (("eczema", "mpox", "normal"), None, 32)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype="uint8")
+    expected = deploy(model).predict(pixels, verbose=0)["probabilities"]
+    np.testing.assert_allclose(bundle.predict_pixels(pixels)["probabilities"], expected, atol=1e-5)
+    for classes in (None, ["mpox", "normal"]):
+        with pytest.raises(ExportError, match=r"has 3 classes; give as many names"):
+            export_bundle(model, tmp_path / "other", classes=classes)
 
 
 def test_a_bundle_of_another_network_is_not_verified(bundle, run, folder_of_photos):

@@ -3,8 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from scipy.special import log_softmax
+from tiny_network import tiny_fast_mpoxnet
 
 from mpox_keras import FastMpoxNet, deploy
+from mpox_keras.config import ModelConfig
 from mpox_keras.models.backbones import Backbone, NetworkError
 from mpox_keras.models.complexity import measure_complexity
 from mpox_keras.models.pyramid import pyramid_of
@@ -125,15 +128,36 @@ def test_deployed_form_computes_what_the_training_form_does(model, photos, with_
 def test_a_plain_keras_script(tmp_path, photos):
     keras.utils.set_random_seed(0)
     model = FastMpoxNet(classes=3, input_shape=SHAPE)
-    labels = np.array([0, 1, 2])
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("adam", loss=dict.fromkeys(model.output_names, loss))
-    history = model.fit(photos, dict.fromkeys(model.output_names, labels), epochs=4, verbose=0).history
+    model.backbone.trainable = False
+    model.compile("adamw", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(photos, np.array([0, 1, 2]), epochs=4, verbose=0).history
     assert history["loss"][-1] < history["loss"][0]
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     for name, values in model.predict(photos, verbose=0).items():
         np.testing.assert_array_equal(loaded.predict(photos, verbose=0)[name], values)
+
+
+def test_one_loss_is_that_of_every_head(tmp_path, photos):
+    keras.utils.set_random_seed(0)
+    model = tiny_fast_mpoxnet(ModelConfig(image_size=64), 3, ood_score=True)
+    labels = np.array([0, 1, 2])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    found = model.evaluate(photos, labels, return_dict=True, verbose=0)
+    outputs = model.predict(photos, verbose=0)
+    cross_entropy = {name: -np.mean(log_softmax(outputs[name], axis=1)[[0, 1, 2], labels]) for name in model.heads}
+    weights = {"diagnosis": 1, "auxiliary_2": 0.1, "auxiliary_3": 0.2, "auxiliary_4": 0.3}
+    assert found["loss"] == pytest.approx(sum(weight * cross_entropy[name] for name, weight in weights.items()), rel=1e-5)
+    assert found["diagnosis_accuracy"] == pytest.approx((outputs["diagnosis"].argmax(axis=1) == labels).mean())
+
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.evaluate(photos, labels, return_dict=True, verbose=0) == pytest.approx(found)
+    one = {"auxiliary_2": 0, "auxiliary_3": 0, "auxiliary_4": 0, "diagnosis": 1}
+    model.compile("sgd", keras.losses.CategoricalCrossentropy(from_logits=True), loss_weights=one)
+    assert model.evaluate(photos, np.eye(3)[labels], return_dict=True, verbose=0)["loss"] == pytest.approx(
+        cross_entropy["diagnosis"], rel=1e-5
+    )
 
 
 def test_wrong_arguments_are_explained(model):

@@ -76,7 +76,7 @@ def test_sections_without_results_are_left_out(tmp_path, predictions):
 
     results |= {
         "breakdown": evaluate_predictions(labels, probabilities, CLASSES, metadata={"stage": ["early"] * 60})["breakdown"],
-        "thresholds": choose_thresholds(labels, probabilities, CLASSES, folds, ood_score),
+        "thresholds": choose_thresholds(labels, probabilities, folds, ood_score, CLASSES),
         "external": evaluate_mpox_against_other_rashes(labels == 0, probabilities, CLASSES, [""] * 60),
         "external_auc": 0.712,
     }
@@ -94,7 +94,10 @@ def test_sections_without_results_are_left_out(tmp_path, predictions):
     ]
     page = Page(text)
     assert "0.712" in page.text
-    assert f"{results['thresholds']['operating_point']['threshold']:.3f}" in page.text
+    text = " ".join(page.text.split())
+    for point in results["thresholds"]["operating_points"].values():
+        assert f"{point['threshold']:.3f}" in text
+        assert f"no alarm at measles {100 * point['no_alarm']['measles']['share']:.1f}" in text
     low, high = results["external"]["auc_per_patient_interval"]
     assert f"{low:.3f} to {high:.3f}" in page.text
 

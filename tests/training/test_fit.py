@@ -22,6 +22,7 @@ from mpox_keras.data.synthetic import write_synthetic_photos
 from mpox_keras.evaluation.sources import evaluate_left_out_source
 from mpox_keras.evaluation.thresholds import choose_thresholds
 from mpox_keras.inference.classifier import load_classifier
+from mpox_keras.inference.metadata import read_metadata
 from mpox_keras.models.deploy import deploy
 from mpox_keras.training import crossval, fit, folds
 from mpox_keras.training.crossval import cross_validate
@@ -256,6 +257,7 @@ def test_fit_leaves_whole_groups_out_and_writes_a_usable_classifier(folder, tmp_
     count = len(photos) - 12
     assert sum(classifier.metadata["training_photos"].values()) + classifier.metadata["training_photos"]["measles"] == count
     assert classifier.classes == ("mpox", "chickenpox", "measles", "normal")
+    assert classifier.metadata["thresholds"] is None
     prediction = classifier.predict(photos[0].encoded)
     assert abs(sum(prediction.probabilities.values()) - 1) < 1e-5
     assert {layer.compute_dtype for layer in classifier.trained.layers} == {"float32"}
@@ -265,6 +267,17 @@ def test_fit_leaves_whole_groups_out_and_writes_a_usable_classifier(folder, tmp_
     assert len(rows) == len(photos)
     assert all(len(row["sha256"]) == 64 for row in rows)
     assert json.loads((tmp_path / "run" / "environment.json").read_text())["keras"] == keras.__version__
+
+
+def test_a_fit_chooses_thresholds_on_what_it_left_out_if_that_is_enough(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(fit, "build_model", tiny)
+    monkeypatch.setattr(fit, "_PHOTOS_TO_CHOOSE_ON", 2)
+    results = fit_photos(parse_config(TINY, REFIT), read_folder(folder), tmp_path / "run")
+    metadata = read_metadata(tmp_path / "run")
+    assert metadata["temperature"] == results["thresholds"]["temperature"]
+    assert metadata["operating_points"] == results["thresholds"]["operating_points"]
+    assert metadata["thresholds"]["mpox"] == metadata["operating_points"]["0.9"]["threshold"]
+    assert load_classifier(tmp_path / "run", recall=0.95).metadata["thresholds"]["mpox"] <= metadata["thresholds"]["mpox"]
 
 
 @pytest.mark.slow
