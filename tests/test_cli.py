@@ -104,7 +104,7 @@ def test_presets_are_listed():
     assert [line.partition(":")[0] for line in result.stdout.splitlines()] == preset_names()
     rows = {row["name"]: row for row in json.loads(call("presets", "--json").stdout)}
     assert rows["fast_mpoxnet"]["classes"] == ["mpox", "chickenpox", "measles", "other", "normal"]
-    assert 0.5 < rows["fast_mpoxnet"]["tflite_megabytes"] < 0.8
+    assert 1.0 < rows["fast_mpoxnet"]["tflite_megabytes"] < 1.3
 
 
 def test_evaluate_writes_report_and_figures(photos, model, tmp_path):

@@ -23,9 +23,6 @@ TABLES = {
         "alarms": conditions.alarms_table,
         "sources": conditions.sources_table,
         "msid": conditions.msid_table,
-        "seeds": partial(common.seeds_table, f"{common.MSID_RECIPE}_backbone", common.MSID_RECIPE),
-        "splits": conditions.splits_table,
-        "occlusion_tests": partial(common.occlusion_table, "occlusion_tests"),
         "external": conditions.external_table,
         "refused": conditions.refused_table,
         "worst": conditions.worst_table,
@@ -58,18 +55,9 @@ TABLES = {
     "docs/data.md": {
         "duplicates": measurements.duplicates_table,
     },
-    "docs/bundles.md": {
-        "parity": partial(measurements.parity_table, "fast_mpoxnet"),
-        "parity_larger": partial(measurements.parity_table, "efficientnet_lite0"),
-        "benchmark": measurements.benchmark_table,
-        "convolutions": measurements.convolutions_table,
-    },
     "docs/web.md": {
         "web": measurements.web_table,
         "photo_checks": measurements.photo_checks_table,
-    },
-    "docs/explanations.md": {
-        "explanations": measurements.explanations_table,
     },
     "docs/screening.md": {
         "screening": measurements.screening_table,

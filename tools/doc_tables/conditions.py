@@ -23,7 +23,6 @@ from .common import (
     over_folds,
     percent,
     run_interval,
-    runs_table,
     table,
     with_interval,
 )
@@ -119,19 +118,6 @@ def msid_table():
             cells = [over_folds(vars(run)), run_interval(run, "accuracy"), percent(run.macro_f1)]
             rows.append([title, run.photos, *cells, run_interval(run, "rash_accuracy"), f"{run.mpox_auc:.3f}"])
     return table(["network", "photos", MEAN, ALL, "macro F1", RASH, AUC], rows)
-
-
-def splits_table():
-    """The paper's recipe by other splits: those that leak, and those that part wide shots from close-ups."""
-    titles = {
-        MSID_RECIPE: "scenes kept together",
-        f"{MSID_RECIPE}_stratified": "scenes ignored, duplicates left in",
-        f"{MSID_RECIPE}_copies_settings_grouped": "scenes kept together, settings of the next row",
-        f"{MSID_RECIPE}_copies_first": "nine mild copies of each photo made before the split and evaluated too",
-        f"{MSID_RECIPE}_framing_split": "trained on wide shots, evaluated on close-ups, and the other way round",
-        f"{MSID_RECIPE}_framing_split_frozen": "the same, backbone frozen",
-    }
-    return runs_table("split", titles, ["photos", MEAN, RASH, AUC])
 
 
 def runs_of_this_page():
