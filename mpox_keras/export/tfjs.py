@@ -100,7 +100,7 @@ def _frozen_graph(model):
         for name, tensor in zip(names, frozen.outputs, strict=True):
             next(node for node in graph.node if node.name == tensor.op.name).name = name
         shapes = {name: [-1, *tensor.shape[1:]] for name, tensor in zip(names, frozen.outputs, strict=True)}
-        return _optimized(_with_biases(_optimized(graph, names, ("constfold",))), names), shapes
+        return _without_sums(_optimized(_with_biases(_optimized(graph, names, ("constfold",))), names)), shapes
 
 
 def _with_biases(graph):
@@ -127,6 +127,29 @@ def _with_biases(graph):
             node.op = "BiasAdd"
             node.input[:] = [before.name, bias.name]
     return graph_pb2.GraphDef(versions=graph.versions, node=[node for node in graph.node if node.name not in gone])
+
+
+def _without_sums(graph):
+    """The graph with each sum that TensorFlow fused with a convolution on its own again: TF.js refuses such an operator."""
+    apart = graph_pb2.GraphDef(versions=graph.versions)
+    for node in graph.node:
+        fused = list(node.attr["fused_ops"].list.s) if "fused_ops" in node.attr else []
+        if b"Add" not in fused:
+            apart.node.add().CopyFrom(node)
+            continue
+        *inputs, summand = node.input
+        convolution = apart.node.add(op=node.op, name=f"{node.name}/convolution", input=inputs, attr=node.attr)
+        convolution.attr["fused_ops"].list.s[:] = fused[:1]
+        convolution.attr["TArgs"].list.type[:] = node.attr["TArgs"].list.type[:1]
+        convolution.attr["num_args"].i = 1
+        kind = {"T": node.attr["T"]}
+        operands, activation = [convolution.name, summand], fused[2:]
+        if activation:
+            apart.node.add(op="AddV2", name=f"{node.name}/sum", input=operands, attr=kind)
+            apart.node.add(op=activation[0].decode(), name=node.name, input=[f"{node.name}/sum"], attr=kind)
+        else:
+            apart.node.add(op="AddV2", name=node.name, input=operands, attr=kind)
+    return apart
 
 
 def _optimized(graph, outputs, passes=_PASSES):

@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from tiny_network import small
 
@@ -58,7 +59,7 @@ def assert_close(found, expected, tolerance):
 
 @pytest.mark.parametrize(
     ("precision", "tolerance", "megabytes"),
-    [("float32", 1e-5, 1.3), ("float16", 1e-2, 0.7), ("uint16", 2e-3, 0.7), ("uint8", 0.5, 0.43)],
+    [("float32", 1e-5, 1.3), ("float16", 1e-2, 0.7), ("uint16", 2e-3, 0.7), ("uint8", 0.6, 0.43)],
 )
 def test_files_say_what_the_trained_network_computes(written, expected, pixels, precision, tolerance, megabytes):
     folder = written(precision)
@@ -69,8 +70,32 @@ def test_files_say_what_the_trained_network_computes(written, expected, pixels, 
 def test_no_batch_norm_is_left_and_operators_are_fused(written):
     topology = json.loads((written("float32") / "model.json").read_text())
     kinds = [node["op"] for node in topology["modelTopology"]["node"]]
-    assert not {"FusedBatchNormV3", "BiasAdd", "Relu", "Transpose"}.intersection(kinds)
-    assert kinds.count("_FusedConv2D") == 34
+    assert not {"FusedBatchNormV3", "BiasAdd", "Relu", "Relu6", "DepthwiseConv2dNative", "Transpose"}.intersection(kinds)
+    # The class activation map is what is left: its bias is a constant of more than one dimension.
+    assert [kinds.count(kind) for kind in ("_FusedConv2D", "FusedDepthwiseConv2dNative", "Conv2D")] == [46, 17, 1]
+
+
+@pytest.mark.parametrize("activation", [None, "relu"])
+def test_sums_behind_convolutions_stay_apart(activation):
+    """TensorFlow fuses them on some processors, and TF.js knows no such operator."""
+    keras.utils.set_random_seed(0)
+
+    def convolution(maps):
+        maps = keras.layers.Conv2D(4, 3, padding="same", use_bias=False)(maps)
+        return keras.layers.BatchNormalization(beta_initializer="random_normal")(maps)
+
+    image = keras.Input((8, 8, 3), name="image")
+    first = keras.layers.ReLU()(convolution(image))
+    added = keras.layers.Activation(activation)(
+        keras.layers.Add()([first, convolution(keras.layers.ReLU()(convolution(first)))])
+    )
+    model = keras.Model(image, {"maps": convolution(added)})
+    graph, _ = tfjs._frozen_graph(model)
+    fused = [b" ".join(node.attr["fused_ops"].list.s) for node in graph.node if node.op == "_FusedConv2D"]
+    assert sorted(fused) == [b"BiasAdd", b"BiasAdd", b"BiasAdd Relu", b"BiasAdd Relu"]
+    photos = np.random.default_rng(0).uniform(0, 1, (2, 8, 8, 3)).astype("float32")
+    found = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), []).prune("image:0", "maps:0")
+    np.testing.assert_allclose(found(tf.constant(photos)), model(photos)["maps"], atol=1e-5)
 
 
 def test_weights_are_divided_into_shards(tmp_path, monkeypatch):
@@ -127,7 +152,7 @@ def test_the_official_converter_makes_the_same_operators_of_it(written, tmp_path
         ("float32", "wasm", 1e-4),
         ("float16", "wasm", 1e-2),
         ("uint16", "wasm", 2e-3),
-        ("uint8", "wasm", 0.5),
+        ("uint8", "wasm", 0.6),
         ("float32", "cpu", 1e-4),
     ],
 )
