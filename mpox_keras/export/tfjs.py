@@ -133,17 +133,17 @@ def _without_sums(graph):
     """The graph with each sum that TensorFlow fused with a convolution on its own again: TF.js refuses such an operator."""
     apart = graph_pb2.GraphDef(versions=graph.versions)
     for node in graph.node:
-        fused = list(node.attr["fused_ops"].list.s) if "fused_ops" in node.attr else []
-        if b"Add" not in fused:
+        steps = list(node.attr["fused_ops"].list.s) if "fused_ops" in node.attr else []
+        if b"Add" not in steps:
             apart.node.add().CopyFrom(node)
             continue
         *inputs, summand = node.input
         convolution = apart.node.add(op=node.op, name=f"{node.name}/convolution", input=inputs, attr=node.attr)
-        convolution.attr["fused_ops"].list.s[:] = fused[:1]
+        convolution.attr["fused_ops"].list.s[:] = steps[:1]
         convolution.attr["TArgs"].list.type[:] = node.attr["TArgs"].list.type[:1]
         convolution.attr["num_args"].i = 1
         kind = {"T": node.attr["T"]}
-        operands, activation = [convolution.name, summand], fused[2:]
+        operands, activation = [convolution.name, summand], steps[2:]
         if activation:
             apart.node.add(op="AddV2", name=f"{node.name}/sum", input=operands, attr=kind)
             apart.node.add(op=activation[0].decode(), name=node.name, input=[f"{node.name}/sum"], attr=kind)

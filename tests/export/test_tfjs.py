@@ -91,8 +91,8 @@ def test_sums_behind_convolutions_stay_apart(activation):
     )
     model = keras.Model(image, {"maps": convolution(added)})
     graph, _ = tfjs._frozen_graph(model)
-    fused = [b" ".join(node.attr["fused_ops"].list.s) for node in graph.node if node.op == "_FusedConv2D"]
-    assert sorted(fused) == [b"BiasAdd", b"BiasAdd", b"BiasAdd Relu", b"BiasAdd Relu"]
+    steps = [b" ".join(node.attr["fused_ops"].list.s) for node in graph.node if node.op == "_FusedConv2D"]
+    assert sorted(steps) == [b"BiasAdd", b"BiasAdd", b"BiasAdd Relu", b"BiasAdd Relu"]
     photos = np.random.default_rng(0).uniform(0, 1, (2, 8, 8, 3)).astype("float32")
     found = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), []).prune("image:0", "maps:0")
     np.testing.assert_allclose(found(tf.constant(photos)), model(photos)["maps"], atol=1e-5)
