@@ -191,8 +191,14 @@ def test_a_photo_that_changes_makes_another_run(photos, tmp_path, monkeypatch):
 
 
 def test_two_runs_do_not_share_a_folder(photos, tmp_path):
-    with locked(tmp_path / "shared"):
+    script = (
+        "import sys\nfrom mpox_keras.utils.files import locked\nwith locked(sys.argv[1]): print('held', flush=True); input()"
+    )
+    command = [sys.executable, "-c", script, tmp_path / "shared"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout.readline() == "held\n"
         second = fit(tmp_path, tmp_path / "shared")
+        first.communicate("\n")
     assert second.exit_code == 2
     assert f"another run works in {tmp_path / 'shared'}" in second.stderr
     # The first has ended, and its lock with it.
