@@ -55,9 +55,18 @@ TABLES = {
     "docs/data.md": {
         "duplicates": measurements.duplicates_table,
     },
+    "docs/bundles.md": {
+        "parity": partial(measurements.parity_table, "fast_mpoxnet"),
+        "parity_larger": partial(measurements.parity_table, "efficientnet_lite0"),
+        "benchmark": measurements.benchmark_table,
+        "time": measurements.where_time_goes_table,
+    },
     "docs/web.md": {
         "web": measurements.web_table,
         "photo_checks": measurements.photo_checks_table,
+    },
+    "docs/explanations.md": {
+        "explanations": measurements.explanations_table,
     },
     "docs/screening.md": {
         "screening": measurements.screening_table,

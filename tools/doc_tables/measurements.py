@@ -87,10 +87,10 @@ def benchmark_table():
     return f"{made}\n\n![Time of one photo by multiply-adds](benchmark.svg)" if made else ""
 
 
-def convolutions_table():
+def where_time_goes_table():
     """Where the time goes."""
-    shares = load("benchmark").get("share_of_time_in_convolutions", {})
-    return table(["runtime", "time in convolutions"], [[name, percent(share)] for name, share in shares.items()])
+    shares = load("benchmark").get("share_of_time", {})
+    return table(["part of the network", "share of its time"], [[name, percent(share)] for name, share in shares.items()])
 
 
 def web_table():
