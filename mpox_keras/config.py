@@ -141,10 +141,6 @@ class TrainingConfig(_Section):
 
     epochs: Annotated[int, Field(ge=0)] = Field(30, description="Passes over the training photos; 0 with `refit_classifier`.")
     batch_size: Annotated[int, Field(ge=1)] = Field(32, description="Photos in a training step, over all devices.")
-    image_size: Annotated[int, Field(ge=32, multiple_of=32)] | None = Field(
-        None,
-        description="Height and width of training photos, if they are to differ from `model.image_size`; not with a pyramid.",
-    )
     photo_size: Annotated[int, Field(ge=32)] | None = Field(
         None,
         description="Height and width to which photos are first reduced, for crops to be cut from; null: `model.image_size`.",
@@ -207,15 +203,6 @@ class Config(_Section):
     data: DataConfig = DataConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     training: TrainingConfig = TrainingConfig()
-
-    @pydantic.model_validator(mode="after")
-    def _one_size(self):
-        if self.model.pyramid and self.training.image_size not in (None, self.model.image_size):
-            raise ValueError(
-                f"training.image_size = {self.training.image_size} differs from model.image_size = {self.model.image_size}, "
-                "on which the features of a pyramid depend; leave it out, or give model.pyramid = false"
-            )
-        return self
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:

@@ -110,14 +110,6 @@ def test_no_epochs_go_with_a_last_layer_that_is_fitted():
         parse_config({"training": {"refit_classifier": 0}})
 
 
-def test_photos_of_training_have_the_size_that_a_pyramid_is_for():
-    sizes = {"training": {"image_size": 160}, "model": {"image_size": 192, "pyramid": False}}
-    assert parse_config(sizes).training.image_size == 160
-    with pytest.raises(ConfigError, match=r"training\.image_size = 160 differs from model\.image_size = 192.*pyramid = false"):
-        parse_config(sizes, ["model.pyramid=true"])
-    assert parse_config(sizes, ["model.pyramid=true", "training.image_size=192"]).model.pyramid
-
-
 def test_width_goes_with_networks_that_have_several():
     with pytest.raises(ConfigError, match="FastMpoxNet has one width"):
         parse_config({"model": {"width": 0.5}})

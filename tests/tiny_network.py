@@ -37,19 +37,17 @@ def small(image_size, classes=4, **options):
     return ImageClassifier(backbone, classes, **options)
 
 
-def tiny(config, classes, image_size=None):
+def tiny(config, classes):
     """In place of `build_model`."""
-    return ImageClassifier(_backbone(config, image_size), classes, config.dropout, config.pyramid)
+    return ImageClassifier(_backbone(config), classes, config.dropout, config.pyramid)
 
 
-def tiny_fast_mpoxnet(config, classes, image_size=None, **options):
+def tiny_fast_mpoxnet(config, classes, **options):
     """In place of `build_model`: all parts of Fast-MpoxNet."""
     options = {"fusion_filters": (8, 8), "head_filters": 8, **options}
-    return FastMpoxNet(
-        classes, backbone=_backbone(config, image_size), pyramid=config.pyramid, dropout=config.dropout, **options
-    )
+    return FastMpoxNet(classes, backbone=_backbone(config), pyramid=config.pyramid, dropout=config.dropout, **options)
 
 
-def _backbone(config, image_size):
-    size = image_size or config.image_size
+def _backbone(config):
+    size = config.image_size
     return Backbone("tiny_backbone", input_shape=(size, size, 3))

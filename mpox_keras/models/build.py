@@ -8,16 +8,14 @@ from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 from mpox_keras.models.image_classifier import ImageClassifier, Network
 
 
-def build_model(config: ModelConfig, classes: int, image_size: int | None = None) -> Network:
-    """The network of a config before it is trained, for photos of the size given there or here.
-
-    Without a pyramid the weights fit every size.
+def build_model(config: ModelConfig, classes: int) -> Network:
+    """The network of a config before it is trained.
 
     Raises:
         NetworkError, PretrainedWeightsError, MissingExtraError: the network or its weights can't be had.
     """
-    size = image_size or config.image_size
+    shape = (config.image_size, config.image_size, 3)
     if config.network == "FastMpoxNet":
-        return FastMpoxNet(classes, config.weights, (size, size, 3), pyramid=config.pyramid, dropout=config.dropout)
-    backbone = Backbone(config.network, config.width, (size, size, 3), weights=config.weights)
+        return FastMpoxNet(classes, config.weights, shape, pyramid=config.pyramid, dropout=config.dropout)
+    backbone = Backbone(config.network, config.width, shape, weights=config.weights)
     return ImageClassifier(backbone, classes, config.dropout, config.pyramid)

@@ -35,8 +35,8 @@ _PARTS = 5
 Augment = Callable[[AugmentationConfig, int], Sequence[keras.Layer]]
 """Like `augmentation_layers`: the layers that change training photos, for photos of a size."""
 
-Build = Callable[[ModelConfig, int, int | None], keras.Model]
-"""Like `build_model`: the untrained network of a config, for a number of classes and photos of a size."""
+Build = Callable[[ModelConfig, int], keras.Model]
+"""Like `build_model`: the untrained network of a config, for a number of classes."""
 
 
 def train(
@@ -84,7 +84,7 @@ def train(
         photos = photos[~photos.doubtful]
     _check_data(config, photos)
     keras.utils.set_random_seed(config.seed)
-    trained = build(config.model, classes, None)
+    trained = build(config.model, classes)
     if config.training.epochs:
         trained.set_weights(_run_epochs(config, photos, folder, validation, augment or augmentation_layers, build))
     if config.training.refit_classifier:
@@ -112,8 +112,7 @@ def _run_epochs(config, photos, folder, validation, augment, build):
     """The moving average of the weights, after all epochs.
 
     They are learned by a network of their own, because Keras saves the optimizer's state, thrice the size of the network, with
-    whatever was compiled, and because a network trained in mixed precision or at another size answers in full precision at its
-    own.
+    whatever was compiled, and because a network trained in mixed precision answers in full precision.
     """
     training, classes = config.training, len(config.data.classes)
     keras.utils.set_random_seed(config.seed)
@@ -122,7 +121,7 @@ def _run_epochs(config, photos, folder, validation, augment, build):
     steps_per_epoch = len(photos.labels) // batch_size
     with make_strategy(training.distribution, batch_size).scope():
         try:
-            model = build(config.model, classes, training.image_size)
+            model = build(config.model, classes)
         finally:
             keras.mixed_precision.set_dtype_policy("float32")
         if training.distribution != "none":
@@ -134,7 +133,7 @@ def _run_epochs(config, photos, folder, validation, augment, build):
     batches = training_batches(
         photos.pixels if photos.larger is None else photos.larger,
         np.eye(classes, dtype="float32")[photos.labels],
-        augment(config.augmentation, training.image_size or config.model.image_size),
+        augment(config.augmentation, config.model.image_size),
         batch_size,
         config.seed,
         first_epoch * steps_per_epoch,
@@ -150,7 +149,7 @@ def _run_epochs(config, photos, folder, validation, augment, build):
         steps_per_epoch=steps_per_epoch,
         initial_epoch=first_epoch,
         epochs=training.epochs,
-        validation_data=validation and _validation_batches(config, validation, model),
+        validation_data=validation and _validation_batches(validation, classes, model),
         callbacks=callbacks,
         shuffle=False,
         verbose=0,
@@ -262,8 +261,6 @@ def for_every_output(batches: tf.data.Dataset, model: keras.Model, weights: np.n
     return batches.map(expand)
 
 
-def _validation_batches(config, validation, model):
-    pixels, targets = validation.pixels, np.eye(len(config.data.classes), dtype="float32")[validation.labels]
-    if config.training.image_size:
-        pixels = tf.image.resize(pixels, [config.training.image_size] * 2, antialias=True)
+def _validation_batches(validation, classes, model):
+    pixels, targets = validation.pixels, np.eye(classes, dtype="float32")[validation.labels]
     return tf.data.Dataset.from_tensor_slices((pixels, dict.fromkeys(model.output_names, targets))).batch(32)

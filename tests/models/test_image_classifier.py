@@ -83,7 +83,7 @@ def test_a_frozen_backbone_stays_as_it_is():
     ],
 )
 def test_a_config_names_its_network(config, network, width):
-    model = build_model(ModelConfig(**config, weights=None, image_size=96, dropout=0.4), classes=5, image_size=64)
+    model = build_model(ModelConfig(**config, weights=None, image_size=64, dropout=0.4), classes=5)
     assert isinstance(model, FastMpoxNet) == (config["network"] == "FastMpoxNet")
     assert (model.backbone.network, model.backbone.width) == (network, width)
     assert model.pyramid == config.get("pyramid", True)

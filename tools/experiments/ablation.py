@@ -10,9 +10,9 @@ from experiment import command, cross_validate_runs
 from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 
 
-def build_variant(model, classes, image_size=None, *, options):
+def build_variant(model, classes, *, options):
     """Fast-MpoxNet of a config, with further arguments."""
-    size = image_size or model.image_size
+    size = model.image_size
     return FastMpoxNet(classes, model.weights, (size, size, 3), pyramid=model.pyramid, dropout=model.dropout, **options)
 
 
