@@ -61,7 +61,7 @@ def test_every_command_and_option_is_on_its_page(reference):
 
 def test_every_field_of_metadata_is_described_and_no_other(reference, run, exported):
     found = [read_metadata(PRESETS_FOLDER / name) for name in preset_names()]
-    found += [read_metadata(run), read_metadata(exported("tflite"))]
+    found += [json.loads((run / METADATA_FILE).read_text()), read_metadata(exported("tflite"))]
     # What `load_classifier` adds to the copy that it keeps.
     assert set().union(*found) | {"prevalence"} == set(reference.METADATA)
     figures = set()

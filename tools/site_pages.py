@@ -57,7 +57,7 @@ def public_modules() -> list[str]:
 
 
 def _module(name: str) -> str:
-    return f"# {name}\n\n::: mpox_keras.{name}\n"
+    return f"---\ntitle: mpox_keras.{name}\n---\n\n::: mpox_keras.{name}\n"
 
 
 def _recipes() -> str:

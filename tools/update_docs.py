@@ -52,6 +52,9 @@ TABLES = {
         "speed": measurements.speed_table,
         "augmentation": measurements.augmentation_table,
     },
+    "docs/bundles.md": {
+        "front": measurements.front_figure,
+    },
     "docs/data.md": {
         "duplicates": measurements.duplicates_table,
     },

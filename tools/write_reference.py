@@ -158,7 +158,6 @@ FIGURES = {
     "accuracy": "share of photos whose likeliest class is right",
     "accuracy_mean": "mean of the accuracies of the folds",
     "accuracy_sd": "their standard deviation",
-    "fold_accuracies": "the accuracy of each fold",
     "balanced_accuracy": "mean of the recalls of the classes",
     "macro_f1": "mean of the F1 scores of the classes",
     "macro_auc": "mean of the AUCs of the classes",

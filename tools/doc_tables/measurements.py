@@ -179,3 +179,11 @@ def screening_table():
     memory = table(["photos, two workers", "peak memory of the command", "of a worker"], rows)
     size = f"{results['pixels'] / 1e6:.1f} megapixels and {results['file_kb']} kB"
     return f"{results['photos']:,} synthetic photos of {size}, {results['cores']} cores:\n\n{speed}\n\n{memory}"
+
+
+def front_figure():
+    """The picture of accuracy against time, once the times are measured."""
+    if not load_rows("benchmark"):
+        return ""
+    text = "Accuracy on MSID against the time of one photo: the presets' recipes, and peers from random initial weights"
+    return f"![{text}](figures/accuracy_and_time.svg)"
