@@ -2,8 +2,8 @@
 
     python tools/draw_figures.py
 
-Writes docs/figures. Ink is dark on white, which the site turns round in its dark theme. A test fails where a figure on a page is
-not that of the results.
+Writes docs/figures. Ink is dark on white, which the site turns round in its dark theme. A test fails where a drawing and the
+results differ.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def false_alarms(preset: str) -> Figure:
     """Share of the photos of other conditions at which mpox is suspected: both kinds, and the worst conditions."""
     results = load(f"conditions_{preset}")
     silent = next(iter(results["operating_points"].values()))["no_alarm"]
-    rows = [
-        (f"{title}, {results['photos'][kind]:,}", 1 - silent[kind]["share"], [1 - end for end in silent[kind]["share_interval"]])
-        for kind, title in (("other", "other conditions"), ("pox_like", "pox-like conditions"))
-    ]
+    rows = []
+    for kind, title in (("other", "other conditions"), ("pox_like", "pox-like conditions")):
+        interval = [1 - end for end in silent[kind]["share_interval"]]
+        rows.append((f"{title}, {results['photos'][kind]:,}", 1 - silent[kind]["share"], interval))
     for row in results["worst_conditions"]:
         interval = wilson_interval(round(row["alarms"] * row["photos"]), row["photos"])
         rows.append((f"{row['condition'].replace('_', ' ')}, {row['photos']}", row["alarms"], interval))

@@ -1,15 +1,13 @@
-"""Drawings of Fast-MpoxNet and of ABLGFM. Boxes stand where they are put here; what is in them, and the arrows, is the model's own."""
+"""Drawings of Fast-MpoxNet and of ABLGFM. Boxes stand where they are put here; shapes, channels and arrows are the model's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-import keras
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from mpox_keras.layers.ablgfm import ABLGFM
 from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 
 _MAPS, _FUSION, _HEAD, _TRAINING = "#cfe3f1", "#fbdcc4", "#cdeadf", "#ececec"
@@ -41,7 +39,8 @@ def draw_fast_mpoxnet() -> Figure:
     for name in shown:
         x, y, title, colour = _NETWORK[name]
         _box(axes, x, y, f"{title}\n{_shape(_output(model, name))}", colour)
-    for start, end in sorted({(start, end) for end in shown for start in _before(model, end)}):
+    arrows = {(before, name) for name in shown for before in _before(model, name)}
+    for start, end in sorted(arrows):
         # What every map of the backbone goes to is reached by one line, to the right of them.
         bend = _BEND if start.startswith("stride_") and end in ("pyramid", "ood_score") else None
         _arrow(axes, _NETWORK[start][:2], _NETWORK[end][:2], bend)

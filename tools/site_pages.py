@@ -12,7 +12,6 @@ from pathlib import Path
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-
 ROOT = Path(__file__).parent.parent
 _ICON = "mpox_keras/web/app/icons/icon.svg"
 _FILES = ("docs/**/*", "*.md", "datasets/mpox/README.md", "LICENSE", "NOTICE", "CITATION.cff", "configs/**/*", _ICON)

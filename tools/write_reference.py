@@ -68,9 +68,9 @@ def config_page() -> str:
 _CONFIG = f"""\
 # Config keys
 
-A config is a YAML file, such as [fast_mpoxnet.yaml](../configs/fast_mpoxnet.yaml). It states what differs from the defaults below,
-which fine-tune the whole of Fast-MpoxNet; [training.md](training.md) explains the recipes. `--set KEY=VALUE` overrides a key for one
-run. A key that does not exist is refused, with the nearest one that does. {_MADE}"""
+A config is a YAML file, such as [fast_mpoxnet.yaml](../configs/fast_mpoxnet.yaml). It states what differs from the defaults
+below, which fine-tune the whole of Fast-MpoxNet; [training.md](training.md) explains the recipes. `--set KEY=VALUE` overrides a
+key for one run. A key that does not exist is refused, with the nearest one that does. {_MADE}"""
 
 
 def files_page() -> str:
@@ -95,15 +95,15 @@ What the files hold that other programs read. {made}
 
 ## metadata.json
 
-Lies beside every trained network: in the folder of a run, of a preset and of a bundle. What has an entry under "must be" is checked
-when the network is loaded; what is optional may be missing there. `SHA256SUMS` has the hash of every other file.
+Lies beside every trained network: in the folder of a run, of a preset and of a bundle. What has an entry under "must be" is
+checked when the network is loaded; what is optional may be missing there. `SHA256SUMS` has the hash of every other file.
 
 {keys}
 
 ## Figures in metadata.json
 
-The names inside `operating_points`, `out_of_fold`, `validation` and `external`. Beside most shares stands one that ends in `_interval`:
-lowest and highest value of its 95 % interval. A share is between 0 and 1.
+The names inside `operating_points`, `out_of_fold`, `validation` and `external`. Beside most shares stands one that ends in
+`_interval`: lowest and highest value of its 95 % interval. A share is between 0 and 1.
 
 {inside}
 

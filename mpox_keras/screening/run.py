@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import joblib
 
@@ -23,6 +24,9 @@ from mpox_keras.screening.plan import ScreeningError, shard_path
 from mpox_keras.utils.errors import require
 from mpox_keras.utils.files import locked, replacing, write_json
 from mpox_keras.utils.parallel import run_parallel
+
+if TYPE_CHECKING:
+    import pyarrow
 
 SUMMARY_FILE = "summary.json"
 
