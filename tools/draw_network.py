@@ -10,7 +10,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 
-_MAPS, _FUSION, _HEAD, _TRAINING = "#cfe3f1", "#fbdcc4", "#cdeadf", "#ececec"
+_MAPS, _FUSION, _HEAD = "#cfe3f1", "#fbdcc4", "#cdeadf"
 _WIDTH, _HEIGHT, _BEND = 1.62, 0.66, 3.1
 _NETWORK = {
     "image": (0, 2, "photo", _MAPS),
@@ -23,9 +23,9 @@ _NETWORK = {
     "pyramid": (6.5, 1.0, "pyramid", _MAPS),
     "features": (8.6, 1.0, "side by side", _MAPS),
     "diagnosis": (10.7, 1.0, "mean, Dense", _HEAD),
-    "auxiliary_2": (10.7, 4.2, "Cls Head", _TRAINING),
-    "auxiliary_3": (10.7, 3.3, "Cls Head", _TRAINING),
-    "auxiliary_4": (10.7, 2.4, "Cls Head", _TRAINING),
+    "auxiliary_2": (10.7, 4.2, "Cls Head", _HEAD),
+    "auxiliary_3": (10.7, 3.3, "Cls Head", _HEAD),
+    "auxiliary_4": (10.7, 2.4, "Cls Head", _HEAD),
     "ood_score": (10.7, -0.2, "means, Dense", _HEAD),
 }
 """Layer, or map of the backbone -> middle of its box, what it is called, and its colour."""
@@ -38,7 +38,8 @@ def draw_fast_mpoxnet() -> Figure:
     shown = [name for name in _NETWORK if name.startswith("stride_") or name in {layer.name for layer in model.layers}]
     for name in shown:
         x, y, title, colour = _NETWORK[name]
-        _box(axes, x, y, f"{title}\n{_shape(_output(model, name))}", colour)
+        look = "dashed" if name.startswith("auxiliary") else "solid"
+        _box(axes, x, y, f"{title}\n{_shape(_output(model, name))}", colour, look)
     arrows = {(before, name) for name in shown for before in _before(model, name)}
     for start, end in sorted(arrows):
         # What every map of the backbone goes to is reached by one line, to the right of them.
@@ -48,7 +49,7 @@ def draw_fast_mpoxnet() -> Figure:
         if name.startswith(("auxiliary", "diagnosis", "ood")):
             x, y, *_ = _NETWORK[name]
             axes.text(x, y + 0.38, name, ha="center", va="bottom", fontsize=8)
-    axes.text(-0.9, 4.5, "grey: in training only", fontsize=9, va="center")
+    axes.text(-0.9, 4.5, "dashed: in training only", fontsize=9, va="center")
     return figure
 
 
@@ -125,9 +126,9 @@ def _canvas(width, height, across, up):
     return figure, axes
 
 
-def _box(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
-    corner = (x - _WIDTH / 2, y - _HEIGHT / 2)
-    shape = FancyBboxPatch(corner, _WIDTH, _HEIGHT, "round,pad=0,rounding_size=0.08", facecolor=colour, edgecolor="#6b7680")
+def _box(axes: Axes, x: float, y: float, text: str, colour: str, line: str = "solid") -> None:
+    corner, style = (x - _WIDTH / 2, y - _HEIGHT / 2), "round,pad=0,rounding_size=0.08"
+    shape = FancyBboxPatch(corner, _WIDTH, _HEIGHT, style, facecolor=colour, edgecolor="#55606a", linestyle=line)
     axes.add_patch(shape)
     axes.text(x, y, text, ha="center", va="center", fontsize=8.5, linespacing=1.35)
 
