@@ -39,7 +39,7 @@ def run(tmp_path_factory):
     data = {"classes": classes, "validation_fraction": 0.5}
     config = parse_config({"model": {"image_size": 32, "weights": None}, "data": data})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "train", lambda config, *others: tiny_fast_mpoxnet(config.model, len(classes)))
+        patch.setattr(fit, "train", lambda config, *rest: tiny_fast_mpoxnet(config.model, len(classes)))
         fit.fit_photos(config, read_folder(folder / "photos", classes), folder / "run")
     return folder / "run"
 
@@ -83,8 +83,8 @@ def _names(value, is_name=True):
             columns = [column for column in inner.values() if isinstance(column, dict)]
             found |= set().union(*(_names(column, is_name=False) for column in columns))
         else:
-            of_others = {"per_class", "no_alarm", "left_out_sources", "operating_points"}
-            found |= _names(inner, is_name=not (is_name and key in of_others))
+            inner_names = {"per_class", "no_alarm", "left_out_sources", "operating_points"}
+            found |= _names(inner, is_name=not (is_name and key in inner_names))
     return found
 
 

@@ -185,13 +185,13 @@ def _front_matter(metadata, conditions):
     evaluated = metadata["out_of_fold"]
     point = next(iter(conditions["operating_points"].values()))
     on_training_photos = [("Accuracy", "accuracy", evaluated["accuracy"]), ("Macro F1", "f1", evaluated["macro_f1"])]
-    on_others = [
+    on_other_sources = [
         ("AUC of mpox against other conditions", "roc_auc", conditions["auc"]["all"]["auc"]),
         ("Recall for mpox", "recall", point["recall"]),
     ]
     results = (
         ("Training photos of all sources, out of fold", "mpox-keras-field", on_training_photos),
-        ("Other skin conditions, and mpox, of sources that nothing was trained on", "mpox-keras-conditions", on_others),
+        ("Other skin conditions, and mpox, of sources that nothing was trained on", "mpox-keras-conditions", on_other_sources),
     )
     return {
         "license": "cc-by-nc-4.0",
