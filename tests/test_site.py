@@ -27,7 +27,8 @@ def site(tmp_path_factory):
     with fasteners.InterProcessLock(shared / "site.lock"):
         folder = shared / "site"
         if not folder.exists():
-            command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder]
+            # With --quiet warnings would be no errors.
+            command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder]
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
     return folder

@@ -15,7 +15,7 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).parent.parent
 _ICON = "mpox_keras/web/app/icons/icon.svg"
 _FILES = ("docs/**/*", "*.md", "datasets/mpox/README.md", "LICENSE", "NOTICE", "CITATION.cff", "configs/**/*", _ICON)
-_LEFT_OUT = {"README.md", "CODE_OF_CONDUCT.md", "configs/__init__.py"}
+_LEFT_OUT = {"README.md", "configs/__init__.py"}
 START = "docs/index.md"
 
 
