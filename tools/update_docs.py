@@ -48,6 +48,9 @@ TABLES = {
         "misclassified_by_all": shufflenet_v2.misclassified_by_all_table,
         "log": shufflenet_v2.runs_of_this_page,
     },
+    "docs/presets.md": {
+        "presets": measurements.presets_table,
+    },
     "docs/training.md": {
         "speed": measurements.speed_table,
         "augmentation": measurements.augmentation_table,
