@@ -31,12 +31,7 @@ def test_every_config_of_the_project_is_valid_and_states_only_what_differs(path)
         assert not {key for key, value in values.items() if value == defaults[section][key]} - {"classes"}, section
 
 
-def test_the_reference_page_is_that_of_the_schema(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "tools")
-    import write_config_reference
-
-    text = write_config_reference.PAGE.read_text(encoding="utf-8")
-    assert write_config_reference.config_reference() == text, "run: python tools/write_config_reference.py"
+def test_every_key_has_a_description():
     assert all(field.description for field in all_keys().values())
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from string import Template
 
+import yaml
 from doc_tables.common import load, load_preset, percent, table, with_interval
 from doc_tables.runs import ROOT
 
@@ -22,6 +23,9 @@ _NETWORKS = {
 }
 
 _TEXT = Template("""\
+---
+$front_matter---
+
 # Model card: $name
 
 **$disclaimer**
@@ -116,6 +120,7 @@ def render(preset):
     refusals = load(f"out_of_distribution_{preset}")
     evaluated, external = metadata["out_of_fold"], metadata["external"]
     return _TEXT.substitute(
+        front_matter=yaml.safe_dump(_front_matter(metadata, conditions), sort_keys=False, allow_unicode=True),
         name=metadata["name"],
         disclaimer=DISCLAIMER,
         conditions_photos=f"{sum(conditions['photos'].values()):,}",
@@ -175,6 +180,41 @@ def render(preset):
     )
 
 
+def _front_matter(metadata, conditions):
+    """What Hugging Face reads: https://huggingface.co/docs/hub/model-cards."""
+    evaluated = metadata["out_of_fold"]
+    point = next(iter(conditions["operating_points"].values()))
+    on_training_photos = [("Accuracy", "accuracy", evaluated["accuracy"]), ("Macro F1", "f1", evaluated["macro_f1"])]
+    on_other_sources = [
+        ("AUC of mpox against other conditions", "roc_auc", conditions["auc"]["all"]["auc"]),
+        ("Recall for mpox", "recall", point["recall"]),
+    ]
+    results = (
+        ("Training photos of all sources, out of fold", "mpox-keras-field", on_training_photos),
+        ("Other skin conditions, and mpox, of sources that nothing was trained on", "mpox-keras-conditions", on_other_sources),
+    )
+    return {
+        "license": "cc-by-nc-4.0",
+        "library_name": "keras",
+        "pipeline_tag": "image-classification",
+        "tags": ["keras", "tensorflow", "tflite", "image-classification", "medical", "dermatology", "mpox"],
+        "metrics": ["accuracy", "f1", "recall", "roc_auc"],
+        "model-index": [
+            {
+                "name": metadata["name"],
+                "results": [
+                    {
+                        "task": {"type": "image-classification"},
+                        "dataset": {"name": dataset, "type": kind},
+                        "metrics": [{"type": type, "name": name, "value": round(value, 4)} for name, type, value in figures],
+                    }
+                    for dataset, kind, figures in results
+                ],
+            }
+        ],
+    }
+
+
 def _alarms(conditions):
     header = [
         "threshold",
@@ -215,7 +255,7 @@ def _msid(figures):
         for kind, title in titles.items()
     ]
     return table(
-        ["", "accuracy over folds, mean ± SD", "macro F1", "rash classes only", "AUC, mpox against other rashes"], rows
+        ["photos", "accuracy over folds, mean ± SD", "macro F1", "rash classes only", "AUC, mpox against other rashes"], rows
     )
 
 
@@ -251,7 +291,7 @@ def _thresholds(metadata, thresholds):
     refused = f"{with_interval(thresholds['out_of_distribution'], 'refused')} of the photos refused"
     rows.append(["confidence threshold for an answer", f"{shipped['confidence']:.3f}", answered])
     rows.append(["out-of-distribution threshold", f"{shipped['ood_score']:.2f}", refused])
-    return table(["", "shipped value", "out of fold"], rows)
+    return table(["value", "shipped", "out of fold"], rows)
 
 
 def _range(interval):

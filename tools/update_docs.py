@@ -48,9 +48,15 @@ TABLES = {
         "misclassified_by_all": shufflenet_v2.misclassified_by_all_table,
         "log": shufflenet_v2.runs_of_this_page,
     },
+    "docs/presets.md": {
+        "presets": measurements.presets_table,
+    },
     "docs/training.md": {
         "speed": measurements.speed_table,
         "augmentation": measurements.augmentation_table,
+    },
+    "docs/bundles.md": {
+        "front": measurements.front_figure,
     },
     "docs/data.md": {
         "duplicates": measurements.duplicates_table,

@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import joblib
 
@@ -23,6 +24,9 @@ from mpox_keras.screening.plan import ScreeningError, shard_path
 from mpox_keras.utils.errors import require
 from mpox_keras.utils.files import locked, replacing, write_json
 from mpox_keras.utils.parallel import run_parallel
+
+if TYPE_CHECKING:
+    import pyarrow
 
 SUMMARY_FILE = "summary.json"
 
@@ -145,12 +149,19 @@ def screen_shard(number: int, offset: int, folder: Path, source: str, classes: t
         pyarrow.parquet.write_table(records, temporary)
 
 
-def _records(photos: Iterable[tuple[str, str]], predictions: Iterable[Prediction], classes: Sequence[str]):
+def record_schema(classes: Sequence[str]) -> "pyarrow.Schema":
+    """Columns of the Parquet files and their types, in order."""
     import pyarrow
 
     text, number = pyarrow.string(), pyarrow.float32()
     types = {"id": text, "file": text, **{f"probability_{name}": number for name in classes}, "label": text, "answer": text}
     types |= {"abstention_reason": text, "mpox_suspected": pyarrow.bool_(), "ood_score": number, "error": text}
+    return pyarrow.schema(types)
+
+
+def _records(photos: Iterable[tuple[str, str]], predictions: Iterable[Prediction], classes: Sequence[str]):
+    import pyarrow
+
     rows = [
         {
             **dataclasses.asdict(prediction),
@@ -162,7 +173,7 @@ def _records(photos: Iterable[tuple[str, str]], predictions: Iterable[Prediction
         }
         for (id, _), prediction in zip(photos, predictions, strict=True)
     ]
-    return pyarrow.Table.from_pylist(rows, pyarrow.schema(types))
+    return pyarrow.Table.from_pylist(rows, record_schema(classes))
 
 
 def _text(name):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from doc_tables.common import load, load_rows, percent, table
+from doc_tables.common import PRESETS, load, load_preset, load_rows, percent, table, with_interval
+from mpox_keras.inference.classifier import PRESETS_FOLDER
+from mpox_keras.inference.metadata import MODEL_PLACES
 
 
 def duplicates_table():
@@ -176,3 +178,35 @@ def screening_table():
     memory = table(["photos, two workers", "peak memory of the command", "of a worker"], rows)
     size = f"{results['pixels'] / 1e6:.1f} megapixels and {results['file_kb']} kB"
     return f"{results['photos']:,} synthetic photos of {size}, {results['cores']} cores:\n\n{speed}\n\n{memory}"
+
+
+def presets_table():
+    """What each preset is, how large it is, and how it may be used."""
+    rows = []
+    for name in PRESETS:
+        metadata = load_preset(name)
+        sizes = ((PRESETS_FOLDER / name / MODEL_PLACES[format]).stat().st_size / 1e6 for format in ("tflite", "keras"))
+        pixels, classes = metadata["image_size"], ", ".join(metadata["classes"])
+        cells = [metadata["config"]["model"]["network"], f"{pixels} x {pixels}", *(f"{size:.2f} MB" for size in sizes), classes]
+        rows.append(
+            [f"`{name}`", *cells, with_interval(metadata["out_of_fold"], "accuracy"), metadata["licence"].split(",")[0]]
+        )
+    header = [
+        "preset",
+        "network",
+        "photo",
+        "as TFLite",
+        "as Keras",
+        "classes",
+        "accuracy out of fold (95 % interval)",
+        "licence",
+    ]
+    return table(header, rows)
+
+
+def front_figure():
+    """The picture of accuracy against time, once the times are measured."""
+    if not load_rows("benchmark"):
+        return ""
+    text = "Accuracy on MSID against the time of one photo: the presets' recipes, and peers from random initial weights"
+    return f"![{text}](figures/accuracy_and_time.svg)"
