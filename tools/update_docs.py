@@ -18,6 +18,10 @@ TABLES = {
         "external": conditions.headline_table,
         "headline": conditions.msid_table,
     },
+    "docs/comparison.md": {
+        "alarms": conditions.alarms_table,
+        "msid": conditions.msid_table,
+    },
     "docs/results.md": {
         "conditions": conditions.conditions_table,
         "alarms": conditions.alarms_table,
