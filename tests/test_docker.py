@@ -21,6 +21,10 @@ STEPS = [
 PINS = (ROOT / "docker" / "requirements.txt").read_text(encoding="utf-8")
 
 
+def _plain(name):
+    return name.replace("_", "-").lower()
+
+
 def _steps(name):
     return [rest for step, rest in STEPS if step == name]
 
@@ -41,8 +45,8 @@ def test_pins_are_exact_and_have_hashes():
 
 @pytest.mark.parametrize("requirement", _requirements(), ids=str)
 def test_a_pin_satisfies_the_requirement(requirement):
-    pins = {name.replace("_", "-").lower(): version for name, version in re.findall(r"^([\w.-]+)==([\w.+!]+)", PINS, re.MULTILINE)}
-    pinned = pins[requirement.name.replace("_", "-").lower()]
+    pins = dict(re.findall(r"^([\w.-]+)==([\w.+!]+)", PINS, re.MULTILINE))
+    pinned = {_plain(name): version for name, version in pins.items()}[_plain(requirement.name)]
     assert Version(pinned) in requirement.specifier, "make the pins again, see docs/docker.md"
 
 

@@ -18,10 +18,11 @@ from sybil.parsers.markdown import CodeBlockParser
 from mpox_keras.inference.runtimes import LiteRT
 
 FOLDER = Path(__file__).parent.parent / "docs" / "guides"
-QUICK = {"honest_evaluation"}
+QUICK = {"honest_evaluation", "screen_a_folder"}
 """Guides that neither train nor start TensorFlow."""
 GUIDES = [
-    pytest.param(path, id=path.stem, marks=() if path.stem in QUICK else pytest.mark.slow) for path in sorted(FOLDER.glob("*.md"))
+    pytest.param(path, id=path.stem, marks=[] if path.stem in QUICK else [pytest.mark.slow])
+    for path in sorted(FOLDER.glob("*.md"))
 ]
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -71,7 +72,8 @@ def test_a_guide_runs_and_prints_what_it_shows(guide, tmp_path, monkeypatch):
 
 
 def _block(language):
-    return re.search(rf"^```{language}\n(.*?)^```$", (FOLDER / "deploy.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)[1]
+    text = (FOLDER / "deploy.md").read_text(encoding="utf-8")
+    return re.search(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
 
 
 def _keys(value):
