@@ -1,8 +1,7 @@
 # Screens photos and serves the web app, without a network: docs/docker.md says how.
 FROM python:3.11-slim
 
-# Only /tmp is written to, so the rest can be read-only.
-ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+ENV PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
 WORKDIR /source
 COPY docker/requirements.txt docker/
@@ -16,6 +15,8 @@ RUN mpox-keras export --format tflite --out /bundles/tflite
 
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin screening
 USER 10001
+# Only /tmp is written to, so the rest can be read-only.
+ENV HOME=/tmp
 WORKDIR /tmp
 EXPOSE 8000
 ENTRYPOINT ["mpox-keras"]
