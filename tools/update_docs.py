@@ -18,6 +18,10 @@ TABLES = {
         "external": conditions.headline_table,
         "headline": conditions.msid_table,
     },
+    "docs/comparison.md": {
+        "alarms": conditions.alarms_table,
+        "msid": conditions.msid_table,
+    },
     "docs/results.md": {
         "conditions": conditions.conditions_table,
         "alarms": conditions.alarms_table,
@@ -55,17 +59,9 @@ TABLES = {
         "speed": measurements.speed_table,
         "augmentation": measurements.augmentation_table,
     },
-    "docs/bundles.md": {
-        "front": measurements.front_figure,
-    },
+    "docs/bundles.md": {},
     "docs/data.md": {
         "duplicates": measurements.duplicates_table,
-    },
-    "docs/bundles.md": {
-        "parity": partial(measurements.parity_table, "fast_mpoxnet"),
-        "parity_larger": partial(measurements.parity_table, "efficientnet_lite0"),
-        "benchmark": measurements.benchmark_table,
-        "time": measurements.where_time_goes_table,
     },
     "docs/web.md": {
         "web": measurements.web_table,

@@ -202,11 +202,3 @@ def presets_table():
         "licence",
     ]
     return table(header, rows)
-
-
-def front_figure():
-    """The picture of accuracy against time, once the times are measured."""
-    if not load_rows("benchmark"):
-        return ""
-    text = "Accuracy on MSID against the time of one photo: the presets' recipes, and peers from random initial weights"
-    return f"![{text}](figures/accuracy_and_time.svg)"
