@@ -59,7 +59,12 @@ TABLES = {
         "speed": measurements.speed_table,
         "augmentation": measurements.augmentation_table,
     },
-    "docs/bundles.md": {},
+    "docs/bundles.md": {
+        "parity": partial(measurements.parity_table, "fast_mpoxnet"),
+        "parity_larger": partial(measurements.parity_table, "efficientnet_lite0"),
+        "benchmark": measurements.benchmark_table,
+        "time": measurements.where_time_goes_table,
+    },
     "docs/data.md": {
         "duplicates": measurements.duplicates_table,
     },
