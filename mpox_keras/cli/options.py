@@ -45,7 +45,7 @@ def model_option(command):
         "source",
         default="fast_mpoxnet",
         show_default=True,
-        help="A preset, the folder of a finished fit, a bundle, hf://OWNER/NAME, or a .keras file.",
+        help="A preset, the folder of a finished fit, a bundle, or a .keras file.",
     )(command)
 
 
