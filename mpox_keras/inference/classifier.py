@@ -26,7 +26,7 @@ from mpox_keras.inference.metadata import (
 from mpox_keras.inference.prediction import Prediction, decide
 from mpox_keras.inference.runtimes import RUNTIMES
 from mpox_keras.utils.classes import MPOX
-from mpox_keras.utils.errors import MpoxKerasError, require
+from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.stderr import silenced_stderr
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 PRESETS_FOLDER = Path(__file__).parent.parent / "models" / "presets"
 DEFAULT_PRESET = "fast_mpoxnet"
-HUGGING_FACE = "hf://"
 
 
 @dataclasses.dataclass(eq=False, repr=False)
@@ -144,28 +143,23 @@ def load_classifier(
     """Load a trained network. Imports the runtime that its format needs, and no other.
 
     Args:
-        source: a preset's name; the folder of a finished `mpox-keras fit`; a bundle that `mpox-keras export` made, in a
-            folder or as `hf://OWNER/NAME` on Hugging Face; or a `.keras` file. A `.keras` file that is not `model.keras` of
-            such a folder has no metadata: its probabilities are not calibrated, and there is an answer for every photo.
+        source: a preset's name; the folder of a finished `mpox-keras fit`; a bundle that `mpox-keras export` made; or a
+            `.keras` file. A `.keras` file that is not `model.keras` of such a folder has no metadata: its probabilities are
+            not calibrated, and there is an answer for every photo.
         classes: names of the classes, in order, for a `.keras` file without metadata; others must have the same ones.
         recall: of mpox, at which the threshold for suspecting it was chosen; one of those that the network has. The first is in
             force if left out.
         prevalence: share of the photos that show mpox where the network is used, over 0 and under 1, see `at_prevalence`.
 
     Raises:
-        MissingExtraError: the package that the source or the format needs is not installed.
-        ClassifierError: there is no such network, or it can't be downloaded; a file of it is missing, damaged or changed; it
-            would run Python code; it has other classes; it has thresholds but no out-of-distribution score; or it has no
-            threshold for this recall.
+        ClassifierError: there is no such network; a file of it is missing, damaged or changed; it would run Python code; it
+            has other classes; it has thresholds but no out-of-distribution score; or it has no threshold for this recall.
 
     Example:
         >>> load_classifier("fast_mpoxnet", recall=0.95).classes
         ('mpox', 'chickenpox', 'measles', 'other', 'normal')
     """
-    if str(source).startswith(HUGGING_FACE):
-        path = _download(str(source))
-    else:
-        path = PRESETS_FOLDER / source if str(source) in preset_names() else Path(source)
+    path = PRESETS_FOLDER / source if str(source) in preset_names() else Path(source)
     if path.name == MODEL_FILE and path.is_file() and (path.parent / METADATA_FILE).is_file():
         path = path.parent
     if path.suffix == ".keras" and path.is_file():
@@ -184,19 +178,6 @@ def load_classifier(
         raise ClassifierError(f"{source} has the classes {', '.join(metadata['classes'])}, not {', '.join(classes)}.")
     _set_in_force(metadata, source, recall, prevalence)
     return _load(path, metadata, source, read_checksums(path))
-
-
-def _download(source):
-    hub = require("huggingface_hub", "hub", "a network from Hugging Face")
-    name = source.removeprefix(HUGGING_FACE)
-    try:
-        # A folder of its own, because the shared cache consists of links, which a bundle must not have.
-        return Path(hub.snapshot_download(name, local_dir=Path(hub.constants.HF_HOME) / "mpox_keras" / name))
-    except (hub.errors.HfHubHTTPError, hub.errors.HFValidationError, OSError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise ClassifierError(
-            f"{source} cannot be downloaded ({reason}). Expected hf://OWNER/NAME; check name and network."
-        ) from None
 
 
 def _set_in_force(metadata, source, recall, prevalence):
