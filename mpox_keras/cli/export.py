@@ -7,7 +7,7 @@ from mpox_keras.cli.options import PATH, data_option, json_option, model_option,
 
 @click.command()
 @model_option
-@click.option("--format", default="tflite", show_default=True, help="tflite, tfjs, keras, saved_model or onnx.")
+@click.option("--format", default="tflite", show_default=True, help="tflite, tfjs, keras or saved_model.")
 @click.option(
     "--precision",
     default="float32",

@@ -17,17 +17,11 @@ from mpox_keras.inference.classifier import Classifier, load_classifier
 from mpox_keras.inference.metadata import METADATA_FILE, MODEL_FILE, MODEL_PLACES, write_metadata
 from mpox_keras.models.deploy import deploy
 from mpox_keras.models.image_classifier import Network
-from mpox_keras.utils.errors import MpoxKerasError, require
+from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.files import replacing_folder
 from mpox_keras.utils.stderr import silenced_stderr
 
-PRECISIONS = {
-    "tflite": tflite.PRECISIONS,
-    "tfjs": tfjs.PRECISIONS,
-    "keras": ("float32",),
-    "saved_model": ("float32",),
-    "onnx": ("float32",),
-}
+PRECISIONS = {"tflite": tflite.PRECISIONS, "tfjs": tfjs.PRECISIONS, "keras": ("float32",), "saved_model": ("float32",)}
 """Format -> the precisions it is to be had in."""
 
 CALIBRATION_PHOTOS = 300
@@ -35,8 +29,7 @@ CALIBRATION_PHOTOS = 300
 
 _LABELS_FILE = "labels.txt"
 _CARD_FILE = "MODEL_CARD.md"
-# A prevalence is of the place where a network is used.
-_LEFT_OUT = {"config", "environment", "validation", "prevalence"}
+_OF_TRAINING_ONLY = {"config", "environment", "validation"}
 
 
 class ExportError(MpoxKerasError, ValueError):
@@ -66,7 +59,6 @@ def export_bundle(
     Raises:
         ExportError: no such format or precision; `int8` without photos; a folder of something else; or an exported source.
         ClassifierError: the source can't be loaded.
-        MissingExtraError: the format's converter is not installed.
 
     Example:
         >>> export_bundle("fast_mpoxnet", "mpox-tflite", "tflite", "float16")["precision"]
@@ -91,7 +83,7 @@ def export_bundle(
             f"{classifier.source} is exported already, as {form}. Give the trained network that it was made from."
         )
     sample = stratified_sample(calibration, CALIBRATION_PHOTOS) if precision == "int8" else []
-    metadata = {key: value for key, value in classifier.metadata.items() if key not in _LEFT_OUT}
+    metadata = {key: value for key, value in classifier.metadata.items() if key not in _OF_TRAINING_ONLY}
     metadata.setdefault("name", Path(classifier.source).name)
     metadata |= {
         "format": format,
@@ -147,14 +139,10 @@ def _write_model(path, model, metadata, pixels):
     elif format == "keras":
         deploy(model, class_activation_map=True, temperature=temperature).save(path)
     else:
-        if format == "onnx":
-            require("tf2onnx", "onnx", "an export to ONNX")
         deployed = deploy(model, class_activation_map=True, temperature=temperature)
         signature = keras.InputSpec(shape=(None, *model.inputs[0].shape[1:]), dtype="float32", name="image")
         with silenced_stderr():
-            kind = "onnx" if format == "onnx" else "tf_saved_model"
-            deployed.export(path, format=kind, input_signature=[signature], verbose=False)
-        if format == "saved_model":
-            # Says only when it was made, by which the hashes of two equal exports would differ.
-            (path / "fingerprint.pb").unlink(missing_ok=True)
-            shutil.rmtree(path / "assets", ignore_errors=True)
+            deployed.export(path, format="tf_saved_model", input_signature=[signature], verbose=False)
+        # Says only when it was made, by which the hashes of two equal exports would differ.
+        (path / "fingerprint.pb").unlink(missing_ok=True)
+        shutil.rmtree(path / "assets", ignore_errors=True)

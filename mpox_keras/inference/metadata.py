@@ -15,13 +15,7 @@ METADATA_FILE = "metadata.json"
 CHECKSUMS_FILE = "SHA256SUMS"
 MODEL_FILE = "model.keras"
 
-MODEL_PLACES = {
-    "keras": MODEL_FILE,
-    "tflite": "model.tflite",
-    "tfjs": "tfjs",
-    "saved_model": "saved_model",
-    "onnx": "model.onnx",
-}
+MODEL_PLACES = {"keras": MODEL_FILE, "tflite": "model.tflite", "tfjs": "tfjs", "saved_model": "saved_model"}
 """Format -> the file or folder that holds the network."""
 
 _MAX_BYTES = 10_000_000

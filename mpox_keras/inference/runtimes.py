@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from mpox_keras.inference.metadata import file_inside
-from mpox_keras.utils.errors import require
 from mpox_keras.utils.stderr import silenced_stderr
 
 TENSOR_BYTES = 1_000_000_000
@@ -69,20 +68,6 @@ class SavedModel:
         return {name: values.numpy() for name, values in self._function(image=pixels.astype("float32")).items()}
 
 
-class OnnxModel:
-    """An ONNX file, run by ONNX Runtime on one thread."""
-
-    def __init__(self, path: str | os.PathLike):
-        onnxruntime = require("onnxruntime", "onnx", "an ONNX network")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
-        self._names = [output.name for output in self._session.get_outputs()]
-
-    def __call__(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        return dict(zip(self._names, self._session.run(None, {"image": pixels.astype("float32")}), strict=True))
-
-
 class GraphModel:
     """A folder with a TF.js graph model, run by TensorFlow: what the files say, not how a browser computes it."""
 
@@ -123,5 +108,5 @@ def _decoded(entry, content):
     return values.astype(entry["dtype"]), content[count * stored.itemsize :]
 
 
-RUNTIMES = {"tflite": LiteRT, "saved_model": SavedModel, "tfjs": GraphModel, "onnx": OnnxModel}
+RUNTIMES = {"tflite": LiteRT, "saved_model": SavedModel, "tfjs": GraphModel}
 """Format of an exported network -> what runs it."""

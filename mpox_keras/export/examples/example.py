@@ -1,7 +1,6 @@
 """Runs the bundle beside it: python example.py PHOTO...
 
-Needs numpy, pillow and, by the bundle's format: ai-edge-litert (tflite), tensorflow (saved_model), onnxruntime (onnx) or
-mpox-keras (keras).
+Needs numpy, pillow and, by the bundle's format: ai-edge-litert (tflite), tensorflow (saved_model) or mpox-keras (keras).
 """
 
 import json
@@ -36,15 +35,6 @@ elif metadata["format"] == "saved_model":
     def run(photo):
         outputs = loaded.signatures["serving_default"](image=photo.astype("float32"))
         return {name: values.numpy() for name, values in outputs.items()}
-
-elif metadata["format"] == "onnx":
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(folder / "model.onnx"))
-    names = [output.name for output in session.get_outputs()]
-
-    def run(photo):
-        return dict(zip(names, session.run(None, {"image": photo.astype("float32")}), strict=True))
 
 else:
     import keras
