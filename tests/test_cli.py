@@ -57,16 +57,6 @@ def test_predict_prints_one_json_object_a_line(photos, model):
         assert record["label"] == max(record["probabilities"], key=record["probabilities"].get)
 
 
-def test_predict_reads_standard_input_and_urls_and_writes_a_table(photos, model):
-    photo = photos / "mpox" / "mpox_000_0.png"
-    given = CliRunner().invoke(main, ["predict", "-", "--model", str(model), "--json"], input=photo.read_bytes())
-    (plain,) = csv.DictReader(call("predict", photo.as_uri(), "--model", model, "--csv").stdout.splitlines())
-    record = json.loads(given.stdout)
-    assert plain["file"] == photo.as_uri()
-    assert plain["answer"] == record["answer"]
-    assert float(plain["probability_mpox"]) == record["probabilities"]["mpox"]
-
-
 def test_predict_prints_a_table_and_names_what_it_could_not_read(photos, model, tmp_path):
     (tmp_path / "bad.jpg").write_text("no photo")
     result = call("predict", tmp_path / "bad.jpg", photos / "measles" / "measles_000_0.png", "--model", model)

@@ -1,10 +1,7 @@
 """Predictions for photos, and for very many of them."""
 
-import csv
 import dataclasses
-import io
 import json
-import sys
 
 import click
 
@@ -23,20 +20,16 @@ _SUSPICION = {True: "suspected", False: "no", None: "-"}
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="Share of the people who have mpox where the photos come from, such as 0.02: probabilities are given for this.",
 )
-@click.option("--json", "form", flag_value="json", help="One JSON object a line, with every attribute of Prediction.")
-@click.option("--csv", "form", flag_value="csv", help="A table with the same, and a column for each probability.")
-def predict(photos, source, classes, recall, prevalence, form):
-    """Predict photos: files, folders, globs or URLs; - is a photo from standard input.
-
-    Exits with 2 if a photo could not be read.
-    """
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with every attribute of Prediction.")
+def predict(photos, source, classes, recall, prevalence, as_json):
+    """Predict photos: files, folders or globs. Exits with 2 if a photo could not be read."""
     from mpox_keras.data.folder import expand_photos
     from mpox_keras.inference.classifier import load_classifier
     from mpox_keras.inference.prediction import DISCLAIMER
 
-    files = [sys.stdin.buffer.read()] if photos == ("-",) else expand_photos(photos)
+    files = expand_photos(photos)
     classifier = load_classifier(source, classes, recall, prevalence)
-    if not form:
+    if not as_json:
         click.echo(DISCLAIMER, err=True)
         if prevalence and (points := classifier.metadata.get("operating_points")):
             from mpox_keras.evaluation.thresholds import predictive_values
@@ -48,17 +41,10 @@ def predict(photos, source, classes, recall, prevalence, form):
             )
         click.echo("  ".join(f"{name:>11}" for name in (*classifier.classes, "mpox?", "answer")) + "  file")
     unreadable = 0
-    for number, prediction in enumerate(classifier.predict(iter(files))):
+    for prediction in classifier.predict(files):
         unreadable += prediction.error is not None
-        record = {**dataclasses.asdict(prediction), "answer": prediction.answer}
-        if form == "json":
-            click.echo(json.dumps(record))
-        elif form == "csv":
-            shares = record.pop("probabilities")
-            record |= {f"probability_{name}": shares.get(name) for name in classifier.classes}
-            if not number:
-                click.echo(_csv_line(record))
-            click.echo(_csv_line(record.values()))
+        if as_json:
+            click.echo(json.dumps({**dataclasses.asdict(prediction), "answer": prediction.answer}))
         elif prediction.error:
             click.echo(f"error: {prediction.error}", err=True)
         else:
@@ -68,12 +54,6 @@ def predict(photos, source, classes, recall, prevalence, form):
             click.echo("  ".join(f"{cell:>11}" for cell in cells) + f"  {prediction.file}{reason}")
     if unreadable:
         raise MpoxKerasError(f"{unreadable} of the photos could not be read; the others are above.")
-
-
-def _csv_line(values):
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="").writerow(values)
-    return stream.getvalue()
 
 
 @click.command()

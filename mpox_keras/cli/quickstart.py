@@ -1,10 +1,9 @@
 """The whole way once through."""
 
-import webbrowser
-
 import click
 
 from mpox_keras.cli.options import PATH, out_option, show_progress, start_tensorflow
+from mpox_keras.utils.stderr import silenced_stderr
 
 
 @click.command()
@@ -22,4 +21,6 @@ def quickstart(data, out, open_report):
     report = run_quickstart(data, out, progress=show_progress)
     click.echo(f"report: {report}")
     if open_report:
-        webbrowser.open(report.resolve().as_uri())
+        # A machine without a browser would say so here.
+        with silenced_stderr():
+            click.launch(report.resolve().as_uri())

@@ -2,7 +2,6 @@
 
 import contextlib
 import tempfile
-import webbrowser
 from pathlib import Path
 
 import click
@@ -33,6 +32,6 @@ def web(source, classes, out, host, port, open_page):
     address = f"http://{host}:{server.server_port}/"
     click.echo(f"{address} (version {version}); Ctrl-C stops")
     if open_page:
-        webbrowser.open(address)
+        click.launch(address)
     with server, contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()

@@ -149,8 +149,7 @@ def name_box(values: Sequence) -> str:
 
 
 def _map_labels(photos, labels, classes):
-    labels = {class_of_folder(old, classes): new and class_of_folder(new, classes) for old, new in labels.items()}
-    photos = [dataclasses.replace(photo, label=class_of_folder(photo.label, classes)) for photo in photos]
+    labels = {class_of_folder(old): class_of_folder(new) for old, new in labels.items()}
     found = {photo.label for photo in photos}
     for old, new in labels.items():
         if old not in found:

@@ -53,18 +53,15 @@ class Photo:
     metadata: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-def class_of_folder(name: str, classes: Sequence[str] = ()) -> str:
+def class_of_folder(name: str) -> str:
     """The class that a folder's name means, in any case: older names of mpox are understood, and those of `OTHER_RASH`.
 
-    Of `classes` the one that means the same is given as it is written there.
-
     Example:
-        >>> class_of_folder("Monkeypox"), class_of_folder("Others"), class_of_folder("acne_vulgaris", ["Acne vulgaris"])
-        ('mpox', 'other_rash', 'Acne vulgaris')
+        >>> class_of_folder("Monkeypox"), class_of_folder("Others")
+        ('mpox', 'other_rash')
     """
-    meaning = name.strip().lower().replace("_", " ")
-    meaning = _FOLDER_NAMES.get(meaning, meaning)
-    return next((each for each in classes if meaning in (each, class_of_folder(each))), meaning)
+    name = name.strip().lower().replace("_", " ")
+    return _FOLDER_NAMES.get(name, name)
 
 
 def walk_photos(directory: str | Path) -> Iterator[Path]:
@@ -83,8 +80,8 @@ def walk_photos(directory: str | Path) -> Iterator[Path]:
             yield Path(directory) / entry.name
 
 
-def expand_photos(arguments: Sequence[str]) -> Iterator[Path | str]:
-    """Photos meant by what a user typed: files, folders (searched by suffix), globs and URLs; none is opened.
+def expand_photos(arguments: Sequence[str]) -> Iterator[Path]:
+    """Photo files meant by what a user typed: files, folders (searched by suffix) and globs; none is opened.
 
     Raises:
         DataError: an argument names nothing; checked before the first path is given.
@@ -94,9 +91,6 @@ def expand_photos(arguments: Sequence[str]) -> Iterator[Path | str]:
     """
     expanded = []
     for argument in arguments:
-        if "://" in argument:
-            expanded.append([argument])
-            continue
         found = [argument] if os.path.exists(argument) else sorted(glob.glob(argument, recursive=True))
         if not found:
             raise DataError(f"{argument} is neither a file, a folder nor a pattern that matches any. Check the path.")
@@ -151,7 +145,7 @@ def find_photos(directory: str | Path, classes: Sequence[str] | None = None) -> 
         raise DataError(f"{directory} is not a folder. {expected}")
     class_folders = sorted(p for p in directory.iterdir() if p.is_dir() and not p.name.startswith("."))
     found = ((path.relative_to(directory).as_posix(), path) for folder in class_folders for path in walk_photos(folder))
-    photos = [Photo(file, path, class_of_folder(file.partition("/")[0], classes or ()), group=file) for file, path in found]
+    photos = [Photo(file, path, class_of_folder(file.partition("/")[0]), group=file) for file, path in found]
     unknown = dict.fromkeys(photo.file.partition("/")[0] for photo in photos if classes and photo.label not in classes)
     if unknown:
         raise DataError(

@@ -1,7 +1,6 @@
 """What a trained network's outputs for a photo mean. Nothing here needs TensorFlow."""
 
 import dataclasses
-import html
 from collections.abc import Mapping
 
 import numpy as np
@@ -42,19 +41,6 @@ class Prediction:
     def answer(self) -> str | None:
         """The label, or "not sure"."""
         return NOT_SURE if self.abstention_reason else self.label
-
-    def _repr_html_(self):
-        """What a notebook shows: the answer, and a bar for each probability."""
-        if self.error:
-            return f"<p>{html.escape(self.error)}</p>"
-        reason = f" ({self.abstention_reason.replace('_', ' ')})" if self.abstention_reason else ""
-        alarm = " Mpox is suspected." if self.mpox_suspected else ""
-        rows = "".join(
-            f"<tr><td>{html.escape(name)}</td><td><progress value={value:.3f}></progress></td><td>{value:.1%}</td></tr>"
-            for name, value in self.probabilities.items()
-        )
-        said = html.escape(f"{self.file}: {self.answer}{reason}.{alarm}")
-        return f"<p><b>{said}</b></p><table>{rows}</table><p>{DISCLAIMER}</p>"
 
 
 def decide(metadata: Mapping, file: str, probabilities: np.ndarray, ood_score: float | None) -> Prediction:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mpox_keras.inference.prediction import Prediction, at_prevalence, decide
+from mpox_keras.inference.prediction import at_prevalence, decide
 
 METADATA = {
     "classes": ["mpox", "measles", "other", "normal"],
@@ -44,12 +44,3 @@ def test_a_network_without_mpox_may_be_not_sure_too():
     metadata = {"classes": ["acne", "eczema"], "thresholds": {"confidence": 0.7, "ood_score": 0.5}}
     predictions = [decide(metadata, "arm.jpg", np.array(each), 0.1) for each in ([0.6, 0.4], [0.1, 0.9])]
     assert [(each.answer, each.mpox_suspected) for each in predictions] == [("not sure", None), ("eczema", None)]
-
-
-def test_a_notebook_shows_the_answer_and_no_code_of_a_file_name():
-    prediction = Prediction("<script>.jpg", "mpox", {"mpox": 0.75, "normal": 0.25}, 0.9, True, "out_of_distribution")
-    shown = prediction._repr_html_()
-    assert "&lt;script&gt;.jpg: not sure (out of distribution). Mpox is suspected." in shown
-    assert "<progress value=0.750></progress></td><td>75.0%" in shown
-    assert "<script>" not in shown
-    assert Prediction("a.jpg", None, {}, error="a.jpg is empty.")._repr_html_() == "<p>a.jpg is empty.</p>"
