@@ -58,6 +58,7 @@ TABLES = {
     "docs/web.md": {
         "web": measurements.web_table,
         "photo_checks": measurements.photo_checks_table,
+        "tones": measurements.tones_table,
     },
     "docs/screening.md": {
         "screening": measurements.screening_table,

@@ -116,6 +116,17 @@ def photo_checks_table():
     return table([f"{figures['photos']} photos of MSID", "too dark", "too bright", "blurred"], rows)
 
 
+def tones_table():
+    """How many photos the app complains about, by skin tone."""
+    changes = ("as they are", "half the light", "a quarter of the light")
+    rows = []
+    for name, figures in load("photo_checks")["tones"].items():
+        shares = [percent(figures[change]["too_dark"]) for change in changes]
+        rows.append([name, str(figures["photos"]), *shares, percent(figures["as they are"]["too_blurred"])])
+    header = ["skin tone", "photos", *(f"too dark, {change}" for change in changes), "blurred, as they are"]
+    return table(header, rows)
+
+
 _METHODS = {
     "class_activation_map": "class activation map",
     "grad_cam_plus_plus": "Grad-CAM++",
