@@ -103,6 +103,8 @@ class App:
     def reset(self):
         """Back to the start, without loading the page again."""
         self.page.evaluate("for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close()")
+        if self.page.locator("#new-person").is_visible():
+            self.page.click("#new-person")
         if self.page.locator("#another").is_visible():
             self.page.click("#another")
         self.page.select_option("#language", "en")
