@@ -57,6 +57,7 @@ TABLES = {
     },
     "docs/web.md": {
         "web": measurements.web_table,
+        "camera": measurements.camera_table,
         "photo_checks": measurements.photo_checks_table,
         "tones": measurements.tones_table,
     },

@@ -107,6 +107,22 @@ def web_table():
     )
 
 
+def camera_table():
+    """How the viewfinder keeps up."""
+    figures = load("live_camera")
+    before, after = figures["megabytes"]
+    longest = figures["longest_task_ms"]
+    rows = [
+        ["frames", str(figures["frames"])],
+        ["frames per second", f"{figures['frames_per_second']:.1f}"],
+        ["processor time per frame, the fake camera's too", f"{figures['processor_ms_per_frame']:.0f} ms"],
+        ["longest task over 50 ms that blocked the page", "none" if longest is None else f"{longest:.0f} ms"],
+        ["memory of the page and its workers, before and after", f"{before:.0f} MB, {after:.0f} MB"],
+        ["load of the machine meanwhile, on its processors", f"{figures['load']:.0f} on {figures['cores']}"],
+    ]
+    return table(["Chromium's fake camera", ""], rows)
+
+
 def photo_checks_table():
     """How many photos the app complains about."""
     figures = load("photo_checks")

@@ -11,7 +11,7 @@ const BRIGHT_SHARE = 0.01;
  * @param {Uint8Array} pixels RGB samples of the area, resized to the network's input.
  * @param {number} size side of `pixels`.
  * @param {number} side shorter side of the area in the photo, in pixels.
- * @returns {{reasons: string[]}} "too_small", "too_dark" (hardly anything is bright), "too_bright" (by the mean of the luma) and
+ * @returns {{reasons: string[], sharpness: number}} `reasons` holds "too_small", "too_dark" (hardly anything is bright), "too_bright" (by the mean of the luma) and
  *   "too_blurred" (by the variance of the luma's Laplacian), as far as they apply.
  */
 export function inspect(pixels, size, side) {
@@ -30,8 +30,9 @@ export function inspect(pixels, size, side) {
   if (side < THRESHOLDS.side) reasons.push("too_small");
   if (bright < BRIGHT_SHARE * luma.length) reasons.push("too_dark");
   if (sum > THRESHOLDS.bright * luma.length) reasons.push("too_bright");
-  if (laplacianVariance(luma, size) < THRESHOLDS.sharpness) reasons.push("too_blurred");
-  return { reasons };
+  const sharpness = laplacianVariance(luma, size);
+  if (sharpness < THRESHOLDS.sharpness) reasons.push("too_blurred");
+  return { reasons, sharpness };
 }
 
 function laplacianVariance(luma, size) {

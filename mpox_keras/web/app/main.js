@@ -1,10 +1,11 @@
 import { loadBundle } from "./bundle.js";
-import { takePhoto } from "./camera.js";
+import { useCamera } from "./camera.js";
 import { Classifier } from "./classifier.js";
 import { CropBox } from "./crop-box.js";
 import { decide } from "./decision.js";
 import { Failure } from "./failure.js";
 import { LANGUAGES, number, preferredLanguage, text, useLanguage } from "./language.js";
+import { LiveView } from "./live-view.js";
 import { fillModelCard } from "./model-card.js";
 import { keepOffline } from "./offline.js";
 import { chooseRecall, inForce } from "./operating-point.js";
@@ -15,10 +16,13 @@ import { asData, asImage, download } from "./save.js";
 
 const LANGUAGE_NAMES = { en: "English", fr: "Français", es: "Español", pt: "Português", sw: "Kiswahili", ar: "العربية" };
 const LONGEST_PICTURE = 1024;
+// Of a frame, until the network is there.
+const LEAST_SIZE = 128;
 
 const byId = (id) => document.getElementById(id);
 const reader = new PhotoReader(LONGEST_PICTURE);
 const view = new ResultView();
+const live = new LiveView();
 const report = new Report(decided);
 const cropBox = new CropBox(byId("frame"), () => {
   forgetWarnings();
@@ -29,6 +33,8 @@ let bundle;
 let classifier;
 let photo;
 let result;
+// For a frame of the camera.
+let answering;
 // The area whose warnings the person has read.
 let warned = false;
 
@@ -57,7 +63,7 @@ function listen() {
   byId("choose").addEventListener("click", () => byId("file").click());
   byId("another").addEventListener("click", () => choosePhoto());
   byId("file").addEventListener("change", () => guarded(() => open(byId("file").files[0])));
-  byId("camera").addEventListener("click", () => guarded(async () => open(await takePhoto(byId("camera-dialog")))));
+  byId("camera").addEventListener("click", () => guarded(takePhoto));
   addEventListener("paste", (event) => guarded(() => open(event.clipboardData.files[0])));
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => {
@@ -163,6 +169,23 @@ async function open(blob) {
   cropBox.reset(photo.width, photo.height);
   byId("frame").focus({ preventScroll: true });
   say(text("photo_opened"));
+}
+
+async function takePhoto() {
+  live.start();
+  answering = null;
+  const isTaken = await useCamera(byId("camera-dialog"), look);
+  await answering;
+  const sharpest = await reader.takeSharpest();
+  if (isTaken) await open(sharpest);
+}
+
+async function look(frame) {
+  const { pixels, quality, motion } = await reader.look(frame, bundle?.metadata.image_size ?? LEAST_SIZE);
+  if (!classifier) return;
+  // The next frame is looked at while the network answers for this one.
+  await answering;
+  answering = classifier.predict(pixels).then((outputs) => live.show(decided({ outputs, quality, motion })));
 }
 
 async function check() {
