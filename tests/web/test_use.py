@@ -250,7 +250,7 @@ def test_the_camera_takes_a_photo(start, server):
     app.page.click("#camera")
     app.page.click("#camera-dialog button[value=cancel]")
     assert app.page.locator("#drop").is_visible()
-    app.page.wait_for_function("document.querySelector('video').srcObject === null")
+    app.page.wait_for_function("() => document.querySelector('video').srcObject === null")
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,16 @@ export async function useCamera(dialog, look) {
   const stream = await openCamera();
   const video = dialog.querySelector("video");
   const left = new AbortController();
+  const turnOff = () => {
+    for (const track of stream.getTracks()) track.stop();
+    video.srcObject = null;
+  };
   try {
     video.srcObject = stream;
     dialog.returnValue = "";
     const closed = new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+    // At once, not when the last frame was looked at.
+    closed.then(turnOff);
     document.addEventListener("visibilitychange", () => document.hidden && dialog.close(), { signal: left.signal });
     dialog.showModal();
     // Stopped by closing the dialog early, which is no failure.
@@ -31,8 +37,7 @@ export async function useCamera(dialog, look) {
     return dialog.returnValue === "take";
   } finally {
     left.abort();
-    for (const track of stream.getTracks()) track.stop();
-    video.srcObject = null;
+    turnOff();
     if (dialog.open) dialog.close();
   }
 }
