@@ -1,14 +1,18 @@
 """Measure the web app in Chromium: what a first visit loads, how long the page is blocked, and what a prediction takes.
 
     python tools/measure_web.py
+    python tools/measure_web.py --camera
 
-Writes configs/results/web.json. Chromium's engines and TFLite take turns in one run, each on the same photo.
+Writes configs/results/web.json. Chromium's engines and TFLite take turns in one run, each on the same photo. With `--camera` it
+measures the viewfinder before Chromium's fake camera instead, and writes configs/results/live_camera.json.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import platform
+import re
 import shutil
 import statistics
 import tempfile
@@ -23,7 +27,7 @@ from playwright.sync_api import sync_playwright
 from mpox_keras.data.synthetic import draw_scene
 from mpox_keras.export.bundle import export_bundle
 from mpox_keras.inference.classifier import DEFAULT_PRESET, load_classifier
-from mpox_keras.utils.files import replacing
+from mpox_keras.utils.files import write_json
 from mpox_keras.web.server import make_server
 from mpox_keras.web.site import build_site
 
@@ -53,7 +57,7 @@ PREDICT = """async ([engine, pixels, times]) => {
     return milliseconds;
 }"""
 
-# Tasks over 50 ms block the page; what came before the photo does not count.
+# Tasks over 50 ms block the page; what came before does not count.
 OBSERVE = """() => {
     window.tasks = [];
     new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map(({ duration }) => duration)))
@@ -61,9 +65,84 @@ OBSERVE = """() => {
 }"""
 
 
+# Each frame that the viewfinder asks for is counted.
+COUNT = """() => {
+    window.frames_seen = 0;
+    const ask = HTMLVideoElement.prototype.requestVideoFrameCallback;
+    HTMLVideoElement.prototype.requestVideoFrameCallback = function (answer) {
+        window.frames_seen++;
+        return ask.call(this, answer);
+    };
+}"""
+_FRAMES_BEFORE, _FRAMES = 200, 2000
+_FAKE_CAMERA = ["--use-fake-device-for-media-stream=fps=30", "--use-fake-ui-for-media-stream"]
+
+
 @click.command()
-def main():
-    """Write configs/results/web.json."""
+@click.option("--camera", is_flag=True, help="Measure the viewfinder.")
+def main(camera):
+    """Write configs/results/web.json or live_camera.json."""
+    if camera:
+        measure_camera()
+    else:
+        measure_page()
+
+
+def measure_camera():
+    """Frames per second, long tasks and memory of the viewfinder."""
+    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
+        build_site(DEFAULT_PRESET, Path(scratch) / "site")
+        server, _ = counting_server(Path(scratch) / "site")
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", *_FAKE_CAMERA])
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{server.server_port}/")
+        page.wait_for_selector("#engine[data-measured]", state="attached", timeout=120_000)
+        page.evaluate(COUNT)
+        page.click("#camera")
+        wait_for_frames(page, _FRAMES_BEFORE)
+        page.evaluate(OBSERVE)
+        before, busy, started = megabytes(browser, page), processor_seconds(browser), time.perf_counter()
+        wait_for_frames(page, _FRAMES_BEFORE + _FRAMES)
+        seconds, busy = time.perf_counter() - started, processor_seconds(browser) - busy
+        results = {
+            "machine": {"processor": platform.processor() or platform.machine(), "chromium": browser.version},
+            "cores": len(os.sched_getaffinity(0)),
+            # Of other programs, too, which take their share of the processors.
+            "load": os.getloadavg()[0],
+            "frames": _FRAMES,
+            "frames_per_second": _FRAMES / seconds,
+            "processor_ms_per_frame": busy / _FRAMES * 1000,
+            "longest_task_ms": max(page.evaluate("window.tasks"), default=None),
+            "megabytes": [before, megabytes(browser, page)],
+        }
+        browser.close()
+        server.shutdown()
+    write_json(RESULTS / "live_camera.json", results)
+    click.echo(json.dumps(results, indent=2))
+
+
+def wait_for_frames(page, frames):
+    """Until the viewfinder has asked for so many."""
+    page.wait_for_function("(frames) => window.frames_seen >= frames", arg=frames, timeout=600_000)
+
+
+def processor_seconds(browser):
+    """What all of Chromium's processes have used, the fake camera's too."""
+    processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    return sum(process["cpuTime"] for process in processes)
+
+
+def megabytes(browser, page):
+    """What the page and its workers hold in memory, after what is not needed was collected."""
+    page.context.new_cdp_session(page).send("HeapProfiler.collectGarbage")
+    processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    numbers = [process["id"] for process in processes if process["type"] == "renderer"]
+    sizes = [Path(f"/proc/{number}/status").read_text(encoding="utf-8") for number in numbers]
+    return sum(int(re.search(r"VmRSS:\s+(\d+)", size).group(1)) for size in sizes) / 1e3
+
+
+def measure_page():
+    """The page with photos from files."""
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         scratch = Path(scratch)
         export_bundle(DEFAULT_PRESET, scratch / "tflite", "tflite", "float32")
@@ -85,8 +164,7 @@ def main():
         }
         browser.close()
         server.shutdown()
-    with replacing(RESULTS / "web.json") as temporary:
-        temporary.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    write_json(RESULTS / "web.json", results)
     click.echo(json.dumps(results, indent=2))
 
 

@@ -70,7 +70,9 @@ TABLES = {
     },
     "docs/web.md": {
         "web": measurements.web_table,
+        "camera": measurements.camera_table,
         "photo_checks": measurements.photo_checks_table,
+        "tones": measurements.tones_table,
     },
     "docs/explanations.md": {
         "explanations": measurements.explanations_table,

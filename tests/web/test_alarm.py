@@ -67,7 +67,12 @@ def test_the_recall_is_chosen_and_kept(start, server_of_other, drawn, thresholds
         "95 of 100, more false alarms",
     ]
 
-    app.page.select_option("#recall", "0.95")
+    app.page.click("#add-to-report")
+    assert "can't be ruled out" not in shown(app, "report")
+    app.open(drawn).check().page.select_option("#recall", "0.95")
+    # What was added before is told anew, too.
+    assert "can't be ruled out: 1 of 1." in shown(app, "summary")
+    assert "Mpox can't be ruled out" in shown(app, "report-photos")
     alarm = shown(app, "suspected")
     assert "caught 96% of mpox" in alarm
     assert "silent for 74% of photos of other skin conditions" in alarm
@@ -99,7 +104,7 @@ def test_another_skin_condition_is_told_in_each_language(start, server_of_other,
     assert "another skin condition" in shown(app, "bars")
     app.page.select_option("#language", "fr")
     app.page.wait_for_selector("html[lang=fr]")
-    assert shown(app, "answer") == "Ressemble le plus à : autre affection de la peau"
+    assert shown(app, "answer") == "Ressemble le plus à\u00a0: autre affection de la peau"
     assert "autre affection de la peau" in shown(app, "reason")
     assert shown(app, "next").startswith("Consultez un soignant si cela fait mal")
     assert "autre affection de la peau" in shown(app, "bars")

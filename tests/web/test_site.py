@@ -21,6 +21,7 @@ from mpox_keras.web.server import make_server
 from mpox_keras.web.site import HEADERS, SiteError, build_site
 
 APP = Path(__file__).parents[2] / "mpox_keras" / "web" / "app"
+RESULTS = Path(__file__).parents[2] / "configs" / "results"
 
 
 def listed(site):
@@ -237,6 +238,23 @@ def test_each_language_has_the_same_words_and_places(language):
         assert sorted(re.findall(r"\{\w+\}", other[key])) == sorted(re.findall(r"\{\w+\}", text)), key
         assert other[key].strip()
         assert language == "en" or other[key] != text or len(text) < 12, key
+
+
+def test_no_line_breaks_before_a_french_sign():
+    for key, text in words("fr").items():
+        assert not re.search(r" [:;!?»%…]|« ", text), key
+        assert not re.search(r"[^\s\u00a0][;!?»]", text), key
+
+
+def test_dark_skin_is_not_called_too_dark():
+    """What tools/measure_photo_checks.py found: dark photos are told from dark skin."""
+    tones = json.loads((RESULTS / "photo_checks.json").read_text())["tones"]
+    assert {"dark", "brown", "light"} <= {name for name, figures in tones.items() if figures["photos"] > 400}
+    for change, least, most in (("as they are", 0, 0.01), ("a quarter of the light", 0.9, 1)):
+        rates = [figures[change]["too_dark"] for figures in tones.values()]
+        assert max(rates) <= 2 * min(rates)
+        assert least <= min(rates)
+        assert max(rates) <= most
 
 
 def test_every_word_is_used_and_every_word_used_is_there():

@@ -109,6 +109,55 @@ def test_an_answer_never_stands_beside_another_photo(app, drawn):
     assert app.check().data()["photo"]["name"] == "other.png"
 
 
+def test_an_answer_is_marked_as_old_when_the_frame_moves(app, drawn):
+    page = app.open(drawn).ready().page
+    page.click("#smaller")
+    assert page.locator("#old").is_hidden()
+    app.check()
+    assert page.locator("#old").is_hidden()
+    page.locator("#frame").press("ArrowLeft")
+    assert page.locator("#old").is_visible()
+    assert "the area before" in page.locator("#status").inner_text()
+    page.locator("#frame").press("ArrowRight")
+    assert page.locator("#old").is_hidden()
+    page.click("#whole")
+    page.click("#larger")
+    assert page.locator("#old").is_visible()
+    app.check()
+    assert page.locator("#old").is_hidden()
+    # The frame moves while the area is checked.
+    page.evaluate("() => { for (const id of ['check', 'smaller']) document.getElementById(id).click(); }")
+    page.wait_for_selector("#old:not([hidden])")
+
+
+def test_nothing_is_said_of_time_before_an_answer(app, drawn):
+    app.tried()
+    engine = app.open(drawn).page.locator("#engine")
+    assert engine.inner_text() == ""
+    app.check()
+    assert re.fullmatch(r"Computed by [\w-]+ in [\d.,]+ ms\.", engine.inner_text())
+    app.page.click("#another")
+    assert engine.inner_text() == ""
+
+
+def test_the_handles_of_the_smallest_frame_are_whole(app, tmp_path):
+    skin(size=(4000, 3000)).save(tmp_path / "photo.png")
+    page = app.open(tmp_path / "photo.png").page
+    for _ in range(20):
+        page.click("#smaller")
+    for key in ["ArrowRight"] * 25 + ["ArrowDown"] * 25:
+        page.locator("#frame").press(key)
+    stage = page.locator(".stage").bounding_box()
+    handles = [handle.bounding_box() for handle in page.locator("#frame i").all()]
+    for handle in handles:
+        assert handle["width"] >= 15
+        assert stage["x"] - 1 <= handle["x"] <= stage["x"] + stage["width"] - handle["width"] + 1
+        assert stage["y"] - 1 <= handle["y"] <= stage["y"] + stage["height"] - handle["height"] + 1
+    # And there is a place between them.
+    assert handles[1]["x"] - handles[0]["x"] > handles[0]["width"] + 8
+    assert page.evaluate("getComputedStyle(document.querySelector('.stage')).borderRadius") == "0px"
+
+
 def test_two_fingers_size_the_area(start, server, tmp_path):
     app = start(server.address, has_touch=True)
     skin(size=(800, 800)).save(tmp_path / "photo.png")
@@ -168,6 +217,8 @@ def test_what_was_computed_of_an_out_of_distribution_picture_is_not_put_forward(
         ("blurred", lambda pixels: np.full_like(pixels, pixels.mean(axis=(0, 1)))),
         ("too small", lambda pixels: pixels[:80, :80]),
         (None, lambda pixels: pixels),
+        # Dark skin in good light, whose shine is bright: the mean of the luma is under 40.
+        (None, lambda pixels: np.where(np.indices(pixels.shape[:2])[0][..., None] % 25 == 0, 150, pixels * 0.25)),
     ],
 )
 def test_photos_that_are_hard_to_read_are_told_of_first(app, drawn, tmp_path, name, change):
@@ -199,7 +250,7 @@ def test_the_camera_takes_a_photo(start, server):
     app.page.click("#camera")
     app.page.click("#camera-dialog button[value=cancel]")
     assert app.page.locator("#drop").is_visible()
-    app.page.wait_for_function("document.querySelector('video').srcObject === null")
+    app.page.wait_for_function("() => document.querySelector('video').srcObject === null")
 
 
 @pytest.mark.parametrize(

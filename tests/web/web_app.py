@@ -20,6 +20,8 @@ from mpox_keras.inference.metadata import format_checksums, read_checksums
 from mpox_keras.models.deploy import deploy
 from mpox_keras.web.server import make_server
 
+AXE = Path(__file__).parent.parent / "javascript" / "node_modules" / "axe-core" / "axe.min.js"
+
 
 @contextlib.contextmanager
 def serving(site, port=0, changed=()):
@@ -103,6 +105,8 @@ class App:
     def reset(self):
         """Back to the start, without loading the page again."""
         self.page.evaluate("for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close()")
+        if self.page.locator("#new-person").is_visible():
+            self.page.click("#new-person")
         if self.page.locator("#another").is_visible():
             self.page.click("#another")
         self.page.select_option("#language", "en")
@@ -134,6 +138,15 @@ class App:
         with self.page.expect_download() as download:
             self.page.click("#save-data")
         return json.loads(Path(download.value.path()).read_text())
+
+    def violations(self):
+        """What axe finds on the page as it is."""
+        if not AXE.is_file():
+            pytest.skip("needs axe-core: npm ci --prefix tests/javascript")
+        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        return self.page.evaluate(
+            "async () => (await axe.run(document)).violations.map((v) => [v.id, v.nodes.map((n) => n.html)])"
+        )
 
     def message(self):
         """The error that is shown."""

@@ -109,6 +109,22 @@ def web_table():
     )
 
 
+def camera_table():
+    """How the viewfinder keeps up."""
+    figures = load("live_camera")
+    before, after = figures["megabytes"]
+    longest = figures["longest_task_ms"]
+    rows = [
+        ["frames", str(figures["frames"])],
+        ["frames per second", f"{figures['frames_per_second']:.1f}"],
+        ["processor time per frame, the fake camera's too", f"{figures['processor_ms_per_frame']:.0f} ms"],
+        ["longest task over 50 ms that blocked the page", "none" if longest is None else f"{longest:.0f} ms"],
+        ["memory of the page and its workers, before and after", f"{before:.0f} MB, {after:.0f} MB"],
+        ["load of the machine meanwhile, on its processors", f"{figures['load']:.0f} on {figures['cores']}"],
+    ]
+    return table(["Chromium's fake camera", ""], rows)
+
+
 def photo_checks_table():
     """How many photos the app complains about."""
     figures = load("photo_checks")
@@ -116,6 +132,17 @@ def photo_checks_table():
     names = [name for name, value in figures.items() if isinstance(value, dict) and set(value) == set(kinds)]
     rows = [[name, *(percent(figures[name][kind]) for kind in kinds)] for name in names]
     return table([f"{figures['photos']} photos of MSID", "too dark", "too bright", "blurred"], rows)
+
+
+def tones_table():
+    """How many photos the app complains about, by skin tone."""
+    changes = ("as they are", "half the light", "a quarter of the light")
+    rows = []
+    for name, figures in load("photo_checks")["tones"].items():
+        shares = [percent(figures[change]["too_dark"]) for change in changes]
+        rows.append([name, str(figures["photos"]), *shares, percent(figures["as they are"]["too_blurred"])])
+    header = ["skin tone", "photos", *(f"too dark, {change}" for change in changes), "blurred, as they are"]
+    return table(header, rows)
 
 
 _METHODS = {

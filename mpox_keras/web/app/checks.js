@@ -1,7 +1,9 @@
 // What can be told of a photo before the network sees it. Nearly all photos of the training data lie within the thresholds;
 // configs/results/photo_checks.json tells how many do not.
 
-export const THRESHOLDS = { side: 112, dark: 45, bright: 235, sharpness: 5 };
+// Whether a photo is too dark is told by its brightest parts: the mean is as low where dark skin in good light fills the frame.
+export const THRESHOLDS = { side: 112, dark: 64, bright: 235, sharpness: 5 };
+const BRIGHT_SHARE = 0.01;
 
 /**
  * Reasons why an area of a photo may be answered badly.
@@ -9,25 +11,28 @@ export const THRESHOLDS = { side: 112, dark: 45, bright: 235, sharpness: 5 };
  * @param {Uint8Array} pixels RGB samples of the area, resized to the network's input.
  * @param {number} size side of `pixels`.
  * @param {number} side shorter side of the area in the photo, in pixels.
- * @returns {{reasons: string[], brightness: number, sharpness: number}} `reasons` holds "too_small", "too_dark", "too_bright"
- *   and "too_blurred", as far as they apply; `brightness` is the mean of the luma, 0 to 255; `sharpness` the variance of
- *   its Laplacian.
+ * @returns {{reasons: string[], sharpness: number}} `reasons` holds "too_small", "too_dark" (hardly anything is bright), "too_bright" (by the mean of the luma) and
+ *   "too_blurred" (by the variance of the luma's Laplacian), as far as they apply.
  */
 export function inspect(pixels, size, side) {
   const luma = new Float32Array(size * size);
   let sum = 0;
+  let bright = 0;
   for (let index = 0; index < luma.length; index++) {
-    luma[index] = 0.299 * pixels[index * 3] + 0.587 * pixels[index * 3 + 1] + 0.114 * pixels[index * 3 + 2];
+    const red = pixels[index * 3];
+    const green = pixels[index * 3 + 1];
+    const blue = pixels[index * 3 + 2];
+    luma[index] = 0.299 * red + 0.587 * green + 0.114 * blue;
     sum += luma[index];
+    if (Math.max(red, green, blue) >= THRESHOLDS.dark) bright++;
   }
-  const brightness = sum / luma.length;
-  const sharpness = laplacianVariance(luma, size);
   const reasons = [];
   if (side < THRESHOLDS.side) reasons.push("too_small");
-  if (brightness < THRESHOLDS.dark) reasons.push("too_dark");
-  if (brightness > THRESHOLDS.bright) reasons.push("too_bright");
+  if (bright < BRIGHT_SHARE * luma.length) reasons.push("too_dark");
+  if (sum > THRESHOLDS.bright * luma.length) reasons.push("too_bright");
+  const sharpness = laplacianVariance(luma, size);
   if (sharpness < THRESHOLDS.sharpness) reasons.push("too_blurred");
-  return { reasons, brightness, sharpness };
+  return { reasons, sharpness };
 }
 
 function laplacianVariance(luma, size) {

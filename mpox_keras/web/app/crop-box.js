@@ -2,6 +2,8 @@ import { text } from "./language.js";
 
 // An area smaller than this holds too little for any answer.
 const MIN_SIDE = 32;
+// And in pixels of the screen, for the handles to be whole and a finger to find them.
+const MIN_SHOWN = 44;
 const STEP = 0.04;
 const GROWTH = 1.1;
 
@@ -52,9 +54,13 @@ export class CropBox {
     return { x: left, y: top, width: Math.round(x + width) - left, height: Math.round(y + height) - top };
   }
 
+  get #least() {
+    return Math.min(Math.max(MIN_SIDE, MIN_SHOWN * this.#ratio), this.photo.width, this.photo.height);
+  }
+
   #square(centerX, centerY, side) {
     const { width, height } = this.photo;
-    const fitting = Math.max(Math.min(MIN_SIDE, width, height), Math.min(side, width, height));
+    const fitting = Math.max(this.#least, Math.min(side, width, height));
     this.#set({
       x: Math.max(0, Math.min(width - fitting, centerX - fitting / 2)),
       y: Math.max(0, Math.min(height - fitting, centerY - fitting / 2)),
@@ -121,7 +127,7 @@ export class CropBox {
     const anchorY = bottom ? this.box.y : this.box.y + this.box.height;
     const wanted = side + ((right ? x : -x) + (bottom ? y : -y)) / 2;
     const room = Math.min(right ? this.photo.width - anchorX : anchorX, bottom ? this.photo.height - anchorY : anchorY);
-    const fitting = Math.min(room, Math.max(MIN_SIDE, wanted));
+    const fitting = Math.min(room, Math.max(this.#least, wanted));
     this.#square(anchorX + ((right ? 1 : -1) * fitting) / 2, anchorY + ((bottom ? 1 : -1) * fitting) / 2, fitting);
   }
 

@@ -25,9 +25,17 @@ export function paintHeatMap(canvas, picture, map, classes, index, opacity) {
   context.drawImage(picture, 0, 0);
   context.globalAlpha = opacity;
   context.imageSmoothingQuality = "high";
-  const side = Math.sqrt(map.length / classes);
+  const small = document.createElement("canvas");
+  paintMap(small, map, classes, index);
   // Half a cell of the small picture lies beyond its outermost centres.
-  context.drawImage(colours(strengths(map, classes, index), side), 0, 0, picture.width, picture.height);
+  context.drawImage(small, 0, 0, picture.width, picture.height);
+}
+
+/** Paint the map of one class alone, a pixel for each place; the canvas gets its size. */
+export function paintMap(canvas, map, classes, index) {
+  const values = strengths(map, classes, index);
+  canvas.width = canvas.height = Math.sqrt(values.length);
+  canvas.getContext("2d").putImageData(colours(values, canvas.width), 0, 0);
 }
 
 /**
@@ -65,8 +73,5 @@ function colours(values, side) {
     for (const channel of from.keys()) image.data[cell * 4 + channel] = from[channel] + share * (to[channel] - from[channel]);
     image.data[cell * 4 + 3] = 255 * Math.min(1, 0.15 + value);
   });
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = side;
-  canvas.getContext("2d").putImageData(image, 0, 0);
-  return canvas;
+  return image;
 }

@@ -22,8 +22,13 @@ export async function useLanguage(name) {
   document.documentElement.lang = name;
   document.documentElement.dir = RIGHT_TO_LEFT.includes(name) ? "rtl" : "ltr";
   document.title = text("title");
-  for (const element of document.querySelectorAll("[data-text]")) element.textContent = text(element.dataset.text);
-  for (const element of document.querySelectorAll("[data-label]")) {
+  fillWords(document);
+}
+
+/** Give all elements below `root` the words that their data-text and data-label ask for. */
+export function fillWords(root) {
+  for (const element of root.querySelectorAll("[data-text]")) element.textContent = text(element.dataset.text);
+  for (const element of root.querySelectorAll("[data-label]")) {
     element.setAttribute("aria-label", text(element.dataset.label));
   }
 }
@@ -50,8 +55,8 @@ export function percent(value, digits = 0) {
   const format = (share) => new Intl.NumberFormat(current, { style: "percent", maximumFractionDigits: digits }).format(share);
   const least = 10 ** (-2 - digits);
   // Kept from left to right, or Arabic would mirror the signs.
-  if (value < least) return `\u2066< ${format(least)}\u2069`;
-  if (value > 1 - least) return `\u2066> ${format(1 - least)}\u2069`;
+  if (value < least) return `\u2066<\u00a0${format(least)}\u2069`;
+  if (value > 1 - least) return `\u2066>\u00a0${format(1 - least)}\u2069`;
   return format(value);
 }
 

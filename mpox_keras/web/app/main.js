@@ -1,29 +1,40 @@
 import { loadBundle } from "./bundle.js";
-import { takePhoto } from "./camera.js";
+import { useCamera } from "./camera.js";
 import { Classifier } from "./classifier.js";
 import { CropBox } from "./crop-box.js";
 import { decide } from "./decision.js";
 import { Failure } from "./failure.js";
 import { LANGUAGES, number, preferredLanguage, text, useLanguage } from "./language.js";
+import { LiveView } from "./live-view.js";
 import { fillModelCard } from "./model-card.js";
 import { keepOffline } from "./offline.js";
 import { chooseRecall, inForce } from "./operating-point.js";
 import { PhotoReader } from "./photo-reader.js";
+import { Report } from "./report.js";
 import { describe, ResultView } from "./result-view.js";
 import { asData, asImage, download } from "./save.js";
 
 const LANGUAGE_NAMES = { en: "English", fr: "Français", es: "Español", pt: "Português", sw: "Kiswahili", ar: "العربية" };
 const LONGEST_PICTURE = 1024;
+// Of a frame, until the network is there.
+const LEAST_SIZE = 128;
 
 const byId = (id) => document.getElementById(id);
 const reader = new PhotoReader(LONGEST_PICTURE);
 const view = new ResultView();
-const cropBox = new CropBox(byId("frame"), () => forgetWarnings());
+const live = new LiveView();
+const report = new Report(decided);
+const cropBox = new CropBox(byId("frame"), () => {
+  forgetWarnings();
+  markOld();
+});
 
 let bundle;
 let classifier;
 let photo;
 let result;
+// For a frame of the camera.
+let answering;
 // The area whose warnings the person has read.
 let warned = false;
 
@@ -45,7 +56,6 @@ async function start() {
   keepOffline({ onReady: () => (byId("offline").textContent = text("offline_ready")), onUpdate: offerUpdate }).catch(() => {});
   await classifier.improve();
   byId("engine").dataset.measured = JSON.stringify(classifier.measured);
-  refresh();
 }
 
 function listen() {
@@ -53,7 +63,7 @@ function listen() {
   byId("choose").addEventListener("click", () => byId("file").click());
   byId("another").addEventListener("click", () => choosePhoto());
   byId("file").addEventListener("change", () => guarded(() => open(byId("file").files[0])));
-  byId("camera").addEventListener("click", () => guarded(async () => open(await takePhoto(byId("camera-dialog")))));
+  byId("camera").addEventListener("click", () => guarded(takePhoto));
   addEventListener("paste", (event) => guarded(() => open(event.clipboardData.files[0])));
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => {
@@ -65,9 +75,11 @@ function listen() {
   byId("whole").addEventListener("click", () => cropBox.wholePhoto());
   byId("check").addEventListener("click", () => guarded(check));
   byId("recall").addEventListener("change", changeRecall);
+  byId("add-to-report").addEventListener("click", addToReport);
+  byId("new-person").addEventListener("click", startAnew);
   byId("save-image").addEventListener("click", () => guarded(saveImage));
   byId("save-data").addEventListener("click", saveData);
-  byId("print").addEventListener("click", () => print());
+  for (const id of ["print", "print-report"]) byId(id).addEventListener("click", () => print());
   for (const button of document.querySelectorAll(".show-card")) button.addEventListener("click", showCard);
 }
 
@@ -77,13 +89,14 @@ async function changeLanguage() {
   // The address keeps the choice, so nothing needs to be stored.
   history.replaceState(null, "", `?language=${name}`);
   refresh();
-  if (result) view.show(result);
+  if (result) show(result);
+  report.show();
 }
 
 function changeRecall() {
   chooseRecall(byId("recall").value);
-  result = decided(result);
-  view.show(result);
+  show(result);
+  report.show();
   const { suspected, level } = describe(result);
   say(`${suspected} ${level}`);
 }
@@ -91,10 +104,7 @@ function changeRecall() {
 // What the page says beside its fixed words.
 function refresh() {
   forgetWarnings();
-  if (!classifier) return;
-  const { name, milliseconds } = classifier.engine;
-  byId("engine").textContent = text("engine", { name, milliseconds: number(milliseconds, 1) });
-  if (navigator.serviceWorker?.controller) byId("offline").textContent = text("offline_ready");
+  if (classifier && navigator.serviceWorker?.controller) byId("offline").textContent = text("offline_ready");
 }
 
 function choosePhoto() {
@@ -108,6 +118,36 @@ function choosePhoto() {
 function forgetResult() {
   result = null;
   view.hide();
+  byId("engine").textContent = "";
+}
+
+function show(checked) {
+  result = decided(checked);
+  view.show(result);
+  markOld();
+  const { name, milliseconds } = result.engine;
+  byId("engine").textContent = text("engine", { name, milliseconds: number(milliseconds, 1) });
+  byId("add-to-report").textContent = text(report.isFull ? "report_full" : "add_to_report", { photos: report.photos });
+  byId("add-to-report").disabled = report.isFull;
+}
+
+// An answer is of the area that was checked, and the frame may have been moved since.
+function markOld() {
+  if (!result) return;
+  const isOld = JSON.stringify(result.area) !== JSON.stringify(cropBox.area);
+  if (isOld && byId("old").hidden) say(text("answer_old"));
+  byId("old").hidden = !isOld;
+}
+
+function addToReport() {
+  report.add(result);
+  choosePhoto();
+  say(text("report_added", { photos: report.photos }));
+}
+
+function startAnew() {
+  report.clear();
+  choosePhoto();
 }
 
 async function open(blob) {
@@ -131,6 +171,23 @@ async function open(blob) {
   say(text("photo_opened"));
 }
 
+async function takePhoto() {
+  live.start();
+  answering = null;
+  const isTaken = await useCamera(byId("camera-dialog"), look);
+  await answering;
+  const sharpest = await reader.takeSharpest();
+  if (isTaken) await open(sharpest);
+}
+
+async function look(frame) {
+  const { pixels, quality, motion } = await reader.look(frame, bundle?.metadata.image_size ?? LEAST_SIZE);
+  if (!classifier) return;
+  // The next frame is looked at while the network answers for this one.
+  await answering;
+  answering = classifier.predict(pixels).then((outputs) => live.show(decided({ outputs, quality, motion })));
+}
+
 async function check() {
   const button = byId("check");
   button.disabled = true;
@@ -148,8 +205,7 @@ async function check() {
     if (photo !== checked) return picture.close();
     const { name, width, height } = photo;
     const engine = { name: classifier.engine.name, milliseconds: outputs.milliseconds };
-    result = decided({ outputs, picture, engine, area, quality, photo: { name, width, height } });
-    view.show(result);
+    show({ outputs, picture, engine, area, quality, photo: { name, width, height } });
     byId("answer").focus();
   } finally {
     button.disabled = false;

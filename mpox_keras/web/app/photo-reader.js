@@ -37,6 +37,27 @@ export class PhotoReader {
   cut(area, size) {
     return this.call("cut", { area, size, longestSide: this.longestSide });
   }
+
+  /**
+   * The square in the middle of a camera's frame, resized fast rather than exactly. The sharpest of the last frames is kept.
+   *
+   * @param {VideoFrame|ImageBitmap} frame is closed.
+   * @param {number} size side of the network's input.
+   * @returns {Promise<{pixels: Uint8Array, quality: object, motion: number}>} `motion` is the mean difference from the frame
+   *   before, of 255 levels.
+   */
+  look(frame, size) {
+    return this.call("look", { frame, size }, [frame]);
+  }
+
+  /**
+   * Forget the camera's frames.
+   *
+   * @returns {Promise<?Blob>} the sharpest of the last ones as a photo; null where none was looked at.
+   */
+  takeSharpest() {
+    return this.call("takeSharpest", {});
+  }
 }
 
 // An image element tells the size from the file's first bytes, before anything is decoded.

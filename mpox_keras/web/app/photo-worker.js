@@ -4,6 +4,9 @@ import { inspect } from "./checks.js";
 import { resize } from "./resize.js";
 
 let photo = null;
+// Of the camera: `before`, the pixels of the last frame, and `best`, the sharpest frame of about the last RECENT_MS.
+let camera = {};
+const RECENT_MS = 800;
 
 const calls = {
   // As Python's decode_photo: turned by EXIF, embedded colour profiles ignored.
@@ -20,7 +23,50 @@ const calls = {
     const quality = inspect(pixels, size, Math.min(area.width, area.height));
     return { pixels, quality, picture: await reduced(area, longestSide) };
   },
+
+  async look({ frame, size }) {
+    const { pixels, side } = middle(frame, size);
+    const motion = camera.before?.length === pixels.length ? meanDifference(camera.before, pixels) : 0;
+    camera.before = pixels;
+    const quality = inspect(pixels, size, side);
+    const time = performance.now();
+    if (!camera.best || quality.sharpness >= camera.best.sharpness || time - camera.best.time > RECENT_MS) {
+      camera.best?.picture.close();
+      camera.best = { picture: await createImageBitmap(frame), sharpness: quality.sharpness, time };
+    }
+    frame.close();
+    return { pixels, motion, quality };
+  },
+
+  async takeSharpest() {
+    const picture = camera.best?.picture;
+    camera = {};
+    if (!picture) return null;
+    const canvas = new OffscreenCanvas(picture.width, picture.height);
+    canvas.getContext("2d").drawImage(picture, 0, 0);
+    picture.close();
+    return canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
+  },
 };
+
+function middle(frame, size) {
+  const [width, height] = [frame.displayWidth ?? frame.width, frame.displayHeight ?? frame.height];
+  const side = Math.min(width, height);
+  const canvas = new OffscreenCanvas(size, size);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.imageSmoothingQuality = "medium";
+  context.drawImage(frame, (width - side) / 2, (height - side) / 2, side, side, 0, 0, size, size);
+  const samples = context.getImageData(0, 0, size, size).data;
+  const pixels = new Uint8Array(size * size * 3);
+  for (let from = 0, to = 0; to < pixels.length; from++) if (from % 4 < 3) pixels[to++] = samples[from];
+  return { pixels, side };
+}
+
+function meanDifference(one, other) {
+  let sum = 0;
+  for (let index = 0; index < one.length; index++) sum += Math.abs(one[index] - other[index]);
+  return sum / one.length;
+}
 
 function reduced({ x, y, width, height }, longestSide) {
   const scale = Math.min(1, longestSide / Math.max(width, height));
