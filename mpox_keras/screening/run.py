@@ -4,7 +4,6 @@ Only the numbers of shards are handed out; photos and records never pass through
 """
 
 import collections
-import dataclasses
 import functools
 import json
 import os
@@ -153,11 +152,10 @@ def _records(photos: Iterable[tuple[str, str]], predictions: Iterable[Prediction
     types |= {"abstention_reason": text, "mpox_suspected": pyarrow.bool_(), "ood_score": number, "error": text}
     rows = [
         {
-            **dataclasses.asdict(prediction),
+            **prediction.to_dict(),
             "id": _text(id),
             "file": _text(prediction.file),
             **{f"probability_{name}": value for name, value in prediction.probabilities.items()},
-            "answer": prediction.answer,
             "error": prediction.error and _text(prediction.error),
         }
         for (id, _), prediction in zip(photos, predictions, strict=True)
