@@ -134,7 +134,8 @@ def _write_model(path, model, metadata, pixels):
         tfjs.write_tfjs(path, model, temperature, precision)
         return
     deployed = deploy(model, class_activation_map=True, temperature=temperature)
-    options = {"input_signature": [keras.InputSpec((None, *model.inputs[0].shape[1:]), name="image")], "verbose": False}
+    signature = keras.InputSpec(shape=(None, *model.inputs[0].shape[1:]), dtype="float32", name="image")
+    options = {"input_signature": [signature], "verbose": False}
     if format == "keras":
         deployed.save(path)
     elif format == "onnx":
