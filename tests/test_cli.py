@@ -1,10 +1,13 @@
 """The command line as a user meets it: results, messages, exit codes."""
 
 import csv
+import functools
+import http.server
 import json
 import shutil
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -12,7 +15,8 @@ from click.testing import CliRunner
 from PIL import Image
 from tiny_network import small, tiny
 
-from mpox_keras.cli import main
+from mpox_keras.cli import main, options
+from mpox_keras.data.folder import CLASSES
 from mpox_keras.data.synthetic import write_synthetic_photos
 from mpox_keras.inference.classifier import preset_names
 from mpox_keras.inference.metadata import write_metadata
@@ -65,6 +69,116 @@ def test_predict_prints_a_table_and_names_what_it_could_not_read(photos, model, 
     assert "bad.jpg is not a readable" in result.stderr
     assert result.stdout.splitlines()[0].split() == ["mpox", "chickenpox", "measles", "normal", "mpox?", "answer", "file"]
     assert result.stdout.splitlines()[1].endswith("measles_000_0.png")
+
+
+@pytest.fixture
+def address(photos):
+    """Of a server with the photos."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=photos)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_predict_takes_urls_and_standard_input(photos, model, address):
+    name = "mpox/mpox_000_0.png"
+    arguments = ["predict", "-", f"{address}/{name}", photos / name, f"{address}/none.png", "--model", model, "--json"]
+    content = (photos / name).read_bytes()
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments], input=content)
+    assert result.exit_code == 2
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [record["file"] for record in records] == [str(photos / name), "photo", f"{address}/{name}", f"{address}/none.png"]
+    assert records[0]["probabilities"] == records[1]["probabilities"] == records[2]["probabilities"]
+    assert "none.png cannot be opened (HTTP Error 404" in records[3]["error"]
+
+
+def test_predict_writes_a_table_for_spreadsheets(photos, model, tmp_path):
+    (tmp_path / "bad.jpg").write_text("no photo")
+    result = call("predict", photos / "mpox", tmp_path / "bad.jpg", "--model", model, "--csv")
+    assert result.exit_code == 2
+    rows = list(csv.DictReader(result.stdout.splitlines()))
+    assert len(rows) == 5
+    for row in rows[:4]:
+        assert sum(float(value) for key, value in row.items() if key.startswith("probability_")) == pytest.approx(1)
+        assert float(row[f"probability_{row['answer']}"]) == max(float(row[f"probability_{name}"]) for name in CLASSES)
+    assert "bad.jpg is not a readable" in rows[4]["error"]
+
+
+def test_predict_says_what_of_a_folder_is_no_photo(photos, model, tmp_path):
+    shutil.copy(photos / "mpox" / "mpox_000_0.png", tmp_path)
+    for name in ("a.mov", "b.mov", "notes.txt", ".hidden", "groups.csv"):
+        (tmp_path / name).write_text("")
+    result = call("predict", tmp_path, "--model", model)
+    assert result.exit_code == 0
+    assert f"skipped in {tmp_path}, as no photos by their suffix: 2 .mov, 1 .txt\n" in result.stderr
+    (tmp_path / "mpox_000_0.png").unlink()
+    result = call("predict", tmp_path, "--model", model)
+    assert result.exit_code == 2
+    assert "holds no photos" in result.stderr
+    assert "it holds .mov, .txt" in result.stderr
+
+
+def test_what_is_wrongly_named_is_told_before_tensorflow_is_there(tmp_path):
+    wrong = [
+        ["export", "--out", "x", "--model", "nonsense"],
+        ["export", "--out", "x", "--format", "nonsense"],
+        ["export", "--out", "x", "--format", "keras", "--precision", "int8"],
+        ["explain", __file__, "--method", "nonsense"],
+        ["explain", __file__, "--model", "nonsense"],
+        ["fit", "--config", "quickstart", "--data", ".", "--groups", "nonsense"],
+        ["fit", "--config", "quickstart", "--data", "nonsense"],
+        ["evaluate", "--data", ".", "--model", "nonsense"],
+        ["verify", "nonsense", "--data", "."],
+        ["web", "--model", "nonsense"],
+        ["quickstart", "--data", "nonsense"],
+    ]
+    code = f"""
+import sys
+from click.testing import CliRunner
+from mpox_keras.cli import main, options
+for arguments in {wrong!r}:
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2 and "nonsense" in result.output + "int8 nonsense" * ("int8" in arguments), result.output
+assert "tensorflow" not in sys.modules
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+def test_options_list_the_methods_that_there_are():
+    from mpox_keras.explain.maps import METHODS
+
+    assert list(options.METHODS) == list(METHODS)
+    assert "occlusion" in call("explain", "--help").stdout
+
+
+def test_pages_are_opened_only_where_there_is_a_screen(monkeypatch):
+    opened = []
+    monkeypatch.setattr("click.launch", opened.append)
+    monkeypatch.setattr("sys.platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    options.open_in_browser("file:///report.html")
+    assert opened == []
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    options.open_in_browser("file:///report.html")
+    assert opened == ["file:///report.html"]
+
+
+def test_a_network_that_knows_no_mpox_says_nothing_of_it(photos, tmp_path):
+    small(32, classes=2).save(tmp_path / "model.keras")
+    write_metadata(tmp_path, {"classes": ["Ekzem ä", "Tinea"], "image_size": 32, "temperature": 1.0, "thresholds": None})
+    result = call("predict", photos / "normal" / "normal_000_0.png", "--model", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "mpox" not in result.stdout.replace(str(photos), "")
+    (tmp_path / "photos" / "EKZEM_ä").mkdir(parents=True)
+    (tmp_path / "photos" / "tinea").mkdir()
+    for name in ("EKZEM_ä", "tinea"):
+        shutil.copy(photos / "normal" / "normal_000_0.png", tmp_path / "photos" / name)
+    result = call("evaluate", "--model", tmp_path, "--data", tmp_path / "photos", "--out", tmp_path / "report")
+    assert result.exit_code == 0, result.output
+    assert "mpox" not in (tmp_path / "report" / "report.html").read_text().replace("mpox-keras", "").replace("mpox_keras", "")
 
 
 def test_predict_takes_a_recall_and_a_prevalence(photos, network):
@@ -159,9 +273,11 @@ def test_data_check_writes_the_groups_table(tmp_path):
     write_synthetic_photos(tmp_path, scenes_per_class=1)
     (tmp_path / "groups.csv").unlink()
     (tmp_path / "normal" / "broken.png").write_bytes(b"")
+    (tmp_path / "normal" / "film.mov").write_bytes(b"")
     result = call("data", "check", tmp_path)
     assert result.exit_code == 0, result.output
     assert "Unreadable, dropped: 1" in result.stdout
+    assert "Skipped, no photo by the suffix: 1\n  .mov: 1\n" in result.stdout
     rows = list(csv.DictReader((tmp_path / "groups.csv").open()))
     assert {row["file"]: row["drop"] for row in rows}["normal/broken.png"] == "unreadable"
     assert len(rows) == 9
@@ -170,14 +286,14 @@ def test_data_check_writes_the_groups_table(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["fit", "--config", "missing.yaml", "--data", "x"], "missing.yaml can't be found"),
-        (["fit", "--config", "quickstart", "--data", "x", "--set", "training.epoch=1"], "Did you mean training.epochs?"),
-        (["crossval", "--config", "quickstart", "--data", "missing", *OWN_THREADS], "missing is not a folder"),
-        (["evaluate", "--data", "missing"], "missing is not a folder"),
+        (["fit", "--config", "missing.yaml", "--data", "."], "missing.yaml can't be found"),
+        (["fit", "--config", "quickstart", "--data", ".", "--set", "training.epoch=1"], "Did you mean training.epochs?"),
+        (["crossval", "--config", "quickstart", "--data", "missing", *OWN_THREADS], "missing is not"),
+        (["evaluate", "--data", "missing"], "missing is not"),
         (["predict", "missing.jpg"], "missing.jpg is neither a file"),
         (["predict", __file__, "--model", "no_such_model"], "'no_such_model' is neither a preset"),
-        (["data", "check", "missing"], "missing is not a folder"),
-        (["quickstart", "--data", "missing"], "missing is not a folder"),
+        (["data", "check", "missing"], "missing is not"),
+        (["quickstart", "--data", "missing"], "missing is not"),
         (["summary", "--set", "nonsense"], "expected section.key=value"),
     ],
 )

@@ -25,11 +25,12 @@ from mpox_keras.data.sources import read_external_photos, read_photos
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.evaluation.thresholds import shipped_values
 from mpox_keras.export.tflite import convert_to_tflite
-from mpox_keras.inference.classifier import PRESETS_FOLDER, load_classifier
+from mpox_keras.inference.classifier import load_classifier
 from mpox_keras.inference.metadata import MODEL_FILE, MODEL_PLACES, read_metadata, write_metadata
 from mpox_keras.inference.prediction import DISCLAIMER
 from mpox_keras.reports.evaluate import evaluate_external
 from mpox_keras.utils.classes import OTHER
+from mpox_keras.utils.files import PRESETS_FOLDER
 
 _FIGURES = (
     "protocol",

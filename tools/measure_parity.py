@@ -20,7 +20,8 @@ import numpy as np
 
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.sources import read_grouped_photos
-from mpox_keras.export.bundle import PRECISIONS, export_bundle, stratified_sample
+from mpox_keras.export.bundle import export_bundle, stratified_sample
+from mpox_keras.export.formats import PRECISIONS
 from mpox_keras.export.parity import compare, format_parity
 from mpox_keras.inference.classifier import DEFAULT_PRESET, load_classifier, preset_names
 from mpox_keras.inference.metadata import MODEL_FILE, MODEL_PLACES, write_metadata

@@ -22,10 +22,10 @@ from PIL import Image, ImageFilter
 from mpox_keras.data.folder import Photo, read_table
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.sources import read_grouped_photos
-from mpox_keras.inference.classifier import DEFAULT_PRESET, PRESETS_FOLDER
+from mpox_keras.inference.classifier import DEFAULT_PRESET
 from mpox_keras.inference.metadata import read_metadata
 from mpox_keras.utils.classes import CLASSES
-from mpox_keras.utils.files import write_json
+from mpox_keras.utils.files import PRESETS_FOLDER, write_json
 
 ROOT = Path(__file__).parent.parent
 SIZE = read_metadata(PRESETS_FOLDER / DEFAULT_PRESET)["image_size"]  # what the page gives to the check

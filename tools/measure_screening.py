@@ -30,10 +30,10 @@ from mpox_keras.data.decode import decode_photo, resize_photo
 from mpox_keras.data.folder import walk_photos
 from mpox_keras.data.loading import map_in_order
 from mpox_keras.data.synthetic import draw_scene
-from mpox_keras.inference.classifier import DEFAULT_PRESET, PRESETS_FOLDER
+from mpox_keras.inference.classifier import DEFAULT_PRESET
 from mpox_keras.inference.metadata import read_metadata
 from mpox_keras.screening.plan import SHARD_SIZE
-from mpox_keras.utils.files import replacing
+from mpox_keras.utils.files import PRESETS_FOLDER, replacing
 
 _DRAWN, _WIDTH, _HEIGHT, _QUALITY = 50, 1152, 864, 90
 _SIZE = read_metadata(PRESETS_FOLDER / DEFAULT_PRESET)["image_size"]

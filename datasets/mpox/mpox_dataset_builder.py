@@ -241,7 +241,7 @@ def _class_folders(directory: Path) -> set[str]:
 
 def _has_classes(directory: Path, classes: Sequence[str] | None) -> bool:
     found = _class_folders(directory)
-    return len(found) >= 2 if classes is None else found.issuperset(classes)
+    return len(found) >= 2 if classes is None else found.issuperset(map(class_of_folder, classes))
 
 
 def _numbered_folders(directory: Path) -> list[Path]:

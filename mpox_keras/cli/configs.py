@@ -3,7 +3,6 @@
 import click
 
 from mpox_keras.cli import options
-from mpox_keras.utils.errors import MpoxKerasError
 
 
 @click.command()
@@ -21,21 +20,9 @@ def select(first, further, data, groups, ranges, trials, out, workers, overrides
 
     The same command goes on where an interrupted one stopped.
     """
-    from mpox_keras.config import load_config
+    from mpox_keras.training.search import read_candidates
 
-    configs = {}
-    for path in (first, *further):
-        if path.stem in configs:
-            raise MpoxKerasError(f"two of the configs are called {path.stem}; results go by the name, so rename one.")
-        configs[path.stem] = load_config(path, overrides)
-    if ranges:
-        from mpox_keras.training.search import draw_configs
-
-        configs = {
-            f"{name}_{number}": drawn
-            for name, config in configs.items()
-            for number, drawn in enumerate(draw_configs(config, ranges, trials, name), 1)
-        }
+    configs = read_candidates((first, *further), overrides, ranges, trials)
     config = next(iter(configs.values()))
     options.start_tensorflow(config.training.threads)
     from mpox_keras.data.loading import classes_of, with_classes

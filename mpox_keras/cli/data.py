@@ -35,7 +35,7 @@ def check(directory, out, classes, as_json):
 @data.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=PATH)
 @click.option("--out", required=True, type=PATH, help="Folder to make; must be empty or not there.")
-@click.option("--class", "classes", multiple=True, help="A class name; give one per class if they are not the usual four.")
+@click.option("--class", "classes", multiple=True, help="A class name that is allowed; by default every label is a class.")
 @click.option("--label", "labels", multiple=True, metavar="OLD=NEW", help="Class of a label; OLD= leaves its photos out.")
 @click.option(
     "--match/--no-match",
@@ -50,10 +50,9 @@ def build(sources, out, classes, labels, match, licences):
     Crops photos to their boxes, takes everything but pixels away, and keeps each photo once.
     """
     from mpox_keras.curation.build import build_folder
-    from mpox_keras.data.folder import CLASSES
 
     labels, licences = _read_pairs("--label", labels), _read_pairs("--licence", licences)
-    report = build_folder(sources, out, classes or CLASSES, labels, licences, show_progress, match)
+    report = build_folder(sources, out, classes or None, labels, licences, show_progress, match)
     click.echo(report.to_text())
 
 

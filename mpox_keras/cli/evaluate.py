@@ -14,12 +14,13 @@ def evaluate(source, classes, data, groups, out):
     """Evaluate a trained network on labelled photos that it was not trained on."""
     from mpox_keras.data.sources import read_photos
     from mpox_keras.inference.classifier import load_classifier
+
+    classifier = load_classifier(source, classes)
+    photos = read_photos(data, classifier.classes, groups)
     from mpox_keras.reports.evaluate import evaluate_classifier
     from mpox_keras.reports.report import write_report
     from mpox_keras.reports.summary import format_summary
 
-    classifier = load_classifier(source, classes)
-    photos = read_photos(data, classifier.classes, groups)
     results, labels, probabilities = evaluate_classifier(classifier, photos)
     protocol = f"{source} evaluated on the {len(photos)} photos of {data}. Photos it was trained on flatter it."
     files = [photo.file for photo in photos]

@@ -3,16 +3,18 @@
 import click
 
 from mpox_keras.cli.options import PATH, data_option, json_option, model_option, print_results, start_tensorflow
+from mpox_keras.export.formats import PRECISIONS, check_precision
 
 
 @click.command()
 @model_option
-@click.option("--format", default="tflite", show_default=True, help="tflite, tfjs, keras or saved_model.")
+@click.option("--format", default="tflite", show_default=True, type=click.Choice(list(PRECISIONS)))
 @click.option(
     "--precision",
     default="float32",
     show_default=True,
-    help="float32; for tflite also float16, dynamic, int8; for tfjs also float16, uint16, uint8.",
+    type=click.Choice(sorted({each for precisions in PRECISIONS.values() for each in precisions})),
+    help="For all formats float32; for tflite also float16, dynamic, int8; for tfjs also float16, uint16, uint8.",
 )
 @click.option("--out", required=True, type=PATH, help="Folder of the bundle.")
 @click.option(
@@ -22,12 +24,14 @@ from mpox_keras.cli.options import PATH, data_option, json_option, model_option,
 )
 def export(source, classes, format, precision, out, calibration):
     """Export a trained network as a bundle: model, labels, metadata, model card and an example."""
-    start_tensorflow()
+    check_precision(format, precision)
     from mpox_keras.data.sources import read_photos
-    from mpox_keras.export.bundle import export_bundle
     from mpox_keras.inference.classifier import load_classifier
 
     classifier = load_classifier(source, classes)
+    start_tensorflow()
+    from mpox_keras.export.bundle import export_bundle
+
     photos = read_photos(calibration, classifier.classes) if calibration else ()
     made = export_bundle(classifier, out, format, precision, photos)
     if precision == "int8" and made["calibration_photos"] < 100:
@@ -43,10 +47,11 @@ def export(source, classes, format, precision, out, calibration):
 @json_option
 def verify(bundle, data, source, as_json):
     """Compare a bundle with the trained network that it was made from."""
-    start_tensorflow()
     from mpox_keras.data.sources import read_photos
-    from mpox_keras.export.parity import format_parity, verify_bundle
     from mpox_keras.inference.classifier import load_classifier
 
     exported = load_classifier(bundle)
+    start_tensorflow()
+    from mpox_keras.export.parity import format_parity, verify_bundle
+
     print_results(verify_bundle(exported, read_photos(data, exported.classes), source), as_json, format_parity)

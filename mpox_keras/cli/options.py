@@ -1,6 +1,7 @@
 """Options that several commands share, and what they do before they begin."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -15,15 +16,26 @@ config_option = click.option("--config", "config_path", required=True, type=PATH
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a config value: training.epochs=10."
 )
+
+
+def check_there(context, option, path):
+    """At once, before TensorFlow is there."""
+    if path and not Path(path).exists() and not str(path).startswith("mpox/"):
+        raise MpoxKerasError(f"{path} is not a folder or file that is there. Check {option.opts[0]}.")
+    return path
+
+
 data_option = click.option(
     "--data",
     required=True,
+    callback=check_there,
     metavar="DIR|mpox/CONFIG",
     help="A folder of class folders, or a dataset built with `tfds build mpox`.",
 )
 groups_option = click.option(
     "--groups",
     type=PATH,
+    callback=check_there,
     help="Groups table that wins over audit.csv and groups.csv beside the photos.",
 )
 workers_option = click.option(
@@ -45,7 +57,7 @@ def model_option(command):
         "source",
         default="fast_mpoxnet",
         show_default=True,
-        help="A preset, the folder of a finished fit, a bundle, or a .keras file.",
+        help="A preset, the folder of a finished fit, a bundle, hf://OWNER/NAME, or a .keras file.",
     )(command)
 
 
@@ -56,6 +68,20 @@ def recall_option(command):
         type=click.FloatRange(0, 1),
         help="Suspect mpox from the threshold that was chosen for this recall: 0.9, or 0.95 with more false alarms.",
     )(command)
+
+
+METHODS = (
+    *("class_activation_map", "grad_cam_plus_plus", "score_cam", "smooth_grad"),
+    *("integrated_gradients", "occlusion", "lime", "shap"),
+)
+"""Those of `mpox_keras.explain.maps`, which needs TensorFlow."""
+
+
+def open_in_browser(address):
+    """Show a page, where there is a screen; elsewhere `xdg-open` would print errors or take the terminal."""
+    if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        with silenced_stderr():
+            click.launch(address)
 
 
 def out_option(default, help="Folder of the results."):

@@ -1,11 +1,15 @@
 """Predictions for photos, and for very many of them."""
 
-import dataclasses
+import csv
+import itertools
 import json
+import os
+import sys
 
 import click
 
 from mpox_keras.cli.options import PATH, json_option, model_option, recall_option, show_progress, workers_option
+from mpox_keras.utils.classes import MPOX
 from mpox_keras.utils.errors import MpoxKerasError
 
 _SUSPICION = {True: "suspected", False: "no", None: "-"}
@@ -20,16 +24,25 @@ _SUSPICION = {True: "suspected", False: "no", None: "-"}
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="Share of the people who have mpox where the photos come from, such as 0.02: probabilities are given for this.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with every attribute of Prediction.")
-def predict(photos, source, classes, recall, prevalence, as_json):
-    """Predict photos: files, folders or globs. Exits with 2 if a photo could not be read."""
-    from mpox_keras.data.folder import expand_photos
-    from mpox_keras.inference.classifier import load_classifier
-    from mpox_keras.inference.prediction import DISCLAIMER
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with all that is known of a photo.")
+@click.option("--csv", "as_csv", is_flag=True, help="The same as a CSV table.")
+def predict(photos, source, classes, recall, prevalence, as_json, as_csv):
+    """Predict photos: files, folders, globs or URLs; - is a photo from standard input.
 
-    files = expand_photos(photos)
+    Exits with 2 if one could not be read.
+    """
+    from mpox_keras.data.folder import expand_photos, skipped_files
+    from mpox_keras.inference.classifier import load_classifier
+    from mpox_keras.inference.prediction import DISCLAIMER, Prediction
+
+    names = [photo for photo in photos if photo != "-" and "://" not in photo]
+    files = [photo if "://" in photo else sys.stdin.buffer for photo in photos if photo not in names]
+    files = itertools.chain(expand_photos(names), files)
     classifier = load_classifier(source, classes, recall, prevalence)
-    if not as_json:
+    if as_csv:
+        table = csv.DictWriter(sys.stdout, _flat(Prediction("", None, dict.fromkeys(classifier.classes))), lineterminator="\n")
+        table.writeheader()
+    elif not as_json:
         click.echo(DISCLAIMER, err=True)
         if prevalence and (points := classifier.metadata.get("operating_points")):
             from mpox_keras.evaluation.thresholds import predictive_values
@@ -39,21 +52,34 @@ def predict(photos, source, classes, recall, prevalence, as_json):
             click.echo(
                 f"Where {prevalence:.1%} have mpox, {right:.0%} of alarms are right, and {silent:.1%} of silence.", err=True
             )
-        click.echo("  ".join(f"{name:>11}" for name in (*classifier.classes, "mpox?", "answer")) + "  file")
+        alarm = ["mpox?"] if MPOX in classifier.classes else []
+        click.echo("  ".join(f"{name:>11}" for name in (*classifier.classes, *alarm, "answer")) + "  file")
     unreadable = 0
     for prediction in classifier.predict(files):
         unreadable += prediction.error is not None
         if as_json:
-            click.echo(json.dumps({**dataclasses.asdict(prediction), "answer": prediction.answer}))
+            click.echo(json.dumps(prediction.to_dict()))
+        elif as_csv:
+            table.writerow(_flat(prediction))
         elif prediction.error:
             click.echo(f"error: {prediction.error}", err=True)
         else:
             cells = [f"{value:.3f}" for value in prediction.probabilities.values()]
-            cells += [_SUSPICION[prediction.mpox_suspected], prediction.answer]
+            cells += [*(_SUSPICION[prediction.mpox_suspected] for _ in alarm), prediction.answer]
             reason = f" ({prediction.abstention_reason})" if prediction.abstention_reason else ""
             click.echo("  ".join(f"{cell:>11}" for cell in cells) + f"  {prediction.file}{reason}")
+    for name in filter(os.path.isdir, names):
+        if skipped := skipped_files(name):
+            counts = ", ".join(f"{count} {suffix}" for suffix, count in skipped.items())
+            click.echo(f"skipped in {name}, as no photos by their suffix: {counts}", err=True)
     if unreadable:
         raise MpoxKerasError(f"{unreadable} of the photos could not be read; the others are above.")
+
+
+def _flat(prediction):
+    """A row of the CSV table, in columns of the names that `screen` gives them."""
+    values = prediction.to_dict()
+    return {f"probability_{name}": value for name, value in values.pop("probabilities").items()} | values
 
 
 @click.command()
@@ -79,5 +105,6 @@ def screen(inputs, folder, source, classes, workers, cluster, as_json):
     for answer, photos in summary["answers"].items():
         click.echo(f"{answer:>12}  {photos:>10,}")
     photos, suspected, unreadable = (summary[key] for key in ("photos", "mpox_suspected", "unreadable"))
-    click.echo(f"{photos:,} photos: mpox suspected in {suspected:,}, {unreadable:,} unreadable")
+    alarms = f"mpox suspected in {suspected:,}, " if MPOX in summary["answers"] else ""
+    click.echo(f"{photos:,} photos: {alarms}{unreadable:,} unreadable")
     click.echo(f"records: {folder / 'shards'}")

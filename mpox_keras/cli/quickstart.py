@@ -2,12 +2,11 @@
 
 import click
 
-from mpox_keras.cli.options import PATH, out_option, show_progress, start_tensorflow
-from mpox_keras.utils.stderr import silenced_stderr
+from mpox_keras.cli.options import PATH, check_there, open_in_browser, out_option, show_progress, start_tensorflow
 
 
 @click.command()
-@click.option("--data", type=PATH, help="A folder of class folders; without it, drawn pictures.")
+@click.option("--data", type=PATH, callback=check_there, help="A folder of class folders; without it, drawn pictures.")
 @out_option("runs/quickstart")
 @click.option("--open/--no-open", "open_report", default=True, help="Open the report in the browser.")
 def quickstart(data, out, open_report):
@@ -21,6 +20,4 @@ def quickstart(data, out, open_report):
     report = run_quickstart(data, out, progress=show_progress)
     click.echo(f"report: {report}")
     if open_report:
-        # A machine without a browser would say so here.
-        with silenced_stderr():
-            click.launch(report.resolve().as_uri())
+        open_in_browser(report.resolve().as_uri())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mpox_keras.cli.options import PATH, model_option
+from mpox_keras.cli.options import PATH, model_option, open_in_browser
 
 
 @click.command()
@@ -32,6 +32,6 @@ def web(source, classes, out, host, port, open_page):
     address = f"http://{host}:{server.server_port}/"
     click.echo(f"{address} (version {version}); Ctrl-C stops")
     if open_page:
-        click.launch(address)
+        open_in_browser(address)
     with server, contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()

@@ -21,7 +21,7 @@ from mpox_keras.curation.check import (
 from mpox_keras.curation.duplicates import Progress
 from mpox_keras.curation.sources import SourcePhoto, name_box, read_sources
 from mpox_keras.data.decode import PhotoError, decode_photo
-from mpox_keras.data.folder import CLASSES, METADATA_COLUMNS, DataError
+from mpox_keras.data.folder import METADATA_COLUMNS, DataError
 from mpox_keras.data.groups import connected_components
 from mpox_keras.data.loading import map_in_order
 from mpox_keras.utils.files import replacing_folder, write_table
@@ -73,7 +73,7 @@ def _count_lines(counts):
 def build_folder(
     sources: Sequence[str | Path],
     out: str | Path,
-    classes: Sequence[str] = CLASSES,
+    classes: Sequence[str] | None = None,
     labels: Mapping[str, str] | None = None,
     licences: Mapping[str, str] | None = None,
     progress: Progress = lambda *step: None,
@@ -93,7 +93,7 @@ def build_folder(
     Args:
         sources: folders and CSV tables.
         out: gets the class folders, `groups.csv`, `metadata.csv` and `left_out.csv`; made whole or not at all.
-        classes: the class names allowed.
+        classes: the class names allowed; by default every label is a class.
         labels: class by label, for labels that are no class; "" leaves the photos out.
         licences: licence by name of source, for photos whose table names none.
         progress: told of every photo, in each step.

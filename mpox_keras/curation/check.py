@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mpox_keras.curation.duplicates import Progress, ScenePair, find_scene_pairs, to_comparison_copy
 from mpox_keras.data.decode import PhotoError, decode_photo
-from mpox_keras.data.folder import find_photos
+from mpox_keras.data.folder import find_photos, skipped_files
 from mpox_keras.data.groups import connected_components
 from mpox_keras.utils.files import write_table
 
@@ -34,6 +34,7 @@ class FolderReport:
     Attributes:
         photos: every photo file, sorted.
         unreadable: reason by file.
+        skipped: number of files that are no photos by their suffix, by suffix.
         sizes: number of readable photos by `(width, height)`.
         pixel_duplicates: sets of files whose decoded pixels are equal.
         links: pairs of one scene, by file, found by matching among photos that are no pixel duplicates.
@@ -45,6 +46,7 @@ class FolderReport:
     directory: str
     photos: list[CheckedPhoto]
     unreadable: dict[str, str]
+    skipped: dict[str, int]
     sizes: dict[tuple[int, int], int]
     pixel_duplicates: list[list[str]]
     links: list[ScenePair]
@@ -82,6 +84,7 @@ class FolderReport:
             *(f"  {label}: {count}, usable {usable.get(label, 0)}" for label, count in report["photos_per_class"].items()),
             f"Sizes: {len(self.sizes)}; most common {', '.join(f'{w}x{h} ({n})' for (w, h), n in common) or '-'}",
             *_section("Unreadable, dropped", self.unreadable.values()),
+            *_section("Skipped, no photo by the suffix", [f"{suffix}: {n}" for suffix, n in self.skipped.items()]),
             *_section("Equal pixels, all but the first dropped", [" = ".join(files) for files in self.pixel_duplicates]),
             *_section("Label conflicts among equal or near identical photos, all dropped", conflicts),
             *_section("Same scene under different labels, kept: look at these", mixed),
@@ -144,6 +147,7 @@ def check_folder(
         directory=str(directory),
         photos=[CheckedPhoto(file, label, groups[file], drops.get(file, "")) for file, label in labels.items()],
         unreadable=unreadable,
+        skipped=skipped_files(directory),
         sizes=dict(sizes),
         pixel_duplicates=[same for same in by_pixels.values() if len(same) > 1],
         links=links,

@@ -53,7 +53,7 @@ class SourcePhoto:
 
 
 def read_sources(
-    sources: Sequence[str | Path], classes: Sequence[str], labels: Mapping[str, str], licences: Mapping[str, str]
+    sources: Sequence[str | Path], classes: Sequence[str] | None, labels: Mapping[str, str], licences: Mapping[str, str]
 ) -> list[SourcePhoto]:
     """Read what several sources say of their photos, in order, those to be left out too; arguments as of `build_folder`."""
     named = {}
@@ -71,16 +71,15 @@ def read_sources(
             raise DataError(f"there is no source {name} to give a licence; the sources are called {', '.join(named)}.")
     photos = []
     for name, path in named.items():
-        found = _read_class_folders(name, path, classes) if path.is_dir() else _read_csv(name, path)
+        found = _read_class_folders(name, path) if path.is_dir() else _read_csv(name, path)
         for number, photo in enumerate(found, 1):
             recorded = {**photo.recorded, "licence": photo.recorded.get("licence") or licences.get(name, "")}
             photos.append(dataclasses.replace(photo, recorded=recorded, number=number))
     return _map_labels(photos, labels, classes)
 
 
-def _read_class_folders(name, directory, classes):
-    folders = (class_of_folder(path.name) for path in directory.iterdir() if path.is_dir())
-    found = find_photos(directory, [*classes, *folders])
+def _read_class_folders(name, directory):
+    found = find_photos(directory)
     rows = read_table(find_table(directory, GROUPS_FILES), "group")
     recorded = read_table(find_table(directory, METADATA_FILES))
     groups = {photo.file: photo.group for photo in apply_tables(found, directory)}
@@ -149,19 +148,26 @@ def name_box(values: Sequence) -> str:
 
 
 def _map_labels(photos, labels, classes):
-    labels = {class_of_folder(old): class_of_folder(new) for old, new in labels.items()}
+    classes = classes or ()
+    photos = [dataclasses.replace(photo, label=class_of_folder(photo.label, classes)) for photo in photos]
+    labels = {class_of_folder(old, classes): class_of_folder(new, classes) for old, new in labels.items()}
     found = {photo.label for photo in photos}
     for old, new in labels.items():
         if old not in found:
             raise DataError(f"no photo has the label {old!r} to be mapped; the labels are {', '.join(sorted(found))}.")
-        if new and new not in classes:
+        if classes and new and new not in classes:
             raise DataError(f"the label {old!r} is mapped to {new!r}, which is no class; they are {', '.join(classes)}.")
     mapped = []
     for photo in photos:
         left_out = labels.get(photo.label) == ""
         change = {"drop": photo.drop or LABEL_LEFT_OUT} if left_out else {"label": labels.get(photo.label, photo.label)}
         mapped.append(dataclasses.replace(photo, **change))
-    if unknown := [photo for photo in mapped if not photo.drop and photo.label not in classes]:
+    for photo in mapped if not classes else ():
+        if not photo.drop and (photo.label.startswith(".") or {"/", "\\"} & {*photo.label} or not photo.label):
+            raise DataError(
+                f"{photo.place} has the label {photo.label!r}, which can't be the name of a folder. Map it (--label)."
+            )
+    if classes and (unknown := [photo for photo in mapped if not photo.drop and photo.label not in classes]):
         counts = ", ".join(f"{label!r} ({count})" for label, count in Counter(photo.label for photo in unknown).items())
         raise DataError(
             f"{unknown[0].place} has the label {unknown[0].label!r}, which is none of the classes {', '.join(classes)}. Labels "

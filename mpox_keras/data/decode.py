@@ -67,7 +67,7 @@ def decode_photo(source: str | os.PathLike | bytes, name: str | None = None) -> 
     Raises:
         PhotoError: the file is missing, damaged, in another format, too large or small (`MAX_PIXELS`, `MIN_SIDE`), has 32-bit
             samples (of unknown range), or is made so that reading it could take minutes.
-        MissingExtraError: the source is a URL and fsspec is not installed.
+        MissingExtraError: the source is a URL that is not `http` or `https`, and fsspec is not installed.
 
     Example:
         >>> photo = decode_photo("Monkeypox/monkeypox1.png")
@@ -149,6 +149,11 @@ def resize_photo(photo: np.ndarray, size: int) -> np.ndarray:
 def _read(path: str | os.PathLike, name: str) -> bytes:
     kind = "URL" if "://" in str(path) else "path"
     try:
+        if str(path).startswith(("http://", "https://")):
+            import urllib.request  # takes a while, and few need it
+
+            with urllib.request.urlopen(str(path), timeout=60) as answer:
+                return answer.read()
         if kind == "URL":
             filesystem, key = require("fsspec", "screen", "reading photos by URL").core.url_to_fs(path)
             return filesystem.cat_file(key)

@@ -7,6 +7,8 @@ import dataclasses
 import glob
 import itertools
 import os
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -53,15 +55,19 @@ class Photo:
     metadata: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-def class_of_folder(name: str) -> str:
+def class_of_folder(name: str, classes: Sequence[str] = ()) -> str:
     """The class that a folder's name means, in any case: older names of mpox are understood, and those of `OTHER_RASH`.
 
+    If it means one of `classes`, it is that one, as it is spelt there.
+
     Example:
-        >>> class_of_folder("Monkeypox"), class_of_folder("Others")
-        ('mpox', 'other_rash')
+        >>> class_of_folder("Monkeypox"), class_of_folder("Others"), class_of_folder("TINEA", ["Tinea", "Ekzem"])
+        ('mpox', 'other_rash', 'Tinea')
     """
-    name = name.strip().lower().replace("_", " ")
-    return _FOLDER_NAMES.get(name, name)
+    # Folders of a Mac may have accents apart from their letters.
+    plain = unicodedata.normalize("NFC", name).strip().lower().replace("_", " ")
+    meant = _FOLDER_NAMES.get(plain, plain)
+    return name if name in classes else next((each for each in classes if class_of_folder(each) == meant), meant)
 
 
 def walk_photos(directory: str | Path) -> Iterator[Path]:
@@ -80,11 +86,21 @@ def walk_photos(directory: str | Path) -> Iterator[Path]:
             yield Path(directory) / entry.name
 
 
+def skipped_files(directory: str | Path) -> dict[str, int]:
+    """How many files below a folder `walk_photos` passes over, by suffix; hidden files and tables are not counted."""
+    seen = Counter()
+    for _, folders, files in os.walk(directory):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        names = (name for name in files if not name.startswith(".") and name not in (*GROUPS_FILES, *METADATA_FILES))
+        seen.update(os.path.splitext(name)[1].lower() or "no suffix" for name in names)
+    return {suffix: count for suffix, count in sorted(seen.items()) if suffix not in PHOTO_SUFFIXES}
+
+
 def expand_photos(arguments: Sequence[str]) -> Iterator[Path]:
     """Photo files meant by what a user typed: files, folders (searched by suffix) and globs; none is opened.
 
     Raises:
-        DataError: an argument names nothing; checked before the first path is given.
+        DataError: an argument names nothing, or a folder without photos; checked before the first path is given.
 
     Example:
         >>> paths = list(expand_photos(["arm.jpg", "clinic/", "more/*.png"]))
@@ -94,7 +110,13 @@ def expand_photos(arguments: Sequence[str]) -> Iterator[Path]:
         found = [argument] if os.path.exists(argument) else sorted(glob.glob(argument, recursive=True))
         if not found:
             raise DataError(f"{argument} is neither a file, a folder nor a pattern that matches any. Check the path.")
-        expanded.append(walk_photos(argument) if os.path.isdir(argument) else map(Path, found))
+        if os.path.isdir(argument):
+            found = walk_photos(argument)
+            if (first := next(found, None)) is None:
+                others = ", ".join(skipped_files(argument)) or "nothing"
+                raise DataError(f"{argument} holds no photos ({', '.join(PHOTO_SUFFIXES)}); it holds {others}.")
+            found = itertools.chain([first], found)
+        expanded.append(map(Path, found))
     return itertools.chain.from_iterable(expanded)
 
 
@@ -145,7 +167,7 @@ def find_photos(directory: str | Path, classes: Sequence[str] | None = None) -> 
         raise DataError(f"{directory} is not a folder. {expected}")
     class_folders = sorted(p for p in directory.iterdir() if p.is_dir() and not p.name.startswith("."))
     found = ((path.relative_to(directory).as_posix(), path) for folder in class_folders for path in walk_photos(folder))
-    photos = [Photo(file, path, class_of_folder(file.partition("/")[0]), group=file) for file, path in found]
+    photos = [Photo(file, path, class_of_folder(file.partition("/")[0], classes or ()), group=file) for file, path in found]
     unknown = dict.fromkeys(photo.file.partition("/")[0] for photo in photos if classes and photo.label not in classes)
     if unknown:
         raise DataError(

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from mpox_keras.data.folder import GROUPS_FILES, METADATA_COLUMNS, OTHER_RASH, DataError, Photo, find_table, read_folder
+from mpox_keras.data.folder import (
+    GROUPS_FILES,
+    METADATA_COLUMNS,
+    OTHER_RASH,
+    DataError,
+    Photo,
+    class_of_folder,
+    find_table,
+    read_folder,
+)
 from mpox_keras.utils.classes import MPOX, NORMAL
 
 
@@ -30,13 +40,17 @@ def read_photos(data: str | os.PathLike, classes: Sequence[str] | None = None, g
 
     import mpox_keras.datasets  # noqa: F401 - registers the builder
 
-    builder = tfds.builder(str(data))
+    try:
+        builder = tfds.builder(str(data))
+    except ValueError:
+        known = ", ".join(f"mpox/{name}" for name in tfds.builder_cls("mpox").builder_configs)
+        raise DataError(f"there is no data set {data}, and no such folder. There are {known}.") from None
     if not builder.is_prepared():
         raise DataError(
-            f"{data} is not built in {builder.data_dir}. Build it first: "
+            f'{data} is not built in {builder.data_dir}. Build it first: pip install "mpox-keras[tfds]"; '
             f"tfds build {data} --imports mpox_keras.datasets --manual_dir DIR"
         )
-    photos = read_dataset(builder)
+    photos = [dataclasses.replace(photo, label=class_of_folder(photo.label, classes or ())) for photo in read_dataset(builder)]
     if classes and (unknown := sorted({photo.label for photo in photos}.difference(classes))):
         raise DataError(f"{data} has the classes {', '.join(unknown)}, which are not among {', '.join(classes)}.")
     return photos

@@ -5,19 +5,49 @@ from __future__ import annotations
 import dataclasses
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mpox_keras.data.sources import read_photos
-from mpox_keras.explain.maps import methods_for
+from mpox_keras.explain.maps import explain, methods_for
 from mpox_keras.explain.masks import find_mask
 from mpox_keras.explain.measure import Explained, measure_explanations
 from mpox_keras.export.bundle import export_bundle, stratified_sample
 from mpox_keras.inference.classifier import Classifier, load_classifier
 from mpox_keras.inference.prediction import DISCLAIMER
-from mpox_keras.reports.heat_maps import outline, overlay
+from mpox_keras.reports.heat_maps import outline, overlay, save_explanations
 from mpox_keras.reports.page import write_page
 from mpox_keras.reports.summary import aligned, percent, photo_count
+
+
+def explain_photos(
+    classifier: Classifier,
+    files: Iterable[str | os.PathLike],
+    folder: str | os.PathLike,
+    methods: Sequence[str] = ("class_activation_map",),
+    label: str | None = None,
+) -> Iterator[tuple[str | None, Path | None]]:
+    """Write a picture with heat maps for each photo; yields the reason why there is none, or None and the picture's path.
+
+    Args:
+        classifier, methods, label: as `explain` takes them, which raises the errors too.
+        files: photos; one that can't be read does not stop the others.
+        folder: of the pictures.
+
+    Example:
+        >>> [path for error, path in explain_photos(load_classifier(), ["arm.jpg"], "maps") if not error]
+    """
+    for number, (prediction, photo) in enumerate(classifier.predict_and_show(files), 1):
+        if prediction.error:
+            yield prediction.error, None
+            continue
+        shown = label or prediction.label
+        heats = {name: explain(classifier, photo, name, shown) for name in methods}
+        title = f"answer: {prediction.answer}; maps for {shown}, which has {prediction.probabilities[shown]:.0%}"
+        # Photos of two folders may share a name.
+        path = Path(folder) / f"{number:04d}_{Path(prediction.file).stem}.png"
+        save_explanations(path, photo, heats, title)
+        yield None, path
 
 
 def check_explanations(

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,27 +14,22 @@ from mpox_keras.data.folder import Photo
 from mpox_keras.data.loading import load_photos
 from mpox_keras.export import tfjs, tflite
 from mpox_keras.export.card import model_card
+from mpox_keras.export.formats import ExportError, check_precision
 from mpox_keras.inference.classifier import Classifier, load_classifier
 from mpox_keras.inference.metadata import METADATA_FILE, MODEL_FILE, MODEL_PLACES, write_metadata
 from mpox_keras.models.deploy import deploy
 from mpox_keras.models.image_classifier import Network
-from mpox_keras.utils.errors import MpoxKerasError
+from mpox_keras.utils.errors import require
 from mpox_keras.utils.files import replacing_folder
 from mpox_keras.utils.stderr import silenced_stderr
-
-PRECISIONS = {"tflite": tflite.PRECISIONS, "tfjs": tfjs.PRECISIONS, "keras": ("float32",), "saved_model": ("float32",)}
-"""Format -> the precisions it is to be had in."""
 
 CALIBRATION_PHOTOS = 300
 """At most so many photos show an int8 export which activations to expect."""
 
 _LABELS_FILE = "labels.txt"
 _CARD_FILE = "MODEL_CARD.md"
-_OF_TRAINING_ONLY = {"config", "environment", "validation"}
-
-
-class ExportError(MpoxKerasError, ValueError):
-    """An export that was asked for makes no sense; the message says what does."""
+# Of the training alone; and a prevalence is chosen where a network is used, and unknown to other runtimes.
+_NOT_EXPORTED = {"config", "environment", "validation", "prevalence"}
 
 
 def export_bundle(
@@ -59,6 +55,7 @@ def export_bundle(
     Raises:
         ExportError: no such format or precision; `int8` without photos; a folder of something else; or an exported source.
         ClassifierError: the source can't be loaded.
+        MissingExtraError: `onnx` without its extra.
 
     Example:
         >>> export_bundle("fast_mpoxnet", "mpox-tflite", "tflite", "float16")["precision"]
@@ -66,9 +63,7 @@ def export_bundle(
         >>> export_bundle(model, "own-tflite", classes=["eczema", "mpox", "normal"])
     """
     folder = Path(folder)
-    if precision not in PRECISIONS.get(format, ()):
-        known = "; ".join(f"{name}: {', '.join(values)}" for name, values in PRECISIONS.items())
-        raise ExportError(f"there is no {format} export in {precision}. To be had are {known}.")
+    check_precision(format, precision)
     if precision == "int8" and not calibration:
         raise ExportError("int8 needs photos that show which activations to expect: give a folder with some hundred.")
     if folder.exists() and not _may_be_replaced(folder):
@@ -83,7 +78,7 @@ def export_bundle(
             f"{classifier.source} is exported already, as {form}. Give the trained network that it was made from."
         )
     sample = stratified_sample(calibration, CALIBRATION_PHOTOS) if precision == "int8" else []
-    metadata = {key: value for key, value in classifier.metadata.items() if key not in _OF_TRAINING_ONLY}
+    metadata = {key: value for key, value in classifier.metadata.items() if key not in _NOT_EXPORTED}
     metadata.setdefault("name", Path(classifier.source).name)
     metadata |= {
         "format": format,
@@ -134,15 +129,22 @@ def _write_model(path, model, metadata, pixels):
     format, precision, temperature = metadata["format"], metadata["precision"], metadata["temperature"]
     if format == "tflite":
         path.write_bytes(tflite.convert_to_tflite(model, temperature, precision, pixels))
-    elif format == "tfjs":
+        return
+    if format == "tfjs":
         tfjs.write_tfjs(path, model, temperature, precision)
-    elif format == "keras":
-        deploy(model, class_activation_map=True, temperature=temperature).save(path)
+        return
+    deployed = deploy(model, class_activation_map=True, temperature=temperature)
+    signature = keras.InputSpec(shape=(None, *model.inputs[0].shape[1:]), dtype="float32", name="image")
+    options = {"input_signature": [signature], "verbose": False}
+    if format == "keras":
+        deployed.save(path)
+    elif format == "onnx":
+        require("tf2onnx", "onnx", "the export to ONNX")
+        with silenced_stderr(), warnings.catch_warnings(action="ignore"):
+            deployed.export(path, format="onnx", **options)
     else:
-        deployed = deploy(model, class_activation_map=True, temperature=temperature)
-        signature = keras.InputSpec(shape=(None, *model.inputs[0].shape[1:]), dtype="float32", name="image")
         with silenced_stderr():
-            deployed.export(path, format="tf_saved_model", input_signature=[signature], verbose=False)
+            deployed.export(path, format="tf_saved_model", **options)
         # Says only when it was made, by which the hashes of two equal exports would differ.
         (path / "fingerprint.pb").unlink(missing_ok=True)
         shutil.rmtree(path / "assets", ignore_errors=True)

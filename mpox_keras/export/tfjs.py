@@ -25,8 +25,6 @@ from mpox_keras.inference.runtimes import DEPTHWISE_NAMES
 from mpox_keras.models.deploy import deploy
 from mpox_keras.utils.stderr import silenced_stderr
 
-PRECISIONS = ("float32", "float16", "uint16", "uint8")
-
 _SHARD_BYTES = 4 * 2**20
 # Of smaller weights and of biases, narrow numbers would save little and cost most of the accuracy: such are the first layers',
 # whose errors go through all others.

@@ -15,8 +15,6 @@ from mpox_keras.models.deploy import deploy
 from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.stderr import silenced_stderr
 
-PRECISIONS = ("float32", "float16", "dynamic", "int8")
-
 _INTEGERS = {schema.TensorType.INT8, schema.TensorType.UINT8, schema.TensorType.INT32}
 
 

@@ -26,13 +26,13 @@ from mpox_keras.inference.metadata import (
 from mpox_keras.inference.prediction import Prediction, decide
 from mpox_keras.inference.runtimes import RUNTIMES
 from mpox_keras.utils.classes import MPOX
-from mpox_keras.utils.errors import MpoxKerasError
+from mpox_keras.utils.errors import MpoxKerasError, require
+from mpox_keras.utils.files import PRESETS_FOLDER
 from mpox_keras.utils.stderr import silenced_stderr
 
 if TYPE_CHECKING:
     import keras
 
-PRESETS_FOLDER = Path(__file__).parent.parent / "models" / "presets"
 DEFAULT_PRESET = "fast_mpoxnet"
 
 
@@ -78,8 +78,12 @@ class Classifier:
     def decide_batch(self, outputs: Mapping[str, np.ndarray], files: Sequence[str]) -> list[Prediction]:
         """Predictions that go with the outputs of `predict_pixels` for as many photos, called `files`."""
         scores = outputs["ood_score"][:, 0].tolist() if "ood_score" in outputs else [None] * len(files)
+        maps = outputs.get("class_activation_map", [None] * len(files))
         rows = zip(files, outputs["probabilities"], scores, strict=True)
-        return [decide(self.metadata, file, probabilities, score) for file, probabilities, score in rows]
+        return [
+            dataclasses.replace(decide(self.metadata, *row), class_activation_map=each)
+            for row, each in zip(rows, maps, strict=True)
+        ]
 
     def predict(
         self, photos: Picture | Iterable[Picture], batch_size: int = 32
@@ -143,9 +147,9 @@ def load_classifier(
     """Load a trained network. Imports the runtime that its format needs, and no other.
 
     Args:
-        source: a preset's name; the folder of a finished `mpox-keras fit`; a bundle that `mpox-keras export` made; or a
-            `.keras` file. A `.keras` file that is not `model.keras` of such a folder has no metadata: its probabilities are
-            not calibrated, and there is an answer for every photo.
+        source: a preset's name; the folder of a finished `mpox-keras fit`; a bundle that `mpox-keras export` made; one in a
+            repository of the Hugging Face Hub, `hf://owner/name`; or a `.keras` file. A `.keras` file that is not `model.keras`
+            of such a folder has no metadata: its probabilities are not calibrated, and there is an answer for every photo.
         classes: names of the classes, in order, for a `.keras` file without metadata; others must have the same ones.
         recall: of mpox, at which the threshold for suspecting it was chosen; one of those that the network has. The first is in
             force if left out.
@@ -154,12 +158,16 @@ def load_classifier(
     Raises:
         ClassifierError: there is no such network; a file of it is missing, damaged or changed; it would run Python code; it
             has other classes; it has thresholds but no out-of-distribution score; or it has no threshold for this recall.
+        MissingExtraError: it comes from the Hub, or is an ONNX file, and the package for it is not installed.
 
     Example:
         >>> load_classifier("fast_mpoxnet", recall=0.95).classes
         ('mpox', 'chickenpox', 'measles', 'other', 'normal')
     """
-    path = PRESETS_FOLDER / source if str(source) in preset_names() else Path(source)
+    if str(source).startswith("hf://"):
+        path = _download(str(source))
+    else:
+        path = PRESETS_FOLDER / source if str(source) in preset_names() else Path(source)
     if path.name == MODEL_FILE and path.is_file() and (path.parent / METADATA_FILE).is_file():
         path = path.parent
     if path.suffix == ".keras" and path.is_file():
@@ -178,6 +186,27 @@ def load_classifier(
         raise ClassifierError(f"{source} has the classes {', '.join(metadata['classes'])}, not {', '.join(classes)}.")
     _set_in_force(metadata, source, recall, prevalence)
     return _load(path, metadata, source, read_checksums(path))
+
+
+def _download(source):
+    hub = require("huggingface_hub", "hub", "a network of the Hugging Face Hub")
+    from huggingface_hub import constants, errors
+
+    name = source.removeprefix("hf://")
+    # In the Hub's own cache files are links to elsewhere, which no bundle may hold.
+    folder = Path(constants.HF_HUB_CACHE) / "mpox-keras" / name
+    try:
+        hub.snapshot_download(name, local_dir=folder)
+    except (errors.RepositoryNotFoundError, errors.HFValidationError):
+        raise ClassifierError(
+            f"the Hugging Face Hub has no repository {name!r}, or not for you. Check it: hf://owner/name."
+        ) from None
+    except Exception as error:  # of the Hub, of the network below it and of the disk
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        raise ClassifierError(f"{source} can't be downloaded ({reason}). Check the connection.") from None
+    if not (folder / METADATA_FILE).is_file():
+        raise ClassifierError(f"{source} holds no {METADATA_FILE}, so it is no bundle of `mpox-keras export`.")
+    return folder
 
 
 def _set_in_force(metadata, source, recall, prevalence):

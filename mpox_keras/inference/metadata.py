@@ -15,7 +15,13 @@ METADATA_FILE = "metadata.json"
 CHECKSUMS_FILE = "SHA256SUMS"
 MODEL_FILE = "model.keras"
 
-MODEL_PLACES = {"keras": MODEL_FILE, "tflite": "model.tflite", "tfjs": "tfjs", "saved_model": "saved_model"}
+MODEL_PLACES = {
+    "keras": MODEL_FILE,
+    "tflite": "model.tflite",
+    "tfjs": "tfjs",
+    "onnx": "model.onnx",
+    "saved_model": "saved_model",
+}
 """Format -> the file or folder that holds the network."""
 
 _MAX_BYTES = 10_000_000

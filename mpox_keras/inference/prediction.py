@@ -1,6 +1,7 @@
 """What a trained network's outputs for a photo mean. Nothing here needs TensorFlow."""
 
 import dataclasses
+import html
 from collections.abc import Mapping
 
 import numpy as np
@@ -27,6 +28,7 @@ class Prediction:
         abstention_reason: why `answer` is "not sure": "out_of_distribution" (unlike the training photos, perhaps no skin at
             all), "uncertain" (no probability is large enough), or None.
         error: why the photo could not be read, else None.
+        class_activation_map: `(height, width, classes)`, the share of each region in the scores; None if there is none.
     """
 
     file: str
@@ -36,11 +38,35 @@ class Prediction:
     mpox_suspected: bool | None = None
     abstention_reason: str | None = None
     error: str | None = None
+    class_activation_map: np.ndarray | None = dataclasses.field(default=None, repr=False, compare=False)
 
     @property
     def answer(self) -> str | None:
         """The label, or "not sure"."""
         return NOT_SURE if self.abstention_reason else self.label
+
+    def to_dict(self) -> dict:
+        """Every attribute but the map, and the answer, as plain values."""
+        values = dataclasses.asdict(self) | {"answer": self.answer}
+        del values["class_activation_map"]
+        return values
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the answer, a bar for each class, and where the label was seen."""
+        title = self.error or f"{self.answer}: {self.file}"
+        bars = "".join(
+            f"<tr><td>{html.escape(name)}<td>{value:.1%}<td><meter value={value:.3f}></meter>"
+            for name, value in self.probabilities.items()
+        )
+        shown = f"<p>{html.escape(title)}</p><table>{bars}</table>"
+        if self.class_activation_map is not None:
+            heat = self.class_activation_map[..., list(self.probabilities).index(self.label)].clip(0)
+            cells = "".join(
+                f"<rect x={x} y={y} width=1 height=1 fill=firebrick opacity={share:.2f} />"
+                for (y, x), share in np.ndenumerate(heat / (heat.max() or 1))
+            )
+            shown += f"<svg width=160 height=160 viewBox='0 0 {heat.shape[1]} {heat.shape[0]}'>{cells}</svg>"
+        return f"{shown}<p>{DISCLAIMER}</p>"
 
 
 def decide(metadata: Mapping, file: str, probabilities: np.ndarray, ood_score: float | None) -> Prediction:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mpox_keras.inference.metadata import file_inside
+from mpox_keras.utils.errors import require
 from mpox_keras.utils.stderr import silenced_stderr
 
 TENSOR_BYTES = 1_000_000_000
@@ -68,6 +69,18 @@ class SavedModel:
         return {name: values.numpy() for name, values in self._function(image=pixels.astype("float32")).items()}
 
 
+class ONNX:
+    """An ONNX file, run by ONNX Runtime on the processor."""
+
+    def __init__(self, path: str | os.PathLike):
+        onnxruntime = require("onnxruntime", "onnx", "running an ONNX file")
+        self._session = onnxruntime.InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
+        self._names = [output.name for output in self._session.get_outputs()]
+
+    def __call__(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(zip(self._names, self._session.run(self._names, {"image": pixels.astype("float32")}), strict=True))
+
+
 class GraphModel:
     """A folder with a TF.js graph model, run by TensorFlow: what the files say, not how a browser computes it."""
 
@@ -108,5 +121,5 @@ def _decoded(entry, content):
     return values.astype(entry["dtype"]), content[count * stored.itemsize :]
 
 
-RUNTIMES = {"tflite": LiteRT, "saved_model": SavedModel, "tfjs": GraphModel}
+RUNTIMES = {"tflite": LiteRT, "saved_model": SavedModel, "tfjs": GraphModel, "onnx": ONNX}
 """Format of an exported network -> what runs it."""

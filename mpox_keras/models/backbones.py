@@ -15,8 +15,8 @@ from mpox_keras.config import HUB
 from mpox_keras.layers.pointwise import BATCH_NORM
 from mpox_keras.models.efficientnet_lite import efficientnet_lite0
 from mpox_keras.utils.errors import MpoxKerasError, require
+from mpox_keras.utils.files import PRESETS_FOLDER
 
-PRESETS_FOLDER = Path(__file__).parent / "presets"
 """A folder for each trained network that comes with the package."""
 
 _SHIPPED = {

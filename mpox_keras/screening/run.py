@@ -4,7 +4,6 @@ Only the numbers of shards are handed out; photos and records never pass through
 """
 
 import collections
-import dataclasses
 import functools
 import json
 import os
@@ -164,11 +163,10 @@ def _records(photos: Iterable[tuple[str, str]], predictions: Iterable[Prediction
 
     rows = [
         {
-            **dataclasses.asdict(prediction),
+            **prediction.to_dict(),
             "id": _text(id),
             "file": _text(prediction.file),
             **{f"probability_{name}": value for name, value in prediction.probabilities.items()},
-            "answer": prediction.answer,
             "error": prediction.error and _text(prediction.error),
         }
         for (id, _), prediction in zip(photos, predictions, strict=True)

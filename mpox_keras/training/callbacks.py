@@ -17,6 +17,8 @@ from keras.src.random.seed_generator import global_seed_generator
 from mpox_keras.training.runs import RunError
 from mpox_keras.utils.files import replacing
 
+_FIRST_STEPS = 5  # after which the time left is told
+
 
 class EpochLog(keras.callbacks.Callback):
     """Prints a line per epoch with the time left, and keeps all epochs in a CSV file.
@@ -35,7 +37,14 @@ class EpochLog(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.rows = self.rows[:epoch]
-        self.start = time.perf_counter()
+        self.start, self.steps = time.perf_counter(), []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps.append(time.perf_counter())
+        if len(self.steps) == _FIRST_STEPS and not self.rows:
+            # The first step is slower by the time that TensorFlow takes to build its graph.
+            step = (self.steps[-1] - self.steps[0]) / (_FIRST_STEPS - 1)
+            click.echo(f"about {_duration(step * self.params['steps'] * self.params['epochs'])} left", err=True)
 
     def on_epoch_end(self, epoch, logs=None):
         seconds, rate = time.perf_counter() - self.start, float(self.model.optimizer.learning_rate)
@@ -44,16 +53,21 @@ class EpochLog(keras.callbacks.Callback):
             writer = csv.DictWriter(stream, self.rows[-1])
             writer.writeheader()
             writer.writerows(self.rows)
-        # The first epoch is slower by the time that TensorFlow takes to build its graph.
-        usual = [float(row["seconds"]) for row in self.rows[1:] or self.rows]
+        # Of the first epoch the steps after the first, for the same reason.
+        usual = [float(row["seconds"]) for row in self.rows[1:]] or [
+            (self.steps[-1] - self.steps[0]) * len(self.steps) / max(1, len(self.steps) - 1)
+        ]
         epochs = self.params["epochs"]
-        left = sum(usual) / len(usual) * (epochs - epoch - 1)
-        left = f"{left:.0f} s" if left < 90 else f"{left / 60:.1f} min"
+        left = _duration(sum(usual) / len(usual) * (epochs - epoch - 1))
         # Keras names the metric of a network with one head after no head.
         metric = "accuracy" if "accuracy" in logs else "diagnosis_accuracy"
         shown = {"loss": "loss", "accuracy": metric, "validation accuracy": f"val_{metric}"}
         shown = "  ".join(f"{name} {logs[key]:.3f}" for name, key in shown.items() if key in logs)
         click.echo(f"epoch {epoch + 1}/{epochs}  {shown}  {left} left", err=True)
+
+
+def _duration(seconds):
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
 
 
 class Checkpoint(keras.callbacks.Callback):

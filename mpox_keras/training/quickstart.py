@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from mpox_keras.config import load_config
-from mpox_keras.data.folder import GROUPS_FILES, DataError, class_of_folder, find_table, walk_photos
+from mpox_keras.data.folder import GROUPS_FILES, DataError, find_table
 from mpox_keras.data.sources import read_dataset
 from mpox_keras.data.splits import split_off_validation
 from mpox_keras.data.synthetic import write_synthetic_photos
@@ -83,15 +83,11 @@ def _build_dataset(data, target, progress):
     if not data.is_dir():
         raise DataError(f"{data} is not a folder. Give a folder with one folder of photos per class.")
     if not find_table(data, GROUPS_FILES):
-        folders = [path for path in data.iterdir() if path.is_dir() and any(walk_photos(path))]
-        classes = sorted(class_of_folder(path.name) for path in folders)
-        if not classes:
-            raise DataError(f"{data} holds no folders with photos. Give a folder with one folder of photos per class.")
         click.echo(f"Looking for photos of one scene, to keep them together; the result goes to {data / 'groups.csv'}.")
         # Needs OpenCV, which synthetic pictures with their groups table do without.
         from mpox_keras.curation.check import check_folder
 
-        check_folder(data, classes, progress).write_groups(data / "groups.csv")
+        check_folder(data, progress=progress).write_groups(data / "groups.csv")
     click.echo(f"Building the TFDS dataset mpox/folder in {target}.")
     # TFDS would keep an older build, of whatever photos.
     shutil.rmtree(target, ignore_errors=True)

@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
-from mpox_keras.config import Config, ConfigError, parse_config, read_yaml
+from mpox_keras.config import Config, ConfigError, load_config, parse_config, read_yaml
 from mpox_keras.utils.errors import require
+
+
+def read_candidates(
+    paths: Sequence[Path], overrides: Sequence[str] = (), ranges: Path | None = None, trials: int = 4
+) -> dict[str, Config]:
+    """The configs that a choice is made among, by name; with a file of ranges, so many draws of each, see `draw_configs`.
+
+    Raises:
+        ConfigError: two files have one name, or as `load_config` and `draw_configs`.
+
+    Example:
+        >>> list(read_candidates([Path("small.yaml"), Path("large.yaml")]))
+        ['small', 'large']
+    """
+    configs = {}
+    for path in paths:
+        if path.stem in configs:
+            raise ConfigError(f"two of the configs are called {path.stem}; results go by the name, so rename one.")
+        configs[path.stem] = load_config(path, overrides)
+    if not ranges:
+        return configs
+    drawn = {name: draw_configs(config, ranges, trials, name) for name, config in configs.items()}
+    return {f"{name}_{number}": each for name, draws in drawn.items() for number, each in enumerate(draws, 1)}
 
 
 def draw_configs(config: Config, ranges: str | Path, trials: int, origin: str = "the config") -> list[Config]:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from mpox_keras.utils.errors import MpoxKerasError
 
+PRESETS_FOLDER = Path(__file__).parent.parent / "models" / "presets"
+"""The trained networks that come with the package, a folder each."""
+
 _TEMPORARY = re.compile(r"\.\d+\.")  # of `replacing`
 
 

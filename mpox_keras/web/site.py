@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from mpox_keras.inference.classifier import load_classifier
 from mpox_keras.inference.metadata import CHECKSUMS_FILE, METADATA_FILE, format_checksums, read_checksums, read_metadata
 from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.files import replacing_folder
@@ -99,13 +100,15 @@ def build_site(source: str | os.PathLike, out: str | os.PathLike, classes: Seque
 
 def _bundle_files(source, classes):
     """Name -> content of the files of a bundle for TF.js that the page needs, with their own list of checksums."""
-    folder = Path(source)
+    folder, trained = Path(source), None
+    if not (folder / METADATA_FILE).is_file() or read_metadata(folder)["format"] != "tfjs":
+        trained = load_classifier(source, classes)
     with tempfile.TemporaryDirectory() as scratch:
-        if not (folder / METADATA_FILE).is_file() or read_metadata(folder)["format"] != "tfjs":
+        if trained:
             with silenced_stderr():
                 from mpox_keras.export.bundle import export_bundle
             folder = Path(scratch) / "bundle"
-            export_bundle(source, folder, "tfjs", "uint16", classes=classes)
+            export_bundle(trained, folder, "tfjs", "uint16")
         checksums = {name: value for name, value in read_checksums(folder).items() if name != "example.html"}
         contents = {name: (folder / name).read_bytes() for name in checksums}
     return contents | {CHECKSUMS_FILE: format_checksums(checksums).encode()}

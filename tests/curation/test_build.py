@@ -280,7 +280,7 @@ def test_tables_that_do_not_fit_are_explained_and_nothing_is_written(tmp_path, r
     save(tmp_path / "a.png", make_scene(0, 64))
     (tmp_path / "own.csv").write_text(f"file,label,left,top,width,height,fold\n{row}\n")
     with pytest.raises(DataError, match=message):
-        build_folder([tmp_path / "own.csv"], tmp_path / "out")
+        build_folder([tmp_path / "own.csv"], tmp_path / "out", ["mpox", "normal"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "own.csv"]
 
 
@@ -296,7 +296,7 @@ def test_tables_that_do_not_fit_are_explained_and_nothing_is_written(tmp_path, r
         (["empty"], "empty holds no photos in class folders"),
         (["other/own.csv"], "own.csv lacks the column file"),
         (["own", "--label", "acne=mpox"], "no photo has the label 'acne'"),
-        (["own", "--label", "mpox=pox"], "'pox', which is no class"),
+        (["own", "--class", "mpox", "--class", "normal", "--label", "mpox=pox"], "'pox', which is no class"),
         (["own", "--label", "mpox="], "no photo of the source own can be used; the first one: label left out"),
         (["own", "--label", "mpox"], "cannot use --label 'mpox'"),
         (["own", "--licence", "clinic=CC0"], "there is no source clinic to give a licence; the sources are called own"),
@@ -315,6 +315,24 @@ def test_bad_input_gets_one_message_and_exit_code_2(tmp_path, monkeypatch, argum
     assert result.stderr.splitlines()[-1].startswith("error: ")
     assert message in result.stderr
     assert content(tmp_path) == before
+
+
+def test_without_a_list_every_label_is_a_class_and_a_list_wins(tmp_path):
+    save(tmp_path / "own/Ekzem A\u0308/a.png", make_scene(0, 64))
+    save(tmp_path / "own/TINEA_pedis/b.png", make_scene(1, 64))
+    report = build_folder([tmp_path / "own"], tmp_path / "all", match_scenes=False)
+    assert [photo.label for photo in report.kept] == ["ekzem ä", "tinea pedis"]
+    report = build_folder([tmp_path / "own"], tmp_path / "named", ["Ekzem ä", "Tinea pedis"], match_scenes=False)
+    assert sorted(path.name for path in (tmp_path / "named").iterdir() if path.is_dir()) == ["Ekzem ä", "Tinea pedis"]
+
+
+@pytest.mark.parametrize("label", ["", "../out", "a/b", ".hidden"])
+def test_a_label_that_leads_out_of_the_folder_is_refused(tmp_path, label):
+    save(tmp_path / "a.png", make_scene(0, 64))
+    (tmp_path / "own.csv").write_text(f"file,label\na.png,{label}\n")
+    with pytest.raises(DataError, match="can't be the name of a folder"):
+        build_folder([tmp_path / "own.csv"], tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "own.csv"]
 
 
 def test_photos_that_contradict_each_other_leave_nothing(tmp_path):

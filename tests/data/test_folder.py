@@ -48,6 +48,15 @@ def test_what_folders_may_be_called(name, label):
     assert class_of_folder(name) == label
 
 
+def test_a_folder_means_a_given_class_in_any_case_and_however_its_accents_are_written(folder):
+    (folder / "EKZEM_a\u0308").mkdir()
+    Image.new("RGB", (16, 16)).save(folder / "EKZEM_a\u0308" / "e.png")
+    classes = ["Ekzem ä", "Monkeypox", "NORMAL", "Chickenpox"]
+    assert {photo.label for photo in read_folder(folder, classes)} == set(classes)
+    config = with_classes(parse_config({"data": {"classes": classes}}), read_folder(folder, classes))
+    assert config.data.classes == classes
+
+
 GROUPS = """file,group,fold,drop
 Monkeypox/m1.png,7,1,
 Monkeypox/m2.jpg,7,1,
@@ -136,6 +145,8 @@ def test_a_dataset_that_is_not_built_says_how_to_build_it(tmp_path, monkeypatch)
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     with pytest.raises(DataError, match="tfds build mpox/mcsi --imports"):
         read_photos("mpox/mcsi", ["mpox"])
+    with pytest.raises(DataError, match=r"no data set mpox/mine, .* There are mpox/msid, mpox/msld_v2"):
+        read_photos("mpox/mine")
 
 
 def test_arguments_are_expanded_to_photos(folder):

@@ -17,6 +17,7 @@ from tiny_network import small
 
 from mpox_keras.export import tfjs
 from mpox_keras.export.bundle import export_bundle
+from mpox_keras.export.formats import PRECISIONS
 from mpox_keras.inference.runtimes import GraphModel
 from mpox_keras.models.backbones import Backbone
 from mpox_keras.models.deploy import deploy
@@ -45,7 +46,7 @@ def written(preset, tmp_path_factory):
             tfjs.write_tfjs(folder, preset.trained, preset.metadata["temperature"], precision)
             return folder
 
-        for precision in tfjs.PRECISIONS:
+        for precision in PRECISIONS["tfjs"]:
             write(precision)
     return write
 

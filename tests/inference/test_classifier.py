@@ -144,7 +144,7 @@ def append(name, text):
         (change_metadata(format_version=1), "format_version '1'"),
         (change_metadata(format_version=3), "install the release that made it"),
         (change_metadata(classes=...), "lacks classes"),
-        (change_metadata(format="onnx"), "'onnx' for format; expected one of keras, tflite"),
+        (change_metadata(format="mlmodel"), "'mlmodel' for format; expected one of keras, tflite"),
         (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS' is missing"),
         (append("SHA256SUMS", "nonsense\n"), "SHA256SUMS is damaged"),
         (lambda folder: (folder / "SHA256SUMS").write_text(""), r"does not list metadata\.json"),

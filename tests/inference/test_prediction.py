@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mpox_keras.inference.prediction import at_prevalence, decide
+from mpox_keras.inference.prediction import Prediction, at_prevalence, decide
 
 METADATA = {
     "classes": ["mpox", "measles", "other", "normal"],
@@ -44,3 +44,18 @@ def test_a_network_without_mpox_may_be_not_sure_too():
     metadata = {"classes": ["acne", "eczema"], "thresholds": {"confidence": 0.7, "ood_score": 0.5}}
     predictions = [decide(metadata, "arm.jpg", np.array(each), 0.1) for each in ([0.6, 0.4], [0.1, 0.9])]
     assert [(each.answer, each.mpox_suspected) for each in predictions] == [("not sure", None), ("eczema", None)]
+
+
+def test_a_notebook_shows_bars_and_where_the_label_was_seen():
+    seen = np.zeros((2, 3, 2))
+    seen[1, 2, 1] = 4
+    page = Prediction("<arm>.jpg", "b & c", {"a": 0.25, "b & c": 0.75}, class_activation_map=seen)._repr_html_()
+    assert "b &amp; c: &lt;arm&gt;.jpg" in page
+    assert "75.0%" in page
+    assert "viewBox='0 0 3 2'" in page
+    assert page.count("opacity=0.00") == 5
+    assert "<rect x=2 y=1 width=1 height=1 fill=firebrick opacity=1.00 />" in page
+    assert "not a diagnosis" in page
+    broken = Prediction("arm.jpg", None, {}, error="arm.jpg is <empty>")._repr_html_()
+    assert "arm.jpg is &lt;empty&gt;" in broken
+    assert "svg" not in broken

@@ -8,8 +8,9 @@ import pytest
 
 from mpox_keras import FastMpoxNet
 from mpox_keras.config import NETWORKS
-from mpox_keras.models.backbones import PRESETS_FOLDER, Backbone, NetworkError, PretrainedWeightsError
+from mpox_keras.models.backbones import Backbone, NetworkError, PretrainedWeightsError
 from mpox_keras.models.image_classifier import ImageClassifier
+from mpox_keras.utils.files import PRESETS_FOLDER
 
 SMALL = (32, 32, 3)
 PHOTOS = np.random.default_rng(0).uniform(0, 255, (2, *SMALL)).astype("float32")

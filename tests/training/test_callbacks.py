@@ -7,7 +7,8 @@ import pytest
 from mpox_keras.layers.pointwise import PointwiseBlock
 from mpox_keras.models.backbones import Backbone
 from mpox_keras.models.image_classifier import ImageClassifier
-from mpox_keras.training.callbacks import Checkpoint, resume
+from mpox_keras.training import callbacks
+from mpox_keras.training.callbacks import Checkpoint, EpochLog, resume
 
 PHOTOS = np.random.default_rng(0).uniform(0, 255, (8, 32, 32, 3)).astype("float32")
 LABELS = np.arange(8) % 4
@@ -68,3 +69,18 @@ def test_a_resumed_training_of_a_nested_network_ends_like_an_uninterrupted_one(b
     fit(resumed, tmp_path / "part.npz", 1, 3)
     for found, expected in zip(resumed.weights, whole.weights, strict=True):
         np.testing.assert_array_equal(found.numpy(), expected.numpy(), err_msg=expected.path)
+
+
+def test_the_time_left_leaves_out_the_time_of_the_first_step(tmp_path, monkeypatch, capsys):
+    """The first of ten steps of an epoch takes half a minute, the others a second."""
+    clock = iter([0, *range(30, 40), 40])
+    monkeypatch.setattr(callbacks.time, "perf_counter", lambda: next(clock))
+    log = EpochLog(tmp_path / "log.csv")
+    log.set_params({"steps": 10, "epochs": 3})
+    log.set_model(compiled(lambda: ImageClassifier(Backbone("MobileNet", 0.25, (32, 32, 3), last="conv_pw_2_relu"), 4)))
+    log.on_epoch_begin(0)
+    for batch in range(10):
+        log.on_train_batch_end(batch)
+        assert bool(capsys.readouterr().err) == (batch == 4)
+    log.on_epoch_end(0, {"loss": 1.0, "accuracy": 0.5})
+    assert "  20 s left" in capsys.readouterr().err

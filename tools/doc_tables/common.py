@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 
 from mpox_keras.evaluation.comparison import compare_accuracy
-from mpox_keras.inference.classifier import PRESETS_FOLDER
+from mpox_keras.utils.files import PRESETS_FOLDER
 
 from . import runs
 

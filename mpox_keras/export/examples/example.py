@@ -1,6 +1,7 @@
 """Runs the bundle beside it: python example.py PHOTO...
 
-Needs numpy, pillow and, by the bundle's format: ai-edge-litert (tflite), tensorflow (saved_model) or mpox-keras (keras).
+Needs numpy, pillow and, by the bundle's format: ai-edge-litert (tflite), onnxruntime (onnx), tensorflow (saved_model) or
+mpox-keras (keras).
 """
 
 import json
@@ -26,6 +27,15 @@ if metadata["format"] == "tflite":
             scale, zero_point = details[name]["quantization"]  # of integers; turned into what they stand for
             outputs[name] = (values.astype("float32") - zero_point) * scale if scale else values
         return outputs
+
+elif metadata["format"] == "onnx":
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    names = [output.name for output in session.get_outputs()]
+
+    def run(photo):
+        return dict(zip(names, session.run(names, {"image": photo.astype("float32")}), strict=True))
 
 elif metadata["format"] == "saved_model":
     import tensorflow as tf
