@@ -11,11 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
-
-from mpox_keras.inference.runtimes import LiteRT
 
 FOLDER = Path(__file__).parent.parent / "docs" / "guides"
 QUICK = {"honest_evaluation", "screen_a_folder"}
@@ -85,7 +84,7 @@ def test_the_kotlin_of_the_guide_names_what_a_bundle_has(exported):
     """Nothing here compiles Kotlin; what it asks of the bundle is there, in the shapes that it makes room for."""
     folder, code = exported("tflite"), _block("kotlin")
     metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
-    runner = LiteRT(folder / "model.tflite")._runner
+    runner = Interpreter(str(folder / "model.tflite")).get_signature_runner()
     inputs, outputs = runner.get_input_details(), runner.get_output_details()
     assert set(re.findall(r'open(?:Fd)?\("([^"]+)"\)', code)) == {"model.tflite", "metadata.json"}
     assert set(re.findall(r'inputs\["(\w+)"\]', code)) == set(inputs)
