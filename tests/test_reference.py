@@ -12,10 +12,11 @@ from mpox_keras.cli import main
 from mpox_keras.config import parse_config
 from mpox_keras.data.folder import read_folder
 from mpox_keras.data.synthetic import write_synthetic_photos
-from mpox_keras.inference.classifier import PRESETS_FOLDER, preset_names
+from mpox_keras.inference.classifier import preset_names
 from mpox_keras.inference.metadata import METADATA_FILE, read_metadata
 from mpox_keras.screening.run import record_schema, screen_photos
 from mpox_keras.training import fit
+from mpox_keras.utils.files import PRESETS_FOLDER
 
 ROOT = Path(__file__).parent.parent
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from doc_tables.common import PRESETS, load, load_preset, load_rows, percent, table, with_interval
-from mpox_keras.inference.classifier import PRESETS_FOLDER
 from mpox_keras.inference.metadata import MODEL_PLACES
+from mpox_keras.utils.files import PRESETS_FOLDER
 
 
 def duplicates_table():
