@@ -79,6 +79,11 @@ def test_a_full_report_is_one_printed_page(app, drawn, noise):
     page = add(app, drawn, noise, drawn, noise, drawn, noise)
     assert app.open(drawn).check().page.locator("#add-to-report").is_disabled()
     assert "full (6 photos)" in shown(page, "add-to-report")
+    assert page.locator("#print").is_hidden()
+    page.click("text=Remove photo 6")
+    assert shown(page, "add-to-report") == "Add to a report"
+    page.click("#add-to-report")
+    app.open(noise).check()
     page.fill("#days", "4")
     page.locator("#report-photos input").first.fill("left forearm")
     page.evaluate("() => { window.printed = 0; window.print = () => window.printed++; }")

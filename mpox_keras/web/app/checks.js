@@ -11,8 +11,9 @@ const BRIGHT_SHARE = 0.01;
  * @param {Uint8Array} pixels RGB samples of the area, resized to the network's input.
  * @param {number} size side of `pixels`.
  * @param {number} side shorter side of the area in the photo, in pixels.
- * @returns {{reasons: string[], sharpness: number}} `reasons` holds "too_small", "too_dark" (hardly anything is bright), "too_bright" (by the mean of the luma) and
- *   "too_blurred" (by the variance of the luma's Laplacian), as far as they apply.
+ * @returns {{reasons: string[], sharpness: number}} `reasons` holds "too_small", "too_dark" (hardly anything is bright),
+ *   "too_bright" (by the mean of the luma) and "too_blurred", as far as they apply; `sharpness` is the variance of the luma's
+ *   Laplacian.
  */
 export function inspect(pixels, size, side) {
   const luma = new Float32Array(size * size);

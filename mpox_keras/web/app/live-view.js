@@ -23,7 +23,7 @@ export class LiveView {
   /** @param {object} result of a frame, as of a photo; `motion` is its mean difference from the frame before. */
   show({ prediction, metadata, map, quality, motion }) {
     const [reason] = quality.reasons;
-    const hint = reason ? text(reason, {}) : motion > MOVING ? text("live_hold_still") : "";
+    const hint = reason ? text(reason) : motion > MOVING ? text("live_hold_still") : "";
     const words = describe({ prediction, metadata });
     const answer = hint ? null : words.answer;
     this.times = answer === this.answer ? this.times + 1 : 1;

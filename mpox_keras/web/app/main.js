@@ -23,7 +23,7 @@ const byId = (id) => document.getElementById(id);
 const reader = new PhotoReader(LONGEST_PICTURE);
 const view = new ResultView();
 const live = new LiveView();
-const report = new Report(decided);
+const report = new Report(decided, offerReport);
 const cropBox = new CropBox(byId("frame"), () => {
   forgetWarnings();
   markOld();
@@ -127,6 +127,10 @@ function show(checked) {
   markOld();
   const { name, milliseconds } = result.engine;
   byId("engine").textContent = text("engine", { name, milliseconds: number(milliseconds, 1) });
+  offerReport();
+}
+
+function offerReport() {
   byId("add-to-report").textContent = text(report.isFull ? "report_full" : "add_to_report", { photos: report.photos });
   byId("add-to-report").disabled = report.isFull;
 }

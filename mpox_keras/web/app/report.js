@@ -10,9 +10,13 @@ const byId = (id) => document.getElementById(id);
 
 /** The photos of one person that were added, each with its answer. The page alone holds them: nothing is stored. */
 export class Report {
-  /** @param {(checked: object) => object} decided gives a result with the thresholds that are in force now. */
-  constructor(decided) {
+  /**
+   * @param {(checked: object) => object} decided gives a result with the thresholds that are in force now.
+   * @param {() => void} onChange
+   */
+  constructor(decided, onChange) {
     this.decided = decided;
+    this.onChange = onChange;
     this.entries = [];
   }
 
@@ -45,6 +49,7 @@ export class Report {
 
   /** Show it anew, in the language and with the thresholds of now. */
   show() {
+    this.onChange();
     byId("report").hidden = !this.photos;
     if (!this.photos) return;
     const results = this.entries.map(({ checked }) => this.decided(checked));
