@@ -78,7 +78,7 @@ METHODS = (
 
 
 def open_in_browser(address):
-    """Show a page, where there is a screen; elsewhere `xdg-open` would print errors or take the terminal."""
+    """Show a page, where there is a screen; without one `xdg-open` would print errors or take the terminal."""
     if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         with silenced_stderr():
             click.launch(address)

@@ -113,8 +113,8 @@ def expand_photos(arguments: Sequence[str]) -> Iterator[Path]:
         if os.path.isdir(argument):
             found = walk_photos(argument)
             if (first := next(found, None)) is None:
-                others = ", ".join(skipped_files(argument)) or "nothing"
-                raise DataError(f"{argument} holds no photos ({', '.join(PHOTO_SUFFIXES)}); it holds {others}.")
+                held = ", ".join(skipped_files(argument)) or "nothing"
+                raise DataError(f"{argument} holds no photos ({', '.join(PHOTO_SUFFIXES)}); it holds {held}.")
             found = itertools.chain([first], found)
         expanded.append(map(Path, found))
     return itertools.chain.from_iterable(expanded)

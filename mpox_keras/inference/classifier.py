@@ -193,7 +193,7 @@ def _download(source):
     from huggingface_hub import constants, errors
 
     name = source.removeprefix("hf://")
-    # In the Hub's own cache files are links to elsewhere, which no bundle may hold.
+    # In the Hub's own cache files are links, which lead out of a bundle's folder.
     folder = Path(constants.HF_HUB_CACHE) / "mpox-keras" / name
     try:
         hub.snapshot_download(name, local_dir=folder)

@@ -233,4 +233,4 @@ def test_the_command_writes_a_picture_for_each_photo(photo, tmp_path):
         assert picture.width > 900
     result = CliRunner().invoke(main, [*arguments, "--method", "magic"])
     assert result.exit_code == 2
-    assert "no method 'magic'" in result.output
+    assert "'magic' is not one of" in result.output
