@@ -6,7 +6,6 @@ Pages keep their paths in the repository, so that one link works on the site and
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -17,12 +16,6 @@ _ICON = "mpox_keras/web/app/icons/icon.svg"
 _FILES = ("docs/**/*", "*.md", "datasets/mpox/README.md", "LICENSE", "NOTICE", "CITATION.cff", "configs/**/*", _ICON)
 _LEFT_OUT = {"README.md", "configs/__init__.py"}
 START = "docs/index.md"
-
-
-def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Leave out of the navigation what is not written yet."""
-    config.nav = list(_written(config.nav))
-    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -64,17 +57,3 @@ def _recipes() -> str:
     for path in sorted((ROOT / "configs").glob("*.yaml")):
         text += f"\n## {path.stem}\n\n```yaml\n{path.read_text(encoding='utf-8')}```\n"
     return text
-
-
-def _written(entries: list) -> Iterator[str | dict]:
-    """Entries of a navigation without guides and pages whose file is missing."""
-    made = made_pages()
-    for entry in entries:
-        if isinstance(entry, str):
-            if entry in made or (ROOT / entry).is_file():
-                yield entry
-        else:
-            ((title, value),) = entry.items()
-            kept = list(_written(value if isinstance(value, list) else [value]))
-            if kept:
-                yield {title: kept if isinstance(value, list) else value}
