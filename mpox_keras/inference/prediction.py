@@ -52,8 +52,9 @@ class Prediction:
         return values
 
     def _repr_html_(self) -> str:
-        """For notebooks: the answer, a bar for each class, and where the label was seen."""
-        title = self.error or f"{self.answer}: {self.file}"
+        """For notebooks: the answer, the alarm, a bar for each class, and where the label was seen."""
+        alarm = ", mpox suspected" if self.mpox_suspected else ""
+        title = self.error or f"{self.answer}{alarm}: {self.file}"
         bars = "".join(
             f"<tr><td>{html.escape(name)}<td>{value:.1%}<td><meter value={value:.3f}></meter>"
             for name, value in self.probabilities.items()

@@ -56,6 +56,8 @@ def test_a_notebook_shows_bars_and_where_the_label_was_seen():
     assert page.count("opacity=0.00") == 5
     assert "<rect x=2 y=1 width=1 height=1 fill=firebrick opacity=1.00 />" in page
     assert "not a diagnosis" in page
+    assert "mpox suspected" not in page
+    assert "b, mpox suspected: arm.jpg" in Prediction("arm.jpg", "b", {"b": 1.0}, mpox_suspected=True)._repr_html_()
     broken = Prediction("arm.jpg", None, {}, error="arm.jpg is <empty>")._repr_html_()
     assert "arm.jpg is &lt;empty&gt;" in broken
     assert "svg" not in broken
