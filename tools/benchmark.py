@@ -39,7 +39,7 @@ from mpox_keras.utils.files import replacing
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "configs" / "results"
-OURS = "Fast-MpoxNet"
+OURS, LARGER = "Fast-MpoxNet", "efficientnet_lite0"
 _RUNS, _WARM_UP = 300, 30
 _PEERS = {
     "MobileNetV3-Small 0.5": ("MobileNetV3Small", 0.5),
@@ -117,6 +117,8 @@ def build(folder):
         (OURS, "TFLite float16"): (to_tflite(deployed, "float16"), deployed),
         (OURS, "TFLite int8"): (convert_to_tflite(trained, 1.0, "int8", drawn), deployed),
     }
+    larger = deploy(load_classifier(LARGER).trained, class_activation_map=True)
+    files[LARGER, "TFLite float32"] = (to_tflite(larger, "float32"), larger)
     for name, (network, width) in _PEERS.items():
         peer = deploy(ImageClassifier(Backbone(network, width, (size, size, 3)), len(classifier.classes), pyramid=False))
         files[name, "TFLite float32"] = (to_tflite(peer, "float32"), peer)

@@ -208,13 +208,25 @@ def screening_table():
 
 
 def presets_table():
-    """What each preset is, how large it is, and how it may be used."""
+    """What each preset is, how large and how fast it is, and how it may be used."""
     rows = []
+    timed = {"Fast-MpoxNet": PRESETS[0], PRESETS[1]: PRESETS[1]}
+    times = {
+        timed[row["network"]]: f"{float(row['median_ms']):.1f} ms"
+        for row in load_rows("benchmark")
+        if row["network"] in timed and (row["runtime"], row["threads"]) == ("TFLite float32", "1")
+    }
     for name in PRESETS:
         metadata = load_preset(name)
         sizes = ((PRESETS_FOLDER / name / MODEL_PLACES[format]).stat().st_size / 1e6 for format in ("tflite", "keras"))
         pixels, classes = metadata["image_size"], ", ".join(metadata["classes"])
-        cells = [metadata["config"]["model"]["network"], f"{pixels} x {pixels}", *(f"{size:.2f} MB" for size in sizes), classes]
+        cells = [
+            metadata["config"]["model"]["network"],
+            f"{pixels} x {pixels}",
+            *(f"{size:.2f} MB" for size in sizes),
+            times.get(name, ""),
+            classes,
+        ]
         rows.append(
             [f"`{name}`", *cells, with_interval(metadata["out_of_fold"], "accuracy"), metadata["licence"].split(",")[0]]
         )
@@ -224,6 +236,7 @@ def presets_table():
         "photo",
         "as TFLite",
         "as Keras",
+        "one photo",
         "classes",
         "accuracy out of fold (95 % interval)",
         "licence",
