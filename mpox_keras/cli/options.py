@@ -61,15 +61,6 @@ def model_option(command):
     )(command)
 
 
-def recall_option(command):
-    """`--recall`, which threshold for mpox is in force."""
-    return click.option(
-        "--recall",
-        type=click.FloatRange(0, 1),
-        help="Suspect mpox from the threshold that was chosen for this recall: 0.9, or 0.95 with more false alarms.",
-    )(command)
-
-
 METHODS = (
     *("class_activation_map", "grad_cam_plus_plus", "score_cam", "smooth_grad"),
     *("integrated_gradients", "occlusion", "lime", "shap"),

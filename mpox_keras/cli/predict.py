@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from mpox_keras.cli.options import PATH, json_option, model_option, recall_option, show_progress, workers_option
+from mpox_keras.cli.options import PATH, json_option, model_option, show_progress, workers_option
 from mpox_keras.utils.classes import MPOX
 from mpox_keras.utils.errors import MpoxKerasError
 
@@ -18,7 +18,11 @@ _SUSPICION = {True: "suspected", False: "no", None: "-"}
 @click.command()
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 @model_option
-@recall_option
+@click.option(
+    "--recall",
+    type=click.FloatRange(0, 1),
+    help="Suspect mpox from the threshold that was chosen for this recall: 0.9, or 0.95 with more false alarms.",
+)
 @click.option(
     "--prevalence",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
