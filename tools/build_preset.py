@@ -13,6 +13,8 @@ cross-validation trained in the same way. The external photos are evaluated with
 from __future__ import annotations
 
 import csv
+import gzip
+import io
 import json
 import shutil
 from pathlib import Path
@@ -30,7 +32,9 @@ from mpox_keras.inference.metadata import MODEL_FILE, MODEL_PLACES, read_metadat
 from mpox_keras.inference.prediction import DISCLAIMER
 from mpox_keras.reports.evaluate import evaluate_external
 from mpox_keras.utils.classes import OTHER
-from mpox_keras.utils.files import PRESETS_FOLDER
+from mpox_keras.utils.files import PRESETS_FOLDER, replacing
+
+RESULTS = Path(__file__).parent.parent / "configs" / "results"
 
 _FIGURES = (
     "protocol",
@@ -114,7 +118,22 @@ def main(run, folds, data, external, name):
     )
     external_figures = evaluate_external(load_classifier(folder), read_external_photos(external, trained.classes))
     write_metadata(folder, {**read_metadata(folder), "external": external_figures})
+    keep_out_of_fold(folds / "out_of_fold.csv", name)
     click.echo(f"{folder}: {(folder / MODEL_FILE).stat().st_size / 1e6:.2f} MB")
+
+
+def keep_out_of_fold(table, name):
+    """Keep the labels and the probabilities, without the names of the photos, as configs/results/out_of_fold_NAME.csv.gz."""
+    left_out = ("file", "group", "fold", "ood_score")
+    with table.open(newline="", encoding="utf-8") as stream:
+        rows = [{key: value for key, value in row.items() if key not in left_out} for row in csv.DictReader(stream)]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    with replacing(RESULTS / f"out_of_fold_{name}.csv.gz") as temporary:
+        # Without the time, equal results make equal files.
+        temporary.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
 
 
 def evaluate_msid(table, photos, classes):

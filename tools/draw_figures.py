@@ -13,7 +13,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from doc_tables.common import PRESETS, all_runs, load, load_preset, load_rows, percent, run_predictions
+from doc_tables.common import PRESETS, all_runs, load, load_preset, load_rows, out_of_fold, percent, run_predictions
 from draw_network import draw_ablgfm, draw_fast_mpoxnet
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -94,6 +94,19 @@ def reliability(run: str) -> Figure:
     return figure
 
 
+def preset_confusion(preset: str) -> Figure:
+    """Answers for the photos that a preset was trained on, out of fold."""
+    labels, probabilities, classes = out_of_fold(preset)
+    counts = confusion_matrix(labels, probabilities.argmax(axis=1), len(classes))
+    return plot_confusion_matrix({"confusion_matrix": counts, "classes": classes})
+
+
+def preset_reliability(preset: str) -> Figure:
+    """Probability against accuracy of the same."""
+    labels, probabilities, _ = out_of_fold(preset)
+    return plot_reliability(labels, probabilities)
+
+
 def coverage() -> Figure:
     """Accuracy of the presets' surest answers, out of fold."""
     figure, axes = _figure(5.4, 3.8)
@@ -142,6 +155,8 @@ def figures() -> dict[str, Callable[[], Figure]]:
     return {
         **{f"false_alarms_{name}.svg": lambda name=name: false_alarms(name) for name in PRESETS},
         **{f"confusion_{name}.svg": lambda name=name: confusion(name) for name in ("fast_mpoxnet", "efficientnet_lite0")},
+        **{f"preset_confusion_{name}.svg": lambda name=name: preset_confusion(name) for name in PRESETS},
+        **{f"preset_reliability_{name}.svg": lambda name=name: preset_reliability(name) for name in PRESETS},
         "reliability_fast_mpoxnet.svg": lambda: reliability("fast_mpoxnet"),
         "coverage.svg": coverage,
         "accuracy_and_time.svg": accuracy_and_time,

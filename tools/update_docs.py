@@ -26,6 +26,7 @@ TABLES = {
         "conditions": conditions.conditions_table,
         "alarms": conditions.alarms_table,
         "sources": conditions.sources_table,
+        "certainty": conditions.certainty_table,
         "msid": conditions.msid_table,
         "external": conditions.external_table,
         "refused": conditions.refused_table,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,6 +11,7 @@ from functools import cache
 
 import numpy as np
 
+from mpox_keras.evaluation.calibration import scale
 from mpox_keras.evaluation.comparison import compare_accuracy
 from mpox_keras.utils.files import PRESETS_FOLDER
 
@@ -45,6 +47,16 @@ def load_preset(name: str) -> dict:
     """The metadata of a preset, which hold what was measured with it; empty if it is not there yet."""
     path = PRESETS_FOLDER / name / "metadata.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def out_of_fold(preset: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Labels, calibrated probabilities and classes of the photos that a preset was trained on, by networks that were not."""
+    rows = list(csv.DictReader(io.StringIO(gzip.decompress(runs.read(f"out_of_fold_{preset}.csv.gz")).decode())))
+    classes = [name for name in rows[0] if name != "label"]
+    labels = np.array([classes.index(row["label"]) for row in rows])
+    probabilities = np.array([[float(row[name]) for name in classes] for row in rows])
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return labels, scale(probabilities, load_preset(preset)["temperature"]), classes
 
 
 def percent(value: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 from mpox_keras.evaluation.intervals import proportion
 
@@ -20,6 +20,7 @@ from .common import (
     load_rows,
     log_table,
     of_msid_recipe,
+    out_of_fold,
     over_folds,
     percent,
     run_interval,
@@ -160,6 +161,22 @@ def worst_table():
         for place in zip_longest(*found.values())
     ]
     return table([text for name in found for text in (f"{name}: condition", "photos", "alarms")], rows)
+
+
+def certainty_table():
+    """How often the presets are right, out of fold, by how sure they are."""
+    rows = []
+    found = [out_of_fold(preset) for preset in PRESETS]
+    for low, high in pairwise((0, 0.5, 0.6, 0.7, 0.8, 0.9, 1)):
+        cells = []
+        for labels, probabilities, _ in found:
+            top = probabilities.max(axis=1)
+            chosen = (top >= low) & ((top < high) | (high == 1))
+            right = (probabilities.argmax(axis=1) == labels)[chosen]
+            cells += [f"{len(right):,}", with_interval(proportion("accuracy", right.sum(), len(right)), "accuracy")]
+        rows.append([f"{low:.0%} to {high:.0%}", *cells])
+    header = [cell for preset in PRESETS for cell in (f"{preset}: photos", "right (95 % interval)")]
+    return table(["probability of the answer", *header], rows)
 
 
 def trials_table():
