@@ -100,7 +100,7 @@ def test_a_full_report_is_one_printed_page(app, drawn, noise):
         assert page.locator(f"#{name}").is_visible(), name
     # Notes that nobody made are left out.
     assert page.locator("#report-photos input").filter(visible=True).count() == 1
-    page.emulate_media(media="screen")
+    page.emulate_media(media="null")
 
 
 def test_nothing_of_a_report_is_kept(start, server, drawn):

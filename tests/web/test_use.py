@@ -60,7 +60,7 @@ def test_the_whole_way_from_picking_to_saving(app, site, drawn):
     page.emulate_media(media="print")
     assert page.locator("#answer").is_visible()
     assert not page.locator("#photo").is_visible()
-    page.emulate_media(media="screen")
+    page.emulate_media(media="null")
 
     page.click("#another")
     assert not page.locator("#result").is_visible()
