@@ -197,10 +197,6 @@ def _labels():
     return np.array([predictions.classes.index(label) for label in predictions.labels])
 
 
-def _accuracy(run):
-    return {"accuracy": run.accuracy, "accuracy_interval": (run.accuracy_low, run.accuracy_high)}
-
-
 if __name__ == "__main__":
     FIGURES.mkdir(exist_ok=True)
     for name, draw in figures().items():
