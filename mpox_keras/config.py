@@ -1,7 +1,5 @@
 """The one schema of a config file, with its defaults."""
 
-from __future__ import annotations
-
 import copy
 import difflib
 import importlib.resources

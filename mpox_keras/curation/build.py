@@ -1,7 +1,5 @@
 """A data set of one's own photos from several sources: one layout, one file format, every photo once."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 from collections import Counter

@@ -1,7 +1,5 @@
 """Photos of several sources, as their tables and folders tell of them; nothing is decoded here."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 from collections import Counter

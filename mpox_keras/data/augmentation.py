@@ -4,8 +4,6 @@ Keras's preprocessing layers draw from counters of their own, which a resumed ru
 every batch, from the seed and the step, so that any such layer may be used and a resumed run sees what another would.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import keras

@@ -1,7 +1,5 @@
 """Labelled photos: a folder with one folder per class, and the tables that may lie beside the photos."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import glob

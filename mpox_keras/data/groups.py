@@ -1,7 +1,5 @@
 """Groups of photos that belong together, joined from pairs."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterable
 
 

@@ -1,7 +1,5 @@
 """Photos as arrays."""
 
-from __future__ import annotations
-
 import collections
 import dataclasses
 import itertools
@@ -41,12 +39,12 @@ class PhotoArrays:
     doubtful: np.ndarray | None = None
     larger: np.ndarray | None = None
 
-    def __getitem__(self, chosen: np.ndarray) -> PhotoArrays:
+    def __getitem__(self, chosen: np.ndarray) -> "PhotoArrays":
         arrays = (self.pixels, self.labels, self.doubtful, self.larger)
         return PhotoArrays(*(array if array is None else array[chosen] for array in arrays))
 
 
-def load_arrays(photos: Sequence[Photo], config: Config) -> PhotoArrays:
+def load_arrays(photos: Sequence[Photo], config: "Config") -> PhotoArrays:
     """Decode photos at the sizes that a config asks for.
 
     Raises:
@@ -61,7 +59,7 @@ def load_arrays(photos: Sequence[Photo], config: Config) -> PhotoArrays:
     )
 
 
-def with_classes(config: Config, photos: Sequence[Photo]) -> Config:
+def with_classes(config: "Config", photos: Sequence[Photo]) -> "Config":
     """A config with the classes of the photos, if it names none of its own.
 
     Raises:
@@ -76,7 +74,7 @@ def with_classes(config: Config, photos: Sequence[Photo]) -> Config:
     return config.model_copy(update={"data": config.data.model_copy(update={"classes": classes})})
 
 
-def classes_of(config: Config) -> list[str] | None:
+def classes_of(config: "Config") -> list[str] | None:
     """The classes that a config names, None if it names none."""
     return config.data.classes if "classes" in config.data.model_fields_set else None
 

@@ -1,7 +1,5 @@
 """Pictures that show no skin, for a network to learn what to refuse."""
 
-from __future__ import annotations
-
 import functools
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Labelled photos from a folder or from a dataset built with TFDS."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 from collections.abc import Sequence

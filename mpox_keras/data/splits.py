@@ -1,7 +1,5 @@
 """Splits that keep groups together and class shares alike."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 They show nothing that a clinician would call a rash, and a network trained on them knows nothing of skin.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Whether a network is as sure as it is right, and the temperature that makes it so (Guo et al. 2017, arXiv 1706.04599)."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import softmax
 

@@ -1,7 +1,5 @@
 """Networks compared on the same photos."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

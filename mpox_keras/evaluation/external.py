@@ -1,7 +1,5 @@
 """External validation: mpox against other rashes, whichever these are."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """How sure a figure is: 95 % intervals of proportions, and by bootstrap of everything else."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from statistics import NormalDist
 

@@ -1,7 +1,5 @@
 """How good a classifier's answers are: figures of predictions on labelled photos."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How a network does on a source of photos that it was not trained on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

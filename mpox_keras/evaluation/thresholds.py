@@ -4,8 +4,6 @@ The figures beside a threshold are cross-fitted: for each fold the threshold is 
 evaluates a number that it helped to choose.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Whether a heat map is true to the network: what becomes of the answer, or of the map, when photo or network change."""
 
-from __future__ import annotations
-
 import numpy as np
 from PIL import Image, ImageFilter
 

@@ -1,7 +1,5 @@
 """Maps that need the Keras model: by gradients of single pixels, and by tf-keras-vis of the last feature maps."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import io

@@ -1,7 +1,5 @@
 """One interface to every method: a photo and a class in, a heat map of the photo's size out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

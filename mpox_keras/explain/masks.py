@@ -1,7 +1,5 @@
 """Heat maps against lesions that people have outlined."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

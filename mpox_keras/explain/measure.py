@@ -1,7 +1,5 @@
 """Every measure of explanations, over many photos: what a report, a table or a paper needs."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import time

@@ -1,7 +1,5 @@
 """Occlusion tests: whether the answers come from the lesions, by hiding a part of each photo."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Maps by covering parts of the photo, which need nothing but the network's probabilities."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterable

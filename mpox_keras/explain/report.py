@@ -1,7 +1,5 @@
 """Check a network's explanations: from a folder of photos to one HTML page, and plain text."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import tempfile

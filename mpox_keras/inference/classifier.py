@@ -1,7 +1,5 @@
 """A trained network that answers for photos, and the one way to load it, whatever its form."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import itertools
@@ -62,7 +60,7 @@ class Classifier:
 
     metadata: Mapping
     predict_pixels: Callable[[np.ndarray], dict[str, np.ndarray]]
-    load_trained: Callable[[], keras.Model] | None = None
+    load_trained: "Callable[[], keras.Model] | None" = None
     source: str = ""
     checksums: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -71,7 +69,7 @@ class Classifier:
         self.image_size: int = self.metadata["image_size"]
 
     @functools.cached_property
-    def trained(self) -> keras.Model | None:
+    def trained(self) -> "keras.Model | None":
         """The Keras model in its training form, for fine-tuning, export and explanations; None for an exported network."""
         return self.load_trained and self.load_trained()
 

@@ -1,7 +1,5 @@
 """Backbones: networks without their classifier, as one kind of thing with named endpoints."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import os
@@ -124,7 +122,7 @@ class Backbone(keras.Model):
         own = {"hub": self.hub and dict(self.hub), "name": self.name, "trainable": self.trainable}
         return {**self.architecture, "input_shape": list(self.inputs[0].shape[1:]), **own}
 
-    def take_weights(self, other: Backbone, origin: str | os.PathLike) -> None:
+    def take_weights(self, other: "Backbone", origin: str | os.PathLike) -> None:
         """Copy the weights of another backbone that is the same but for the size of photos.
 
         Raises:

@@ -1,7 +1,5 @@
 """The network that a config names."""
 
-from __future__ import annotations
-
 from mpox_keras.config import ModelConfig
 from mpox_keras.models.backbones import Backbone
 from mpox_keras.models.fast_mpoxnet import FastMpoxNet

@@ -1,7 +1,5 @@
 """How large a network is: parameters and multiply-adds, part by part."""
 
-from __future__ import annotations
-
 import collections
 
 import keras

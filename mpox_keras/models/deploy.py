@@ -1,7 +1,5 @@
 """The form of a trained network that answers."""
 
-from __future__ import annotations
-
 import keras
 
 from mpox_keras.models.image_classifier import Network

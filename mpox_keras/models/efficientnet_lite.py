@@ -1,7 +1,5 @@
 """EfficientNet-Lite0: EfficientNet-B0 without squeeze-and-excitation, with ReLU6."""
 
-from __future__ import annotations
-
 import itertools
 
 import keras

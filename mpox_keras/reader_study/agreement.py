@@ -1,7 +1,5 @@
 """How far reviewers agree with each other, and with the network, on the photos of a review sheet."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The tables that review sheets save, one row for each photo that a reviewer rated."""
 
-from __future__ import annotations
-
 import csv
 import os
 from collections.abc import Iterable

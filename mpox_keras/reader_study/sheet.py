@@ -1,7 +1,5 @@
 """A sheet on which clinicians diagnose photos themselves, and then rate the network's heat maps."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import importlib.resources

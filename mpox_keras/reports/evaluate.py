@@ -1,7 +1,5 @@
 """Evaluate a classifier on labelled photos."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Heat maps as pictures."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Report pages: each is one file that needs no other and no network."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import importlib.resources

@@ -4,8 +4,6 @@ Example:
     >>> save_plot(plot_confusion_matrix(results), "confusion.svg")
 """
 
-from __future__ import annotations
-
 import io
 import itertools
 import textwrap

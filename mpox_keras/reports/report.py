@@ -1,7 +1,5 @@
 """Classification results on one self-contained HTML page."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

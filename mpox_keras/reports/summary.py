@@ -1,7 +1,5 @@
 """Figures in words, for the terminal and for report pages."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from mpox_keras.inference.prediction import DISCLAIMER

@@ -1,7 +1,5 @@
 """What happens after every epoch: a line of progress, a row in the log, a checkpoint."""
 
-from __future__ import annotations
-
 import csv
 import time
 import zipfile

@@ -1,7 +1,5 @@
 """Cross-validation: every photo is predicted by a network that never saw its group."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path

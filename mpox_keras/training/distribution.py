@@ -1,7 +1,5 @@
 """Training on several devices of one machine."""
 
-from __future__ import annotations
-
 import keras
 import tensorflow as tf
 

@@ -1,7 +1,5 @@
 """Training of one network."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Networks trained with folds left out, and what they answer for these, in one process or in several."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import os

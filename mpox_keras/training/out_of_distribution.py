@@ -1,7 +1,5 @@
 """The output `ood_score` of a network, 0 to 1: how much a picture looks like one of anything but skin."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import tensorflow as tf

@@ -1,7 +1,5 @@
 """The whole way once through: build a dataset, train, evaluate, predict, report."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 from pathlib import Path

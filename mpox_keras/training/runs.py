@@ -1,7 +1,5 @@
 """Run folders: everything needed to repeat a run, and to go on with it."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import difflib

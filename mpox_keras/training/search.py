@@ -1,7 +1,5 @@
 """Hyperparameters drawn from ranges, as candidates to choose among."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path

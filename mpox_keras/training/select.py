@@ -1,7 +1,5 @@
 """Choice among networks, and an honest estimate of what the chosen one is worth."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
