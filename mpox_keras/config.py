@@ -150,14 +150,7 @@ class TrainingConfig(_Section):
     )
     learning_rate: Annotated[float, Field(gt=0)] = Field(2e-3, description="The highest, at the end of the warm-up.")
     warmup_epochs: Annotated[float, Field(ge=0)] = Field(2.0, description="Epochs in which the learning rate rises.")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(0.05, description="Of AdamW; scales and biases are not decayed.")
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="Share of a target given to all classes.")
-    auxiliary_weights: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=3, max_length=3)] = Field(
-        [0.1, 0.2, 0.3], description="Weights of FastMpoxNet's auxiliary losses, from the earliest map to the last."
-    )
-    average_momentum: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.98, description="Momentum of the moving average of the weights, per step."
-    )
     refit_classifier: Annotated[float, Field(gt=0)] | None = Field(
         None,
         description="After the epochs, fit the last layer anew, exactly, with this L2 penalty; null: leave it as it is. See "
@@ -170,7 +163,6 @@ class TrainingConfig(_Section):
     distribution: Literal["none", "mirrored"] = Field(
         "none", description="`mirrored` shares every batch among the GPUs of the machine."
     )
-    tensorboard: bool = Field(False, description="Also write logs for TensorBoard into the run folder.")
 
     @pydantic.field_validator("unfreezing")
     @classmethod

@@ -1,5 +1,6 @@
 """Training of one network."""
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -23,18 +24,13 @@ from mpox_keras.training.distribution import make_strategy, synchronize
 from mpox_keras.training.out_of_distribution import add_ood_score
 from mpox_keras.training.refit import refit_classifier
 from mpox_keras.training.runs import RunError, environment, open_run
-from mpox_keras.utils.errors import require
 from mpox_keras.utils.files import locked, replacing
 
 _CHECKPOINT = "checkpoint.npz"
 _PHOTOS_TO_CHOOSE_ON = 10  # of each class
 _PARTS = 5
-
-Augment = Callable[[AugmentationConfig, int], Sequence[keras.Layer]]
-"""Like `augmentation_layers`: the layers that change training photos, for photos of a size."""
-
-Build = Callable[[ModelConfig, int], keras.Model]
-"""Like `build_model`: the untrained network of a config, for a number of classes."""
+_WEIGHT_DECAY = 0.05  # of AdamW; scales and biases are not decayed
+_AVERAGE_MOMENTUM = 0.98  # of the weights' moving average, per step
 
 
 def train(
@@ -42,8 +38,8 @@ def train(
     photos: PhotoArrays,
     folder: str | Path,
     validation: PhotoArrays | None = None,
-    augment: Augment | None = None,
-    build: Build | None = None,
+    augment: Callable[[AugmentationConfig, int], Sequence[keras.Layer]] | None = None,
+    build: Callable[[ModelConfig, int], keras.Model] | None = None,
 ) -> keras.Model:
     """Train a network as the config says; goes on where an earlier call in the same folder was cut off.
 
@@ -52,10 +48,9 @@ def train(
     Args:
         config: the experiment.
         photos: to train on, but for those whose label is doubtful.
-        folder: gets `checkpoint.npz` while training, `log.csv`, and at last `model.keras`.
+        folder: gets `checkpoint.npz` while training, `log.csv`, `tensorboard` where that is installed, and at last `model.keras`.
         validation: photos that are measured after every epoch and change nothing.
-        augment, build: make the layers that change training photos, and the network, as `augmentation_layers` and `build_model`
-            do.
+        augment, build: in place of `augmentation_layers` and of `build_model`.
 
     Returns:
         The trained network in its training form, with the moving average of its weights and the output `ood_score`.
@@ -139,15 +134,15 @@ def _run_epochs(config, photos, folder, validation, augment, build):
     callbacks = [keras.callbacks.SwapEMAWeights(), EpochLog(folder / "log.csv"), Checkpoint(checkpoint, config.seed)]
     if training.unfreezing:
         callbacks.append(Unfreezing(model.backbone.stages, training.unfreezing))
-    if training.tensorboard:
-        require("tensorboard", "logs", "training.tensorboard")
-        callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
+    if importlib.util.find_spec("tensorboard"):  # of the extra logs
+        callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
+    weights = balanced_weights(photos.labels, classes)
     model.fit(
-        for_every_output(batches, model, balanced_weights(photos.labels, classes)),
+        batches.map(lambda images, targets: (images, targets, tf.linalg.matvec(targets, weights))),
         steps_per_epoch=steps_per_epoch,
         initial_epoch=first_epoch,
         epochs=training.epochs,
-        validation_data=validation and _validation_batches(validation, classes, model),
+        validation_data=validation and (validation.pixels, np.eye(classes, dtype="float32")[validation.labels]),
         callbacks=callbacks,
         shuffle=False,
         verbose=0,
@@ -215,30 +210,24 @@ def _rows_to_choose_on(photos, classes):
 
 
 def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> None:
-    """Give a network its optimizer and its main and auxiliary losses.
+    """Give a network its optimizer and, for every head, the cross-entropy with label smoothing.
 
-    The loss is the weighted sum over the outputs of the cross-entropy with label smoothing; Yue et al. do not state the weights
-    of the auxiliary heads. AdamW (Loshchilov and Hutter 2019), with a linear warm-up and a cosine decay to zero, and a moving
-    average of the weights (Polyak averaging).
+    AdamW (Loshchilov and Hutter 2019), with a linear warm-up and a cosine decay to zero, and a moving average of the weights
+    (Polyak averaging).
     """
     training = config.training
     steps = training.epochs * steps_per_epoch
     warmup = min(round(training.warmup_epochs * steps_per_epoch), steps - 1)
     rate, cosine = training.learning_rate, keras.optimizers.schedules.CosineDecay
     schedule = cosine(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup) if warmup else cosine(rate, steps)
-    optimizer = keras.optimizers.AdamW(schedule, training.weight_decay, use_ema=True, ema_momentum=training.average_momentum)
+    optimizer = keras.optimizers.AdamW(schedule, _WEIGHT_DECAY, use_ema=True, ema_momentum=_AVERAGE_MOMENTUM)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     # Built here, because `resume` loads its state, and because TensorFlow would trace the training step twice otherwise.
     optimizer.build(model.trainable_variables)
-    loss_weights = {"diagnosis": 1.0}
-    if "auxiliary_2" in model.output_names:
-        loss_weights |= {f"auxiliary_{stage}": w for stage, w in zip((2, 3, 4), training.auxiliary_weights, strict=True)}
-    cross_entropy = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=training.label_smoothing)
     model.compile(
         optimizer,
-        loss=dict.fromkeys(loss_weights, cross_entropy),
-        loss_weights=loss_weights,
-        metrics={"diagnosis": [keras.metrics.CategoricalAccuracy(name="accuracy")]},
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=training.label_smoothing),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         # On a CPU, XLA made a step several times slower.
         jit_compile=False,
     )
@@ -248,17 +237,3 @@ def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
     """Weight of each class in the loss, `(classes,)`: inverse to the class's share of the photos."""
     counts = np.bincount(labels, minlength=classes)
     return (len(labels) / (classes * np.maximum(counts, 1))).astype("float32")
-
-
-def for_every_output(batches: tf.data.Dataset, model: keras.Model, weights: np.ndarray) -> tf.data.Dataset:
-    """Batches for a network with several heads: the same targets and sample weights for each."""
-
-    def expand(images, targets):
-        return images, *(dict.fromkeys(model.output_names, each) for each in (targets, tf.linalg.matvec(targets, weights)))
-
-    return batches.map(expand)
-
-
-def _validation_batches(validation, classes, model):
-    pixels, targets = validation.pixels, np.eye(classes, dtype="float32")[validation.labels]
-    return tf.data.Dataset.from_tensor_slices((pixels, dict.fromkeys(model.output_names, targets))).batch(32)

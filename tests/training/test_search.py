@@ -11,7 +11,7 @@ def test_draws_are_spread_over_the_ranges_and_always_the_same(tmp_path):
     ranges = tmp_path / "ranges.yaml"
     ranges.write_text(
         "training.learning_rate: {low: 1.0e-5, high: 0.1, log: true}\ntraining.epochs: {low: 3, high: 5}\n"
-        "training.tensorboard: [true, false]\n"
+        "model.pyramid: [true, false]\n"
     )
     config = parse_config({"seed": 3, "model": {"weights": None}})
     drawn = draw_configs(config, ranges, 64)
@@ -20,7 +20,7 @@ def test_draws_are_spread_over_the_ranges_and_always_the_same(tmp_path):
     # Even draws of the logarithm: each decade has its share.
     assert (np.histogram(rates, bins=[-5, -4, -3, -2, -1])[0] >= 4).all()
     assert {d.training.epochs for d in drawn} == {3, 4, 5}
-    assert {d.training.tensorboard for d in drawn} == {True, False}
+    assert {d.model.pyramid for d in drawn} == {True, False}
     assert {d.model.weights for d in drawn} == {None}
 
 
