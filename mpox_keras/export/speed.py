@@ -25,9 +25,6 @@ def measure_speed(models: Mapping[str, keras.Model]) -> dict[str, dict[str, floa
         For each name `tflite_bytes`, `milliseconds` (median over rounds of the mean over calls) and
         `milliseconds_80_percent` (10th and 90th percentile).
 
-    Raises:
-        MissingExtraError: LiteRT is not installed.
-
     Example:
         >>> measure_speed({"ours": FastMpoxNet()})["ours"]["milliseconds"]
     """

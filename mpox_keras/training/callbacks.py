@@ -13,7 +13,7 @@ import numpy as np
 from keras.src.random.seed_generator import global_seed_generator
 
 from mpox_keras.training.runs import RunError
-from mpox_keras.utils.files import replacing
+from mpox_keras.utils.files import replacing, write_table
 
 _FIRST_STEPS = 5  # after which the time left is told
 
@@ -47,10 +47,7 @@ class EpochLog(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         seconds, rate = time.perf_counter() - self.start, float(self.model.optimizer.learning_rate)
         self.rows.append({"epoch": epoch + 1, "seconds": seconds, "learning_rate": rate, **logs})
-        with replacing(self.path) as temporary, temporary.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, self.rows[-1])
-            writer.writeheader()
-            writer.writerows(self.rows)
+        write_table(self.path, list(self.rows[-1]), [row.values() for row in self.rows])
         # Of the first epoch the steps after the first, for the same reason.
         usual = [float(row["seconds"]) for row in self.rows[1:]] or [
             (self.steps[-1] - self.steps[0]) * len(self.steps) / max(1, len(self.steps) - 1)
@@ -99,11 +96,7 @@ def _state(model):
 
 class Unfreezing(keras.callbacks.Callback):
     """Lets the stages of a backbone learn one after another, from the last to the first (gradual unfreezing, Howard and
-    Ruder 2018, arXiv 1801.06146, section 3.3).
-
-    Args:
-        stages: of the `Backbone`.
-        epochs: at which one more stage begins to learn; with the last of them all do.
+    Ruder 2018, arXiv 1801.06146, section 3.3): at each of the epochs one more of a `Backbone`'s, at the last of them all.
     """
 
     def __init__(self, stages: list[list[keras.Layer]], epochs: list[int]):
@@ -133,8 +126,7 @@ class Unfreezing(keras.callbacks.Callback):
 def resume(model: keras.Model, checkpoint: Path, steps_per_epoch: int) -> int:
     """Load a file of `Checkpoint`, if there is one, into a model compiled as it was; gives the number of epochs already done.
 
-    Raises:
-        RunError: the checkpoint is damaged.
+    RunError if the checkpoint is damaged.
     """
     if not checkpoint.is_file():
         return 0

@@ -38,7 +38,6 @@ def cross_validate(
     goes on in the fold and epoch it was in.
 
     Args:
-        config: the experiment.
         photos: labelled; folds given with them are used, else grouped stratified ones are made.
         folder: gets a folder per fold, `out_of_fold.csv` (file, label, group, fold, one probability per class, ood_score),
             `results.json` and `report.html`.

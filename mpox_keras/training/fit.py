@@ -46,7 +46,6 @@ def train(
     A resumed run ends with the same weights as one that was not interrupted.
 
     Args:
-        config: the experiment.
         photos: to train on, but for those whose label is doubtful.
         folder: gets `checkpoint.npz` while training, `log.csv`, `tensorboard` where that is installed, and at last `model.keras`.
         validation: photos that are measured after every epoch and change nothing.
@@ -154,9 +153,8 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
     """Train on labelled photos and write all that is needed to use, evaluate and repeat the result.
 
     Args:
-        config: the experiment; `data.validation_fraction` of the photos, in whole groups, is left out and evaluated.
-        photos: labelled.
-        folder: the run folder; gets `model.keras`, `metadata.json` and what `open_run` and `train` write.
+        photos: labelled; `data.validation_fraction` of them, in whole groups, is left out and evaluated.
+        folder: gets `model.keras`, `metadata.json` and what `open_run` and `train` write.
 
     Returns:
         Figures of the validation photos (`evaluate_predictions`), None if nothing was left out. Where these have ten photos of

@@ -47,8 +47,6 @@ def train_left_out(
     What has ended in an earlier call is not done again, and a network that was cut off goes on in its epoch.
 
     Args:
-        config: the experiment.
-        photos: to train on and to answer for.
         folds: `(photos,)`, fold numbers.
         left_out: for each network the folds that it must not see.
         folder: gets a folder for each network, `fold_0` or, without two folds, `fold_0_1`, with `model.keras`.

@@ -15,8 +15,7 @@ _CHANGES = AugmentationConfig(mixup=0.0)
 _FROM_NEAR = AugmentationConfig(crop_area=[0.1, 1.0], mixup=0.0)
 _BATCH = 64
 _PENALTY = 30
-_MOST = 1000
-"""Photos, and pictures of each kind, at most."""
+_MOST = 1000  # photos, and pictures of each kind
 
 
 def add_ood_score(model: Network, photos: np.ndarray, non_skin: np.ndarray | None = None, seed: int = 0) -> Network:

@@ -29,45 +29,37 @@ def read_candidates(
         configs[path.stem] = load_config(path, overrides)
     if not ranges:
         return configs
-    drawn = {name: draw_configs(config, ranges, trials, name) for name, config in configs.items()}
+    drawn = {name: draw_configs(config, ranges, trials) for name, config in configs.items()}
     return {f"{name}_{number}": each for name, draws in drawn.items() for number, each in enumerate(draws, 1)}
 
 
-def draw_configs(config: Config, ranges: str | Path, trials: int, origin: str = "the config") -> list[Config]:
+def draw_configs(config: Config, ranges: Path, trials: int) -> list[Config]:
     """Configs that differ in what the ranges name, drawn by Optuna at random (Bergstra and Bengio 2012, JMLR 13:281).
 
     All are drawn before any is tried: a search that learns from its trials would have to begin anew for every outer fold of a
-    nested cross-validation.
-
-    Args:
-        config: whose other values are kept.
-        ranges: YAML file: `section.key` -> a list of values, or `{low: 0.001, high: 0.01}`, with `log: true` if wanted.
-        trials: how many to draw.
-        origin: what error messages call the config.
+    nested cross-validation. The file of ranges, YAML, has for a `section.key` a list of values, or `{low: 0.001, high: 0.01}`,
+    with `log: true` if wanted.
 
     Raises:
         ConfigError: the file can't be read, or a key, range or value is wrong.
         MissingExtraError: Optuna is not installed.
 
     Example:
-        >>> draw_configs(config, "ranges.yaml", 8)[0].training.learning_rate
+        >>> draw_configs(config, Path("ranges.yaml"), 8)[0].training.learning_rate
     """
     optuna = require("optuna", "search", "drawing hyperparameters")
-    values = read_yaml(Path(ranges), "the file of ranges")
+    values = read_yaml(ranges, "the file of ranges")
     if not isinstance(values, dict) or not values:
-        raise ConfigError(
-            f"the ranges {ranges} must hold keys with ranges, like training.learning_rate: {{low: 0.001, high: 0.01}}."
-        )
-    distributions = {key: _distribution(optuna, ranges, key, value) for key, value in values.items()}
+        raise ConfigError(f"{ranges} must hold keys with ranges, like training.learning_rate: {{low: 0.001, high: 0.01}}.")
+    distributions = {key: _distribution(optuna.distributions, ranges, key, value) for key, value in values.items()}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=config.seed))
-    trials = [study.ask(distributions).params.items() for _ in range(trials)]
-    overrides = [[f"{key}={yaml.safe_dump(value)}" for key, value in params] for params in trials]
-    return [parse_config(config.model_dump(), each, origin) for each in overrides]
+    draws = [study.ask(distributions).params.items() for _ in range(trials)]
+    overrides = [[f"{key}={yaml.safe_dump(value)}" for key, value in params] for params in draws]
+    return [parse_config(config.model_dump(), each, str(ranges)) for each in overrides]
 
 
-def _distribution(optuna, path, key, value):
-    kinds = optuna.distributions
+def _distribution(kinds, path, key, value):
     match value:
         case [_, *_]:
             return kinds.CategoricalDistribution(value)

@@ -19,6 +19,7 @@ from mpox_keras.models.complexity import measure_complexity
 from mpox_keras.models.deploy import deploy
 from mpox_keras.reports.plots import plot_selection, save_plot
 from mpox_keras.reports.report import write_report
+from mpox_keras.reports.summary import aligned, percent
 from mpox_keras.training.folds import train_left_out
 from mpox_keras.training.runs import environment, open_run, training_seconds
 from mpox_keras.utils.errors import MpoxKerasError
@@ -42,9 +43,8 @@ def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folde
 
     Args:
         configs: the candidates by name; alike in `seed` and `data`.
-        photos: labelled; folds given with them are used, else grouped stratified ones are made.
+        photos, workers: as `cross_validate` takes them.
         folder: gets a folder per candidate, `results.json`, `report.html`, `selection.svg` and `winner.yaml`.
-        workers: how many networks are trained side by side, see `train_left_out`.
 
     Returns:
         Figures of `evaluate_predictions` for the nested estimate; `chosen`, by fold, with the accuracies that it was chosen
@@ -54,7 +54,6 @@ def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folde
     Raises:
         SelectionError: there are fewer than two candidates, or they differ in `seed` or `data`.
         DataError: the folds do not fit the photos, or there are fewer than three.
-        MissingExtraError: LiteRT, which times the networks, is not installed.
         PhotoError, RunError, FolderInUseError: as in `fit_photos`.
 
     Example:
@@ -142,16 +141,12 @@ def _choose(configs, photos, folds, labels, answers, costs, folder):
 
 def format_selection(results: dict) -> str:
     """The candidates and the choices as tables for the terminal; `results` is of `select_network`."""
-    width = max(map(len, [*results["candidates"], "network"]))
-    lines = [f"{'network':{width}}{'accuracy':>11}{'parameters':>13}{'MB':>8}{'ms':>8}  chosen for folds"]
-    for name, candidate in results["candidates"].items():
+    rows = [("network", "accuracy", "parameters", "MB", "ms", "chosen for folds")]
+    for name, found in results["candidates"].items():
         folds = ", ".join(str(fold) for fold, choice in results["chosen"].items() if choice["network"] == name)
-        lines.append(
-            f"{name:{width}}{candidate['accuracy']:11.1%}{candidate['trainable_parameters']:13,}"
-            f"{candidate['tflite_bytes'] / 1e6:8.2f}{candidate['milliseconds']:8.2f}  {folds or '-'}"
-        )
-    lines.append(f"winner: {results['winner']}; what choosing in this way is worth:")
-    return "\n".join(lines)
+        costs = f"{found['trainable_parameters']:,}", f"{found['tflite_bytes'] / 1e6:.2f}", f"{found['milliseconds']:.2f}"
+        rows.append((name, percent(found["accuracy"]), *costs, folds or "-"))
+    return "\n".join([*aligned(rows), f"winner: {results['winner']}; what choosing in this way is worth:"])
 
 
 def _first_of_comparable(configs):
@@ -170,8 +165,9 @@ def _costs(configs):
         name: build_model(config.model.model_copy(update={"weights": None}), len(config.data.classes))
         for name, config in configs.items()
     }
-    costs = {name: {**measure_complexity(deploy(models[name])), **speed} for name, speed in measure_speed(models).items()}
-    for cost in costs.values():
-        del cost["parts"]
+    costs = measure_speed(models)
+    for name, model in models.items():
+        complexity = measure_complexity(deploy(model))
+        costs[name] |= {key: complexity[key] for key in ("trainable_parameters", "multiply_adds")}
     keras.backend.clear_session()
     return costs
