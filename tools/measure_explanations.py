@@ -8,7 +8,6 @@ Writes configs/results/explanations.json, see `measure_explanations`. Half an ho
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 
 import click
@@ -17,8 +16,8 @@ from mpox_keras.cli.options import show_progress
 from mpox_keras.data.sources import read_grouped_photos
 from mpox_keras.explain.maps import METHODS
 from mpox_keras.explain.measure import measure_explanations
-from mpox_keras.export.bundle import export_bundle, stratified_sample
-from mpox_keras.inference.classifier import Classifier, load_classifier
+from mpox_keras.export.bundle import stratified_sample
+from mpox_keras.inference.classifier import load_classifier
 from mpox_keras.utils.files import replacing
 
 RESULTS = Path(__file__).parent.parent / "configs" / "results"
@@ -31,11 +30,7 @@ def main(data, count):
     """Write configs/results/explanations.json."""
     classifier = load_classifier()
     photos = stratified_sample(read_grouped_photos(data, classifier.classes), count)
-    with tempfile.TemporaryDirectory() as folder:
-        export_bundle("fast_mpoxnet", Path(folder) / "bundle")
-        exported = load_classifier(Path(folder) / "bundle")
-        fast = Classifier(classifier.metadata, exported.predict_pixels, classifier.load_trained)
-        results, _ = measure_explanations(fast, photos, list(METHODS), progress=show_progress)
+    results, _ = measure_explanations(classifier, photos, list(METHODS), progress=show_progress)
     with replacing(RESULTS / "explanations.json") as temporary:
         temporary.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 

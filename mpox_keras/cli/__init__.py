@@ -8,15 +8,13 @@ import warnings
 import click
 
 from mpox_keras._version import __version__
-from mpox_keras.cli.configs import select, summary
 from mpox_keras.cli.data import data
 from mpox_keras.cli.evaluate import evaluate, evaluate_external
 from mpox_keras.cli.explain import check_explanations, explain
 from mpox_keras.cli.export import export, verify
-from mpox_keras.cli.fit import crossval, fit
+from mpox_keras.cli.fit import crossval, fit, quickstart
+from mpox_keras.cli.networks import presets, select, summary
 from mpox_keras.cli.predict import predict, screen
-from mpox_keras.cli.presets import presets
-from mpox_keras.cli.quickstart import quickstart
 from mpox_keras.cli.reader_study import agreement, review
 from mpox_keras.cli.web import web
 from mpox_keras.utils.errors import MpoxKerasError

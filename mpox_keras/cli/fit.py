@@ -1,4 +1,4 @@
-"""Training: of one network, and of one network per fold."""
+"""Training: of one network, of one network per fold, and the whole way once through."""
 
 import click
 
@@ -59,3 +59,23 @@ def crossval(config_path, data, groups, external, out, workers, overrides):
     results = cross_validate(config, photos, out, external=external_photos, workers=workers)
     click.echo(format_summary(results))
     click.echo(f"results: {out}")
+
+
+@click.command()
+@click.option(
+    "--data", type=options.PATH, callback=options.check_there, help="A folder of class folders; without it, drawn pictures."
+)
+@options.out_option("runs/quickstart")
+@click.option("--open/--no-open", "open_report", default=True, help="Open the report in the browser.")
+def quickstart(data, out, open_report):
+    """Build a dataset, train for a minute, evaluate, predict and show a report.
+
+    Without --data it works on synthetic pictures, which it draws itself.
+    """
+    options.start_tensorflow()
+    from mpox_keras.training.quickstart import run_quickstart
+
+    report = run_quickstart(data, out, progress=options.show_progress)
+    click.echo(f"report: {report}")
+    if open_report:
+        options.open_in_browser(report.resolve().as_uri())

@@ -1,12 +1,14 @@
-"""External validation: mpox against other rashes, whichever these are."""
+"""External validation: photos from sources that a network was not trained on."""
 
 import functools
 from collections.abc import Sequence
 
 import numpy as np
 
-from mpox_keras.evaluation.intervals import bootstrap_interval
+from mpox_keras.evaluation.intervals import bootstrap_interval, proportion
 from mpox_keras.evaluation.metrics import auc, check_predictions, mpox_score
+from mpox_keras.evaluation.thresholds import RECALLS, recall_threshold
+from mpox_keras.utils.classes import MPOX
 
 
 def evaluate_mpox_against_other_rashes(
@@ -62,3 +64,36 @@ def _auc_of(values, *drawn):
     """Of the patients with mpox and the others that were drawn; `values` has one array a patient."""
     kinds = [np.concatenate([kind[patient] for patient in patients]) for kind, patients in zip(values, drawn, strict=True)]
     return auc(np.repeat([True, False], list(map(len, kinds))), np.concatenate(kinds))
+
+
+def evaluate_left_out_source(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    out_of_fold_labels: np.ndarray,
+    out_of_fold_probabilities: np.ndarray,
+    classes: Sequence[str],
+) -> dict:
+    """False alarms on photos of one source, answered by a network that was trained without the source.
+
+    Args:
+        labels, probabilities: of the source, `(photos,)` and `(photos, classes)`.
+        out_of_fold_labels, out_of_fold_probabilities: of all photos, by networks trained without their folds; the threshold for
+            mpox is the one that keeps a recall of 0.9 among these.
+        classes: class names.
+
+    Returns:
+        `photos`; and, if `mpox` is a class, for each other class that the source has photos of, `no_alarm`: class -> their
+        number, the share of them that raise no alarm, with Wilson's interval, and `auc`, of all photos of mpox against them.
+    """
+    if MPOX not in classes:
+        return {"photos": len(labels)}
+    mpox = list(classes).index(MPOX)
+    found = out_of_fold_probabilities[out_of_fold_labels == mpox, mpox]
+    threshold = recall_threshold(np.ones(len(found), bool), found, RECALLS[0])
+    figures = {}
+    for index, name in enumerate(classes):
+        score = probabilities[labels == index, mpox]
+        if index != mpox and len(score):
+            told = auc(np.repeat([True, False], [len(found), len(score)]), np.concatenate([found, score]))
+            figures[name] = {"photos": len(score), **proportion("no_alarm", (score < threshold).sum(), len(score)), "auc": told}
+    return {"photos": len(labels), "no_alarm": figures}

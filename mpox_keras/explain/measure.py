@@ -10,11 +10,18 @@ import numpy as np
 
 from mpox_keras.data.decode import PhotoError, decode_photo, resize_photo
 from mpox_keras.data.folder import Photo
-from mpox_keras.explain.faithfulness import deletion_and_insertion, with_shuffled_weights
+from mpox_keras.explain.faithfulness import (
+    deletion_and_insertion,
+    hide,
+    middle_half,
+    occlusion_test_figures,
+    with_shuffled_weights,
+)
 from mpox_keras.explain.maps import check_method, explain
 from mpox_keras.explain.masks import MaskError, energy_in_lesion, find_mask, pointing_game, read_mask
-from mpox_keras.explain.occlusion_tests import hide, middle_half, occlusion_test_figures
+from mpox_keras.export.tflite import convert_to_tflite
 from mpox_keras.inference.classifier import Classifier
+from mpox_keras.inference.runtimes import LiteRT
 
 RANDOM = "random"  # Stands for a map of noise, which every method should beat.
 _SHUFFLED_PHOTOS = 20
@@ -53,7 +60,6 @@ def measure_explanations(
 
     Args:
         classifier: of any form; an exported one with methods that need no gradients.
-        photos: labelled photos.
         methods: names in `METHODS`.
         masks: folder of lesion masks at the same relative paths as the photos.
         examples: how many of the first photos are returned with their maps.
@@ -85,7 +91,13 @@ def measure_explanations(
     if places and not any(places.values()):
         expected = f"Expected {Path(masks) / photos[0].file}, with any suffix, and so on."
         raise MaskError(f"{masks} has a mask for none of the {len(photos)} photos. {expected}")
-    other = with_shuffled_weights(classifier) if classifier.trained is not None else None
+    other = None
+    if classifier.trained is not None:
+        other = with_shuffled_weights(classifier)
+        if not isinstance(classifier.predict_pixels, LiteRT):
+            # As a TFLite file the same network answers much faster; only gradients need the Keras model.
+            content = convert_to_tflite(classifier.trained, classifier.metadata["temperature"])
+            classifier = dataclasses.replace(classifier, predict_pixels=LiteRT(content))
     random = np.random.default_rng(0)
     measured, shown, errors, mask_errors = [], [], {}, {}
     for number, photo in enumerate(photos, 1):

@@ -1,17 +1,15 @@
 """Check a network's explanations: from a folder of photos to one HTML page, and plain text."""
 
-import dataclasses
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mpox_keras.data.sources import read_photos
 from mpox_keras.explain.maps import explain, methods_for
 from mpox_keras.explain.masks import find_mask
-from mpox_keras.explain.measure import Explained, measure_explanations
-from mpox_keras.export.bundle import export_bundle, stratified_sample
-from mpox_keras.inference.classifier import Classifier, load_classifier
+from mpox_keras.explain.measure import measure_explanations
+from mpox_keras.export.bundle import stratified_sample
+from mpox_keras.inference.classifier import Classifier
 from mpox_keras.inference.prediction import DISCLAIMER
 from mpox_keras.reports.heat_maps import outline, overlay, save_explanations
 from mpox_keras.reports.page import write_page
@@ -78,33 +76,16 @@ def check_explanations(
     has_mask = {photo.file: bool(masks and find_mask(masks, photo.file)) for photo in photos}
     masked, unmasked = ([photo for photo in photos if has_mask[photo.file] == wanted] for wanted in (True, False))
     photos = (stratified_sample(masked, count) + stratified_sample(unmasked, count))[:count]
-    with tempfile.TemporaryDirectory() as scratch:
-        if classifier.trained is not None:
-            # As a TFLite bundle the same network answers much faster; only gradients need the Keras model.
-            export_bundle(classifier, Path(scratch) / "bundle")
-            exported = load_classifier(Path(scratch) / "bundle")
-            classifier = dataclasses.replace(classifier, predict_pixels=exported.predict_pixels)
-        # Once each, in the order given.
-        methods = list(dict.fromkeys(methods)) or methods_for(classifier)
-        examples = len(classifier.classes)
-        results, shown = measure_explanations(classifier, photos, methods, masks=masks, examples=examples, progress=progress)
+    # Once each, in the order given.
+    methods = list(dict.fromkeys(methods)) or methods_for(classifier)
+    examples = len(classifier.classes)
+    results, shown = measure_explanations(classifier, photos, methods, masks=masks, examples=examples, progress=progress)
     title = f"Explanations of {classifier.source} on {data}"
     sample = "a stratified sample, those with a mask first" if masks else "a stratified sample"
     protocol = f"maps of {results['photos']} photos of {data}, {sample}, for the answer of {classifier.source} to each."
     protocol += " Photos it was trained on flatter it."
-    return results, write_explanation_report(folder, results, shown, title=title, protocol=protocol)
-
-
-def write_explanation_report(
-    directory: str | os.PathLike, results: dict, examples: Sequence[Explained], *, title: str, protocol: str
-) -> Path:
-    """Write `report.html`, one page that needs no other file and no network, and `results.json`.
-
-    Results and examples, which are shown with all their maps, are those of `measure_explanations`; the other arguments and
-    the path returned are those of `write_page`.
-    """
-    shown = list(map(_example, examples))
-    return write_page(directory, "explain/report.html", results, title=title, protocol=protocol, examples=shown)
+    shown = list(map(_example, shown))
+    return results, write_page(folder, "explain/report.html", results, title=title, protocol=protocol, examples=shown)
 
 
 def format_explanations(results: dict) -> str:

@@ -3,9 +3,10 @@
 import os
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import jinja2
 import keras
 import numpy as np
 
@@ -13,10 +14,10 @@ from mpox_keras._version import __version__
 from mpox_keras.data.folder import Photo
 from mpox_keras.data.loading import load_photos
 from mpox_keras.export import tfjs, tflite
-from mpox_keras.export.card import model_card
 from mpox_keras.export.formats import ExportError, check_precision
 from mpox_keras.inference.classifier import Classifier, load_classifier
 from mpox_keras.inference.metadata import METADATA_FILE, MODEL_FILE, MODEL_PLACES, write_metadata
+from mpox_keras.inference.prediction import DISCLAIMER
 from mpox_keras.models.deploy import deploy
 from mpox_keras.models.image_classifier import Network
 from mpox_keras.utils.errors import require
@@ -123,6 +124,15 @@ def stratified_sample(photos: Sequence[Photo], count: int) -> list[Photo]:
         classes.setdefault(photos[index].label, []).append(photos[index])
     turns = [(turn, label, photo) for label, members in classes.items() for turn, photo in enumerate(members)]
     return [photo for _, _, photo in sorted(turns, key=lambda entry: entry[:2])[:count]]
+
+
+def model_card(metadata: Mapping) -> str:
+    """Markdown that says what a bundle is, what it was trained on, how well it did and what it must not be used for.
+
+    What the metadata does not hold (a run's says less than a preset's) is said to be not recorded.
+    """
+    template = Path(__file__).with_name("model_card.md").read_text(encoding="utf-8")
+    return jinja2.Template(template, trim_blocks=True, keep_trailing_newline=True).render(metadata, disclaimer=DISCLAIMER)
 
 
 def _write_model(path, model, metadata, pixels):

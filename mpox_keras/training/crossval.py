@@ -10,9 +10,8 @@ from mpox_keras.config import Config
 from mpox_keras.data.folder import Photo, metadata_columns
 from mpox_keras.data.loading import load_arrays, load_photos
 from mpox_keras.data.splits import assign_folds
-from mpox_keras.evaluation.external import evaluate_mpox_against_other_rashes
+from mpox_keras.evaluation.external import evaluate_left_out_source, evaluate_mpox_against_other_rashes
 from mpox_keras.evaluation.metrics import evaluate_predictions
-from mpox_keras.evaluation.sources import evaluate_left_out_source
 from mpox_keras.evaluation.thresholds import choose_thresholds
 from mpox_keras.reports.report import write_report
 from mpox_keras.training.folds import train_left_out

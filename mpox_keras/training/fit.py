@@ -47,7 +47,7 @@ def train(
 
     Args:
         photos: to train on, but for those whose label is doubtful.
-        folder: gets `checkpoint.npz` while training, `log.csv`, `tensorboard` where that is installed, and at last `model.keras`.
+        folder: gets `checkpoint.npz` while training, `log.csv`, logs for TensorBoard where it is installed, and `model.keras`.
         validation: photos that are measured after every epoch and change nothing.
         augment, build: in place of `augmentation_layers` and of `build_model`.
 

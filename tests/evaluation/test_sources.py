@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mpox_keras.evaluation.intervals import wilson_interval
-from mpox_keras.evaluation.sources import evaluate_left_out_source
+from mpox_keras.evaluation.external import evaluate_left_out_source
 
 CLASSES = ["mpox", "measles", "other", "normal"]
 

@@ -13,8 +13,7 @@ from tiny_network import small
 from mpox_keras.cli import main
 from mpox_keras.data.folder import CLASSES, read_folder
 from mpox_keras.export import bundle as exporter
-from mpox_keras.export.bundle import ExportError, export_bundle, stratified_sample
-from mpox_keras.export.card import model_card
+from mpox_keras.export.bundle import ExportError, export_bundle, model_card, stratified_sample
 from mpox_keras.export.parity import compare, verify_bundle
 from mpox_keras.inference.classifier import Classifier, load_classifier
 from mpox_keras.inference.metadata import MODEL_PLACES, ClassifierError, read_checksums, write_checksums, write_metadata

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from mpox_keras.data.folder import Photo
-from mpox_keras.evaluation.external import evaluate_mpox_against_other_rashes
+from mpox_keras.evaluation.external import evaluate_left_out_source, evaluate_mpox_against_other_rashes
 from mpox_keras.evaluation.metrics import evaluate_predictions
-from mpox_keras.evaluation.sources import evaluate_left_out_source
 from mpox_keras.evaluation.thresholds import choose_thresholds
 
 ROOT = Path(__file__).parent.parent.parent

@@ -19,7 +19,7 @@ from mpox_keras.config import load_config, parse_config
 from mpox_keras.data.folder import DataError, read_folder
 from mpox_keras.data.loading import PhotoArrays, load_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
-from mpox_keras.evaluation.sources import evaluate_left_out_source
+from mpox_keras.evaluation.external import evaluate_left_out_source
 from mpox_keras.evaluation.thresholds import choose_thresholds
 from mpox_keras.inference.classifier import load_classifier
 from mpox_keras.inference.metadata import read_metadata

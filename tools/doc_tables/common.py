@@ -12,10 +12,10 @@ from functools import cache
 import numpy as np
 
 from mpox_keras.evaluation.calibration import scale
-from mpox_keras.evaluation.comparison import compare_accuracy
 from mpox_keras.utils.files import PRESETS_FOLDER
 
 from . import runs
+from .comparison import compare_accuracy
 
 run_predictions = cache(runs.read_predictions)
 all_runs = cache(runs.read_runs)

@@ -28,7 +28,7 @@ from mpox_keras.config import load_config
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.sources import read_grouped_photos
 from mpox_keras.evaluation.metrics import evaluate_predictions
-from mpox_keras.explain.occlusion_tests import middle_half, paint_over
+from mpox_keras.explain.faithfulness import middle_half, paint_over
 from mpox_keras.inference.metadata import MODEL_FILE
 from mpox_keras.models.deploy import deploy
 from mpox_keras.utils.files import replacing

@@ -1,13 +1,24 @@
 """Two networks on the same photos: against the binomial test, and wider where photos hang together."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from mpox_keras.evaluation.comparison import compare_accuracy
+
+@pytest.fixture
+def compare_accuracy(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent.parent.parent / "tools")
+    from doc_tables.comparison import compare_accuracy
+
+    yield compare_accuracy
+    for name in [name for name in sys.modules if name.split(".")[0] == "doc_tables"]:
+        sys.modules.pop(name)
 
 
-def test_counts_and_p_value():
+def test_counts_and_p_value(compare_accuracy):
     first = np.array([True] * 12 + [False] * 3 + [True] * 20)
     second = np.array([False] * 12 + [True] * 3 + [True] * 20)
     figures = compare_accuracy(first, second, np.arange(35))
@@ -18,7 +29,7 @@ def test_counts_and_p_value():
     assert low < 9 / 35 < high
 
 
-def test_photos_of_one_scene_tell_less_than_as_many_scenes():
+def test_photos_of_one_scene_tell_less_than_as_many_scenes(compare_accuracy):
     random = np.random.default_rng(0)
     of_scene = random.random(40) < 0.7
     first, second = np.repeat(of_scene, 5), np.repeat(random.random(40) < 0.6, 5)
@@ -27,7 +38,7 @@ def test_photos_of_one_scene_tell_less_than_as_many_scenes():
     assert np.ptp(together) > 1.7 * np.ptp(apart)
 
 
-def test_networks_that_agree_do_not_differ():
+def test_networks_that_agree_do_not_differ(compare_accuracy):
     figures = compare_accuracy([True, False], [True, False], ["a", "b"])
     assert (figures["difference"], figures["p_value"]) == (0, 1)
     with pytest.raises(ValueError, match="do not fit"):

@@ -1,6 +1,10 @@
-"""Configs before training: the choice among them, and the size of a network."""
+"""Networks: the choice among several, their size, and those that come with the package."""
+
+import functools
+import timeit
 
 import click
+import numpy as np
 
 from mpox_keras.cli import options
 
@@ -54,3 +58,27 @@ def summary(config_path, overrides, as_json):
 
     untrained = build_model(config.model.model_copy(update={"weights": None}), len(config.data.classes))
     options.print_results(measure_complexity(deploy(untrained)), as_json, format_complexity)
+
+
+@click.command()
+@options.json_option
+def presets(as_json):
+    """List the trained networks that come with the package: size, speed on this machine, classes and licence."""
+    from mpox_keras.inference.classifier import load_classifier, preset_names
+    from mpox_keras.inference.metadata import MODEL_PLACES
+    from mpox_keras.utils.files import PRESETS_FOLDER
+
+    rows = []
+    for name in preset_names():
+        classifier = load_classifier(name)
+        photo = np.zeros((1, classifier.image_size, classifier.image_size, 3), "uint8")
+        seconds = min(timeit.repeat(functools.partial(classifier.predict_pixels, photo), number=1))
+        row = {"name": name, "image_size": classifier.image_size, "milliseconds": round(1000 * seconds, 1)}
+        row["tflite_megabytes"] = round((PRESETS_FOLDER / name / MODEL_PLACES["tflite"]).stat().st_size / 1e6, 2)
+        rows.append({**row, "classes": classifier.classes, "licence": classifier.metadata["licence"].partition(",")[0]})
+    options.print_results(rows, as_json, _format_presets)
+
+
+def _format_presets(rows):
+    form = "{name}: {tflite_megabytes} MB as TFLite, {image_size} pixels, {milliseconds} ms a photo, {classes}; {licence}"
+    return "\n".join(form.format(**{**row, "classes": ", ".join(row["classes"])}) for row in rows)
