@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mpox_keras.evaluation.intervals import wilson_interval
 from mpox_keras.evaluation.external import evaluate_left_out_source
+from mpox_keras.evaluation.intervals import wilson_interval
 
 CLASSES = ["mpox", "measles", "other", "normal"]
 
