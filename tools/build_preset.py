@@ -30,7 +30,7 @@ from mpox_keras.export.tflite import convert_to_tflite
 from mpox_keras.inference.classifier import load_classifier
 from mpox_keras.inference.metadata import MODEL_FILE, MODEL_PLACES, read_metadata, write_metadata
 from mpox_keras.inference.prediction import DISCLAIMER
-from mpox_keras.reports.evaluate import evaluate_external
+from mpox_keras.reports.evaluate import external_figures, predict_labelled
 from mpox_keras.utils.classes import OTHER
 from mpox_keras.utils.files import PRESETS_FOLDER, replacing
 
@@ -116,8 +116,9 @@ def main(run, folds, data, external, name):
             "environment": trained.metadata["environment"],
         },
     )
-    external_figures = evaluate_external(load_classifier(folder), read_external_photos(external, trained.classes))
-    write_metadata(folder, {**read_metadata(folder), "external": external_figures})
+    photos = read_external_photos(external, trained.classes)
+    measured = external_figures(photos, predict_labelled(load_classifier(folder), photos), trained.classes)
+    write_metadata(folder, {**read_metadata(folder), "external": measured})
     keep_out_of_fold(folds / "out_of_fold.csv", name)
     click.echo(f"{folder}: {(folder / MODEL_FILE).stat().st_size / 1e6:.2f} MB")
 

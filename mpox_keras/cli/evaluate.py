@@ -40,12 +40,13 @@ def evaluate_external(source, classes, data, out):
     """
     from mpox_keras.data.sources import read_external_photos
     from mpox_keras.inference.classifier import load_classifier
-    from mpox_keras.reports import evaluate as reports
+    from mpox_keras.reports.evaluate import external_figures, predict_labelled
     from mpox_keras.reports.summary import format_external
     from mpox_keras.utils.files import write_json
 
     classifier = load_classifier(source, classes)
-    results = reports.evaluate_external(classifier, read_external_photos(data, classifier.classes))
+    photos = read_external_photos(data, classifier.classes)
+    results = external_figures(photos, predict_labelled(classifier, photos), classifier.classes)
     write_json(out / "results.json", results)
     click.echo(format_external(results))
     click.echo(f"results: {out / 'results.json'}")

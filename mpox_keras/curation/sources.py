@@ -111,17 +111,11 @@ def _read_csv(name, table):
             place=places[file],
             label=class_of_folder(row["label"]),
             group=row.get("group") or file,
-            recorded=_check_fold(row, places[file]),
+            recorded=row,
             box=_read_box(row, places[file]),
         )
         for file, row in rows.items()
     ]
-
-
-def _check_fold(row, place):
-    if (fold := row.get("fold")) and not fold.isdigit():
-        raise DataError(f"{place} has the fold {fold!r}; expected a whole number from 0, or nothing.")
-    return row
 
 
 def _read_box(row, place):

@@ -43,18 +43,13 @@ def training_batches(
         photos: `(photos, height, width, 3)`, uint8.
         targets: `(photos, classes)`, one-hot.
         layers: applied by `augment`.
-        batch_size: photos per batch; the rest of an epoch that fills no batch is left out.
+        batch_size: at most as many as there are photos; the rest of an epoch that fills no batch is left out.
         seed: of the order and of every change.
         first_step: batch to start with.
 
     Returns:
         Dataset of `(images, targets)`: `(batch_size, size, size, 3)`, float32, 0 to 255; `(batch_size, classes)`.
-
-    Raises:
-        ValueError: there are fewer photos than `batch_size`.
     """
-    if len(photos) < batch_size:
-        raise ValueError(f"{len(photos)} training photos do not fill a batch of {batch_size}; lower training.batch_size.")
     photos, targets = tf.constant(photos), tf.constant(targets, tf.float32)
     steps_per_epoch = len(photos) // batch_size
 
@@ -71,16 +66,9 @@ def training_batches(
 def augment(layers: Sequence[keras.Layer], images: tf.Tensor, targets: tf.Tensor, seed: int, step: int | tf.Tensor):
     """Apply Keras's preprocessing layers, or layers like them, to a batch; equal seeds and steps give equal changes.
 
-    Args:
-        layers: each takes and returns `{"images": ..., "labels": ...}`, and draws its random numbers from a
-            `keras.random.SeedGenerator`.
-        images: `(batch, height, width, 3)`, 0 to 255.
-        targets: `(batch, classes)`.
-        seed: of the run.
-        step: number of the batch.
-
-    Returns:
-        Images, float32, and targets. Colours may leave 0 to 255 a little, as the network does not mind.
+    Each layer takes and returns `{"images": ..., "labels": ...}`, and draws its random numbers from a
+    `keras.random.SeedGenerator`. Images are `(batch, height, width, 3)`, 0 to 255, targets `(batch, classes)`; the step is the
+    number of the batch. The images that come back are float32, and may leave 0 to 255 a little, as the network does not mind.
     """
     counters = [variable for layer in layers for variable in layer.variables]
     # The second number counts the draws: a layer has fewer than 256 a batch.
@@ -96,11 +84,8 @@ def augment(layers: Sequence[keras.Layer], images: tf.Tensor, targets: tf.Tensor
 class RandomResizedCrop(keras.Layer):
     """Crop of random area and aspect (Szegedy et al. 2015, arXiv 1409.4842), mirrored either way at random and resized.
 
-    One antialiased bilinear filter reduces a crop, the same as for photos that are evaluated.
-
-    Args:
-        size: height and width of the result.
-        area: smallest and largest share of the photo's area that is kept.
+    The crop keeps between the two shares `area` of the photo's. One antialiased bilinear filter reduces it to `size` pixels
+    high and wide, the same as for photos that are evaluated.
     """
 
     def __init__(self, size: int, area: Sequence[float] = (0.35, 1.0), **options):
@@ -134,8 +119,7 @@ class RandomResizedCrop(keras.Layer):
 class RandomColour(keras.Layer):
     """Random brightness, contrast, saturation and white balance, by one affine map of colours for each photo.
 
-    Args:
-        strength: largest change of brightness (of 255), contrast and saturation; of each channel's gain, half of it.
+    The strength is the largest change of brightness (of 255), contrast and saturation; of each channel's gain, half of it.
     """
 
     def __init__(self, strength: float = 0.2, **options):

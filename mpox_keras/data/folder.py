@@ -121,8 +121,7 @@ def expand_photos(arguments: Sequence[str]) -> Iterator[Path]:
 def read_table(path: Path | None, *required: str) -> dict[str, dict[str, str]]:
     """Read a CSV table about photos, keyed by its `file` column; no table has no rows.
 
-    Raises:
-        DataError: a column is missing, a file is listed twice, or the text is not UTF-8.
+    DataError if a column is missing, a file is listed twice, a fold is no number, or the text is not UTF-8.
     """
     if path is None:
         return {}
@@ -140,6 +139,8 @@ def read_table(path: Path | None, *required: str) -> dict[str, dict[str, str]]:
         if row["file"] in table:
             raise DataError(f"{path} lists {row['file']} twice; keep one row per photo.")
         table[row["file"]] = {key: (value or "").strip() for key, value in row.items() if key}
+        if (fold := table[row["file"]].get("fold")) and not fold.isdigit():
+            raise DataError(f"{path} gives fold {fold!r} for {row['file']}; expected a whole number from 0, or nothing.")
     return table
 
 
@@ -151,12 +152,8 @@ def find_table(directory: str | Path, names: Sequence[str]) -> Path | None:
 def find_photos(directory: str | Path, classes: Sequence[str] | None = None) -> list[Photo]:
     """Photos of a folder of class folders, without regard to any table: each is a group of its own.
 
-    Args:
-        directory: holds one folder per class, named as `class_of_folder` understands.
-        classes: the class names allowed; None: all.
-
-    Raises:
-        DataError: the folder is missing, holds no photos in class folders, or has photos in folders that name no class.
+    The folders are named as `class_of_folder` understands. DataError if there are no photos in any, or some in folders of none
+    of the classes.
     """
     directory = Path(directory)
     shown = classes or CLASSES
@@ -180,9 +177,7 @@ def find_photos(directory: str | Path, classes: Sequence[str] | None = None) -> 
 
 
 def read_folder(directory: str | Path, classes: Sequence[str] | None = None, groups: str | Path | None = None) -> list[Photo]:
-    """Read a folder of class folders, with the groups and metadata that lie beside the photos.
-
-    Arguments and errors are those of `find_photos` and `apply_tables`.
+    """What `find_photos` finds, with the groups and metadata that `apply_tables` adds.
 
     Example:
         >>> photos = read_folder("photos")
@@ -196,7 +191,7 @@ def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | P
     """Add to photos what the tables beside them say: group, fold and metadata.
 
     Args:
-        photos: as found; the group, fold or metadata that they have stays where the tables are silent.
+        photos: what they have stays where the tables are silent.
         directory: where the tables are looked for.
         groups: table with the columns `file`, `group` and, if wanted, `fold` (0, 1, ...), `drop` (a reason to leave the
             photo out) and those of `METADATA_COLUMNS`. By default the one of `GROUPS_FILES` in the folder, if any.
@@ -219,13 +214,10 @@ def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | P
             )
         if row.get("drop"):
             continue
-        fold = row.get("fold")
-        if fold and not fold.isdigit():
-            raise DataError(f"{groups} gives fold {fold!r} for {photo.file}; expected a whole number from 0, or nothing.")
         recorded = metadata_rows.get(photo.file, {})
         metadata = {**photo.metadata, **{c: value for c in METADATA_COLUMNS if (value := recorded.get(c) or row.get(c))}}
-        group, fold = row.get("group") or photo.group, int(fold) if fold else photo.fold
-        kept.append(dataclasses.replace(photo, group=group, fold=fold, metadata=metadata))
+        fold = int(row["fold"]) if row.get("fold") else photo.fold
+        kept.append(dataclasses.replace(photo, group=row.get("group") or photo.group, fold=fold, metadata=metadata))
     if not kept:
         raise DataError(f"{groups} drops every photo of {directory}; nothing is left.")
     # Groups that share a known patient become one, named after the first of them.

@@ -45,11 +45,7 @@ class PhotoArrays:
 
 
 def load_arrays(photos: Sequence[Photo], config: "Config") -> PhotoArrays:
-    """Decode photos at the sizes that a config asks for.
-
-    Raises:
-        PhotoError: a photo can't be read.
-    """
+    """Decode photos at the sizes that a config asks for; PhotoError if one can't be read."""
     larger = config.training.photo_size
     return PhotoArrays(
         load_photos(photos, config.model.image_size),
@@ -80,11 +76,7 @@ def classes_of(config: "Config") -> list[str] | None:
 
 
 def load_photos(photos: Sequence[Photo], size: int) -> np.ndarray:
-    """Decode photos and resize them to `(photos, size, size, 3)`, uint8: 150 kB a photo at 224 pixels.
-
-    Raises:
-        PhotoError: a photo can't be read.
-    """
+    """Decode photos to `(photos, size, size, 3)`, uint8, 150 kB each at 224 pixels; PhotoError if one can't be read."""
     pixels = map_in_order(lambda photo: resize_photo(decode_photo(photo.encoded, photo.file), size), photos)
     return np.fromiter(pixels, np.dtype((np.uint8, (size, size, 3))), len(photos))
 

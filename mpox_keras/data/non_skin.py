@@ -24,9 +24,7 @@ _SIZE = 512  # a crop of a tenth must still be as sharp as a photo
 def non_skin_pictures(folder: str | os.PathLike | None = None) -> np.ndarray:
     """`carried_pictures`, a dozen of `synthetic_pictures`, and at most 500 of a folder: `(pictures, 512, 512, 3)`, uint8.
 
-    Raises:
-        DataError: the folder holds no pictures.
-        PhotoError: a picture can't be read.
+    DataError if the folder holds no pictures, PhotoError if one can't be read.
     """
     pictures = [carried_pictures(), synthetic_pictures(np.random.default_rng(0), 4, _SIZE)]
     if folder is not None:
@@ -35,11 +33,7 @@ def non_skin_pictures(folder: str | os.PathLike | None = None) -> np.ndarray:
 
 
 def find_pictures(folder: str | os.PathLike) -> list[Path]:
-    """Paths of at most 500 pictures in a folder; of more, every second, third and so on.
-
-    Raises:
-        DataError: the folder holds no pictures.
-    """
+    """Paths of at most 500 pictures in a folder; of more, every second, third and so on. DataError if there are none."""
     paths = list(walk_photos(folder)) if Path(folder).is_dir() else []
     if not paths:
         raise DataError(f"{folder} holds no pictures. Name another folder in data.non_skin, or null.")
@@ -56,11 +50,7 @@ def carried_pictures() -> np.ndarray:
 
 
 def synthetic_pictures(random: np.random.Generator, each: int, size: int) -> np.ndarray:
-    """Noise of many strengths, plain colours, as of a covered camera, and coloured blots from large to small.
-
-    Returns:
-        `(3 * each, size, size, 3)`, uint8.
-    """
+    """Noise, plain colours, as of a covered camera, and coloured blots, each so often: `(3 * each, size, size, 3)`, uint8."""
     noise = [random.normal(random.uniform(0, 255, 3), random.uniform(5, 90), (size, size, 3)) for _ in range(each)]
     plain = [np.broadcast_to(random.uniform(0, 255, 3), (size, size, 3)) for _ in range(each)]
     cells = np.linspace(2, 21, each).round().astype(int)

@@ -22,9 +22,9 @@ def read_photos(data: str | os.PathLike, classes: Sequence[str] | None = None, g
     """Read labelled photos.
 
     Args:
-        data: a folder of class folders, or `mpox/CONFIG` for a dataset built with `tfds build mpox`.
+        data: a folder, as `read_folder` takes it, or `mpox/CONFIG` for a dataset built with `tfds build mpox`.
         classes: the class names allowed; None: all.
-        groups: a groups table, for a folder only (see `apply_tables`).
+        groups: a groups table, for a folder only.
 
     Raises:
         DataError: there is no such folder or dataset, or it does not fit.

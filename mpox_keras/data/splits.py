@@ -12,13 +12,7 @@ from mpox_keras.data.folder import DataError, Photo
 def assign_folds(photos: Sequence[Photo], folds: int, seed: int) -> np.ndarray:
     """Fold number of each photo: as given with the data, else stratified by class with groups kept together.
 
-    Args:
-        photos: those without a fold get one of as many as are given.
-        folds: how many to make if none are given.
-        seed: of the shuffling.
-
-    Returns:
-        `(photos,)`, whole numbers from 0.
+    Photos without a fold get one of as many as are given, or where none are, of so many: `(photos,)`, whole numbers from 0.
 
     Raises:
         DataError: a given fold splits a group, or a class has fewer groups than folds.

@@ -15,34 +15,29 @@ from mpox_keras.utils.classes import MPOX, NORMAL
 def evaluate_classifier(classifier: Classifier, photos: Sequence[Photo]) -> tuple[dict, np.ndarray, np.ndarray]:
     """What `evaluate_predictions` returns for labelled photos, none of which the network should have been trained on.
 
-    With it come the labels, `(photos,)`, and the probabilities, `(photos, classes)`.
-
-    Raises:
-        DataError: a photo's label is no class of the classifier.
-        PhotoError: a photo can't be read.
+    With it come the labels, `(photos,)`, and the probabilities, `(photos, classes)`. DataError if a photo's label is no class
+    of the classifier, PhotoError if it can't be read.
     """
     unknown = sorted({photo.label for photo in photos}.difference(classifier.classes))
     if unknown:
         known = ", ".join(classifier.classes)
         raise DataError(f"the photos have the labels {', '.join(unknown)}, but the network knows {known}.")
     labels = np.array([classifier.classes.index(photo.label) for photo in photos])
-    probabilities = _predict(classifier, photos)
+    probabilities = predict_labelled(classifier, photos)
     results = evaluate_predictions(labels, probabilities, classifier.classes, metadata=metadata_columns(photos))
     return results, labels, probabilities
 
 
-def evaluate_external(classifier: Classifier, photos: Sequence[Photo]) -> dict:
-    """What `evaluate_mpox_against_other_rashes` returns for photos of rashes, whichever these are; normal ones are left out.
-
-    PhotoError if one can't be read.
-    """
-    rashes = [photo for photo in photos if photo.label != NORMAL]
-    patients = [photo.metadata.get("patient", "") for photo in rashes]
-    mpox = [photo.label == MPOX for photo in rashes]
-    return evaluate_mpox_against_other_rashes(mpox, _predict(classifier, rashes), classifier.classes, patients)
+def external_figures(photos: Sequence[Photo], probabilities: np.ndarray, classes: Sequence[str]) -> dict:
+    """What `evaluate_mpox_against_other_rashes` returns for photos of rashes, whichever these are; normal ones are left out."""
+    rash = np.array([photo.label != NORMAL for photo in photos])
+    mpox = np.array([photo.label == MPOX for photo in photos])
+    patients = [photo.metadata.get("patient", "") for photo in photos if photo.label != NORMAL]
+    return evaluate_mpox_against_other_rashes(mpox[rash], probabilities[rash], classes, patients)
 
 
-def _predict(classifier, photos):
+def predict_labelled(classifier: Classifier, photos: Sequence[Photo]) -> np.ndarray:
+    """Probabilities, `(photos, classes)`; PhotoError if a photo can't be read."""
     probabilities = np.zeros((len(photos), len(classifier.classes)))
     for index, prediction in enumerate(classifier.predict(photo.encoded for photo in photos)):
         if prediction.error:

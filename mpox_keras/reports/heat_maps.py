@@ -18,11 +18,8 @@ _LEVELS = (0.3, 0.5, 0.7)
 def save_explanations(path: str | os.PathLike, photo: np.ndarray, heats: Mapping[str, np.ndarray], title: str) -> None:
     """Write one row for each method: the photo, the heat map, both together, and the map's contours on the photo.
 
-    Args:
-        path: of the picture; its suffix tells the format.
-        photo: uint8 `(height, width, 3)`.
-        heats: method -> `(height, width)`, 0 to 1.
-        title: what the network answered.
+    The photo is uint8 `(height, width, 3)`, heats are method -> `(height, width)`, 0 to 1, and the title says what the network
+    answered. The suffix of the path tells the format.
 
     Example:
         >>> save_explanations("arm.png", photo, {"occlusion": explain(classifier, photo, "occlusion")}, "mpox, 93 %")

@@ -18,13 +18,11 @@ from mpox_keras.utils.files import replacing, write_json
 
 
 def write_page(directory: str | os.PathLike, template: str, results: dict, *, title: str, protocol: str, **values) -> Path:
-    """Write `report.html`, whose path is returned, and `results.json` with the results, the title and the protocol.
+    """Write `report.html`, one page that needs no other file and no network, and `results.json`; gives the path of the page.
 
     Args:
-        directory: where the two files go; made if missing.
+        directory: made if missing.
         template: as `render` takes it, filled with the other arguments and `values`.
-        results: plain values.
-        title: heading of the page.
         protocol: how the results came about, such as "five grouped folds, out-of-fold".
     """
     page = render(template, results=results, title=title, protocol=protocol, **values)
@@ -66,13 +64,9 @@ def _environment():
 
 
 def data_uri(photo: np.ndarray, format: str = "PNG", size: int = 224, **options) -> str:
-    """A picture as an address that holds it, and nothing else of its file.
+    """A picture, uint8 `(height, width, 3)`, or with opacity `(height, width, 4)`, as an address that holds it.
 
-    Args:
-        photo: uint8 `(height, width, 3)`, or with opacity `(height, width, 4)`.
-        format: PNG, or JPEG where the page would else grow large.
-        size: the picture is at most so many pixels wide and high.
-        options: of Pillow's writer.
+    It is at most `size` pixels wide and high. JPEG is for pages that would else grow large; options are of Pillow's writer.
     """
     image = Image.fromarray(photo)
     image.thumbnail((size, size))

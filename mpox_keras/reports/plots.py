@@ -21,7 +21,7 @@ from sklearn.metrics import roc_curve
 
 from mpox_keras.evaluation.calibration import CALIBRATION_BINS, calibration_bins
 from mpox_keras.evaluation.intervals import wilson_interval
-from mpox_keras.evaluation.metrics import auc, check_predictions
+from mpox_keras.evaluation.metrics import auc
 from mpox_keras.utils.files import replacing
 
 # Okabe and Ito 2008, "Color universal design", without yellow and black, which vanish on light and on dark pages.
@@ -66,9 +66,8 @@ def plot_confusion_matrix(results: dict) -> Figure:
 def plot_roc_curves(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw the one-against-rest ROC curve of each class, where the class and the rest have photos.
 
-    Labels, probabilities and classes are those of `evaluate_predictions`; ValueError if they do not fit together.
+    Labels, probabilities and classes are those of `evaluate_predictions`.
     """
-    labels, probabilities = check_predictions(labels, probabilities, classes)
     figure, axes = _figure()
     _rate_axes(axes)
     looks = itertools.cycle(itertools.product(("-", "--", "-.", ":"), _COLOURS))
@@ -76,8 +75,8 @@ def plot_roc_curves(labels: np.ndarray, probabilities: np.ndarray, classes: Sequ
         actual, score = labels == index, probabilities[:, index]
         area = auc(actual, score)
         if area is not None:
-            curve, label = roc_curve(actual, score)[:2], f"{name}, AUC {area:.3f}"
-            axes.plot(*curve, color=colour, linestyle=style, linewidth=1.8, label=label)
+            curve = roc_curve(actual, score)[:2]
+            axes.plot(*curve, color=colour, linestyle=style, linewidth=1.8, label=f"{name}, AUC {area:.3f}")
     axes.set(xlabel="1 - specificity", ylabel="Recall")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower right", frameon=False)
@@ -89,9 +88,8 @@ def plot_reliability(labels: np.ndarray, probabilities: np.ndarray) -> Figure:
     """Draw accuracy against top probability in 15 bins with 95 % intervals, above the number of photos per bin.
 
     Points below the diagonal are answers surer than they are right (Guo et al. 2017, arXiv 1706.04599). Labels and
-    probabilities are those of `evaluate_predictions`; ValueError if they do not fit together.
+    probabilities are those of `evaluate_predictions`.
     """
-    labels, probabilities = check_predictions(labels, probabilities, range(np.shape(probabilities)[-1]))
     mean_probability, accuracy, photos = calibration_bins(labels, probabilities)
     intervals = np.array([wilson_interval(round(a * n), n) for a, n in zip(accuracy, photos, strict=True)])
     figure, (axes, histogram) = _figure(nrows=2, sharex=True, height_ratios=(4, 1))
@@ -153,9 +151,7 @@ def _rate_axes(axes: Axes) -> None:
 
 @_styled
 def save_plot(figure: Figure, path: str | Path) -> None:
-    """Write a plot to a file that ends in `.svg` or `.png`; ValueError if it ends in something else."""
-    if Path(path).suffix.lower() not in (".svg", ".png"):
-        raise ValueError(f"{path} must end in .svg or .png.")
+    """Write a plot to a file, whose suffix tells the format."""
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=200)
 

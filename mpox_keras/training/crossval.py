@@ -10,9 +10,10 @@ from mpox_keras.config import Config
 from mpox_keras.data.folder import Photo, metadata_columns
 from mpox_keras.data.loading import load_arrays, load_photos
 from mpox_keras.data.splits import assign_folds
-from mpox_keras.evaluation.external import evaluate_left_out_source, evaluate_mpox_against_other_rashes
+from mpox_keras.evaluation.external import evaluate_left_out_source
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.evaluation.thresholds import choose_thresholds
+from mpox_keras.reports.evaluate import external_figures
 from mpox_keras.reports.report import write_report
 from mpox_keras.training.folds import train_left_out
 from mpox_keras.training.runs import environment, open_run, training_seconds
@@ -94,7 +95,7 @@ def cross_validate(
             **evaluate_predictions(labels, probabilities, classes, folds=folds, metadata=metadata_columns(photos)),
             "thresholds": choose_thresholds(*chosen_on, classes),
             **({"left_out_sources": left_out} if sources else {}),
-            **(_external_figures(external, [answers[fold,].external for fold in numbers], classes) if external else {}),
+            **(_of_networks(external, [answers[fold,].external for fold in numbers], classes) if external else {}),
             "training_seconds": {**seconds, "total": sum(seconds.values())},
             "config": config.model_dump(),
             "environment": environment(),
@@ -132,17 +133,10 @@ def _sources_to_leave_out(photos):
     ]
 
 
-def _external_figures(photos, probabilities, classes):
-    kinds = np.array([photo.label for photo in photos])
-    rashes = kinds != "normal"
-    patients = [photo.metadata.get("patient", "") for photo in photos if photo.label != "normal"]
-
-    def figures(answers):
-        return evaluate_mpox_against_other_rashes(kinds[rashes] == "mpox", answers[rashes], classes, patients)
-
-    each = [figures(answers)["auc_per_patient"] for answers in probabilities]
+def _of_networks(photos, probabilities, classes):
+    each = [external_figures(photos, answers, classes)["auc_per_patient"] for answers in probabilities]
     return {
-        "external": figures(np.mean(probabilities, axis=0)),
+        "external": external_figures(photos, np.mean(probabilities, axis=0), classes),
         "external_auc": float(np.mean(each)),
         "external_auc_of_each_network": each,
     }

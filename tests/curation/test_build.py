@@ -261,7 +261,7 @@ def test_tfds_builds_it(built, tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("a.png,mpox,,,,,first", r"row 2 \(a\.png\) has the fold 'first'; expected a whole number from 0"),
+        ("a.png,mpox,,,,,first", r"own\.csv gives fold 'first' for a\.png; expected a whole number from 0"),
         ("a.png,mpox,1,2,,20", r"own\.csv, row 2 \(a\.png\) has the box left=1, top=2, width=, height=20; expected four"),
         ("a.png,mpox,1,2,wide,20", "width=wide, height=20; expected four numbers"),
         ("a.png,mpox,1,nan,20,20", "expected four numbers"),

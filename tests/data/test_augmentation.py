@@ -118,8 +118,3 @@ def test_mixup_mixes_targets_as_it_mixes_photos():
     np.testing.assert_allclose(images.numpy()[:, 0, 0, 0], targets.numpy() @ levels, atol=1e-3)
     np.testing.assert_allclose(targets.numpy().sum(axis=1), 1, atol=1e-6)
     assert (targets.numpy().max(axis=1) < 1).any()
-
-
-def test_too_few_photos_for_a_batch_are_explained(data):
-    with pytest.raises(ValueError, match="lower training"):
-        training_batches(*data, [], batch_size=11, seed=0)

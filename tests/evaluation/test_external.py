@@ -47,8 +47,6 @@ def test_a_patient_counts_once():
 
 def test_bad_input():
     mpox, probabilities = drawn()
-    with pytest.raises(ValueError, match="one each"):
-        evaluate_mpox_against_other_rashes(mpox, probabilities, CLASSES, ["a"])
     with pytest.raises(ValueError, match="another rash"):
         evaluate_mpox_against_other_rashes(mpox, probabilities, CLASSES, ["a"] * 80)
     alone = evaluate_mpox_against_other_rashes(mpox[mpox], probabilities[mpox], CLASSES, [""] * mpox.sum())

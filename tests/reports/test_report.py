@@ -161,24 +161,3 @@ def test_summary_is_aligned_and_tells_the_headline(predictions):
     assert [row.split()[0] for row in table] == ["class", *CLASSES]
     assert len({len(row) for row in table}) == 1
     assert DISCLAIMER in lines[-1]
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"files": ["one.png"]}, "files has 1 names for 60 photos"),
-        ({"pictures": [("grey", np.zeros((4, 4), np.uint8))]}, "picture 'grey' must be uint8"),
-        ({"pictures": [("float", np.zeros((4, 4, 3)))]}, "picture 'float' must be uint8"),
-    ],
-)
-def test_bad_input_writes_nothing(tmp_path, predictions, options, message):
-    with pytest.raises(ValueError, match=message):
-        write(tmp_path, predictions, **options)
-    assert not list(tmp_path.iterdir())
-
-
-def test_results_of_other_predictions_are_refused(tmp_path, predictions):
-    labels, probabilities = predictions
-    results = evaluate_predictions(labels, probabilities, CLASSES)
-    with pytest.raises(ValueError, match="not those of these labels"):
-        write_report(tmp_path, results, labels, probabilities[::-1], title="Title", protocol="none")
