@@ -53,11 +53,17 @@ def summary(config_path, overrides, as_json):
     config = load_config(config_path, overrides) if config_path else parse_config({}, overrides)
     options.start_tensorflow()
     from mpox_keras.models.build import build_model
-    from mpox_keras.models.complexity import format_complexity, measure_complexity
+    from mpox_keras.models.complexity import measure_complexity
     from mpox_keras.models.deploy import deploy
+    from mpox_keras.reports.summary import aligned
+
+    def to_text(complexity):
+        parts = {**complexity["parts"], "total": complexity}.items()
+        rows = [(name, *(f"{part[key]:,}" for key in ("trainable_parameters", "multiply_adds"))) for name, part in parts]
+        return "\n".join(aligned([("part", "trainable parameters", "multiply-adds"), *rows]))
 
     untrained = build_model(config.model.model_copy(update={"weights": None}), len(config.data.classes))
-    options.print_results(measure_complexity(deploy(untrained)), as_json, format_complexity)
+    options.print_results(measure_complexity(deploy(untrained)), as_json, to_text)
 
 
 @click.command()

@@ -46,11 +46,10 @@ def choose_thresholds(
     """Choose the temperature and the thresholds, and measure what each costs.
 
     Args:
-        labels: true class indices, int, `(photos,)`.
+        labels, classes: as `evaluate_predictions` takes them.
         probabilities: out-of-fold, of temperature 1, `(photos, classes)`.
         folds: number of the fold in which each photo was held out, int, `(photos,)`, at least two different ones.
         ood_score: out-of-distribution score, out-of-fold, 0 to 1, `(photos,)`.
-        classes: class names.
 
     Returns:
         Plain values for `json.dumps`. `temperature` and each `threshold` are chosen on all photos, and are what ships:
@@ -137,9 +136,8 @@ def predictive_values(recall: float, specificity: float, prevalence: float) -> t
 
 
 def coverage_curve(correct: np.ndarray, score: np.ndarray) -> list[dict]:
-    """Accuracy on the surest share of the photos, for the shares in `COVERAGES`.
+    """Accuracy on the surest share of the photos, for the shares in `COVERAGES`, from whether each answer is right and its score:
 
-    Of whether each answer is right, bool, and how sure it is, both `(photos,)`:
     `[{"coverage": 1.0, "accuracy": ..., "accuracy_interval": [low, high]}, ...]`
     """
     ranked = correct[np.argsort(-score, kind="stable")]

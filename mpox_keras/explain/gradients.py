@@ -69,10 +69,7 @@ def score_cam(classifier: Classifier, photo: np.ndarray, index: int) -> np.ndarr
 
 
 def feature_map(module: str, name: str, classifier: Classifier, photo: np.ndarray, index: int, **options) -> np.ndarray:
-    """The map of a class's logit by `tf_keras_vis.<module>.<name>`: `(height, width)` of the feature maps, not normalised.
-
-    MissingExtraError if tf-keras-vis is not installed.
-    """
+    """The map of a class's logit by `tf_keras_vis.<module>.<name>`: `(height, width)` of the feature maps, not normalised."""
     method = getattr(require(f"tf_keras_vis.{module}", "explain", name), name)
     # Score-CAM shows a progress bar for every photo.
     with contextlib.redirect_stdout(io.StringIO()):

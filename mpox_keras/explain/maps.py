@@ -69,7 +69,7 @@ def explain(
         float32 `(image_size, image_size)`, 0 to 1; 1 where the most speaks for the class, all zeros where nothing does.
 
     Raises:
-        ExplanationError: the method or the class is unknown, or the method needs gradients and the classifier has none.
+        ExplanationError: of `check_method`, or there is no such class.
         MissingExtraError: the method needs a package of the extra `explain`.
 
     Example:

@@ -18,8 +18,7 @@ class MaskError(MpoxKerasError, ValueError):
 def find_mask(folder: str | os.PathLike, file: str) -> Path | None:
     """The mask of a photo, or None: the file of the same path, relative to the folder of the photos, whatever its suffix.
 
-    Raises:
-        MaskError: the folder is missing, or several files could be meant.
+    MaskError if the folder is missing, or several files could be meant.
 
     Example:
         >>> find_mask("masks", "mpox/arm.jpg")
@@ -38,16 +37,11 @@ def find_mask(folder: str | os.PathLike, file: str) -> Path | None:
 
 
 def read_mask(path: str | os.PathLike, shape: tuple[int, int], size: int) -> np.ndarray:
-    """Decode a lesion mask and bring it to the size in which the network sees the photo.
+    """A lesion mask at the size in which the network sees the photo: bool `(size, size)`, true on lesions.
 
     What is not black is lesion; in JPEG and WebP, which smear edges, what is brighter than half. The mask must fit the photo
-    as viewers show it, with its EXIF turn applied; it may be smaller or larger. A pixel of the result is lesion where at
-    least half of it is, or, if the lesions are too small for that, where any of it is.
-
-    Args:
-        path: of the mask, in any format that photos may have.
-        shape: height and width of the decoded photo.
-        size: `image_size` of the network; the result is bool `(size, size)`, true on lesions.
+    as viewers show it, with its EXIF turn applied (`shape`: height and width); it may be smaller or larger. A pixel of the
+    result is lesion where at least half of it is, or, if the lesions are too small for that, where any of it is.
 
     Raises:
         MaskError: the mask marks nothing or everything, or has other proportions than the photo.
@@ -96,6 +90,4 @@ def energy_in_lesion(heat: np.ndarray, mask: np.ndarray) -> float:
         >>> energy_in_lesion(np.array([[0.5, 1.5]]), np.array([[False, True]]))
         0.75
     """
-    if heat.shape != mask.shape:
-        raise ValueError(f"the mask must have the heat map's shape {heat.shape}, got {mask.shape}.")
     return float(heat[mask].sum() / heat.sum()) if heat.any() else 0.0

@@ -29,20 +29,14 @@ _SHUFFLED_PHOTOS = 20
 
 @dataclasses.dataclass
 class Explained:
-    """One photo with its maps for the likeliest class, which is the answer.
-
-    Attributes:
-        pixels: uint8 `(image_size, image_size, 3)`.
-        heats: method -> `(image_size, image_size)`, 0 to 1.
-        mask: bool `(image_size, image_size)`, true on lesions; None without a mask.
-    """
+    """One photo with its maps for the likeliest class, which is the answer."""
 
     photo: Photo
-    pixels: np.ndarray
+    pixels: np.ndarray  # uint8 (image_size, image_size, 3)
     answer: str
     probability: float
-    heats: dict[str, np.ndarray]
-    mask: np.ndarray | None
+    heats: dict[str, np.ndarray]  # by method; (image_size, image_size), 0 to 1
+    mask: np.ndarray | None  # bool (image_size, image_size), true on lesions
 
 
 def measure_explanations(
@@ -54,13 +48,11 @@ def measure_explanations(
     examples: int = 0,
     progress: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> tuple[dict, list[Explained]]:
-    """Measure the maps of several methods for the likeliest class of each photo.
+    """Measure the maps of several methods, names in `METHODS`, for the likeliest class of each photo.
 
     The first 20 photos are also explained with shuffled weights, unless the network is an exported one.
 
     Args:
-        classifier: of any form; an exported one with methods that need no gradients.
-        methods: names in `METHODS`.
         masks: folder of lesion masks at the same relative paths as the photos.
         examples: how many of the first photos are returned with their maps.
         progress: called with the step, and how many photos of how many are done.
@@ -78,7 +70,7 @@ def measure_explanations(
           `views`, see `occlusion_test_figures`.
 
     Raises:
-        ExplanationError: a method is unknown, or needs gradients and the classifier has none.
+        ExplanationError: of `check_method`.
         MaskError: the folder of masks is missing, has a mask for none of the photos, or several for one.
         PhotoError: no photo can be read.
 
@@ -113,10 +105,10 @@ def measure_explanations(
         progress("measuring explanations", number, len(photos))
     if not measured:
         raise PhotoError(f"none of the {len(photos)} photos can be read; the first: {next(iter(errors.values()))}")
-    hidden = {
-        region: [(of_photo[region], of_photo["label"]) for of_photo in measured if region in of_photo]
-        for region in ("lesion", "middle")
-    }
+    regions = {}
+    for region in ("lesion", "middle"):
+        if found := [(of_photo[region], of_photo["label"]) for of_photo in measured if region in of_photo]:
+            regions[region] = {"photos": len(found), "views": occlusion_test_figures(*zip(*found, strict=True))}
     shares = [of_photo["lesion_share"] for of_photo in measured if "lesion_share" in of_photo]
     lesions = {
         "photos": len(shares),
@@ -131,11 +123,7 @@ def measure_explanations(
         "shuffled_photos": min(_SHUFFLED_PHOTOS, len(measured)) if other else 0,
         "lesions": None if masks is None else lesions,
         "methods": {name: _summary([of_photo["methods"][name] for of_photo in measured]) for name in (*methods, RANDOM)},
-        "occlusion_tests": {
-            region: {"photos": len(found), "views": occlusion_test_figures(*zip(*found, strict=True))}
-            for region, found in hidden.items()
-            if found
-        },
+        "occlusion_tests": regions,
     }
     return results, shown
 
@@ -188,9 +176,8 @@ def _summary(of_photos):
     """Means over photos, most with their standard error; of the time the median."""
     made = {}
     for kind in ("deletion", "insertion", "pointing_game", "energy_in_lesion", "seconds", "correlation_with_shuffled_weights"):
-        found = [figures[kind] for figures in of_photos if kind in figures]
-        if found:
+        if found := [figures[kind] for figures in of_photos if kind in figures]:
             made[kind] = float(np.median(found) if kind == "seconds" else np.mean(found))
-        if found and kind not in ("seconds", "correlation_with_shuffled_weights"):
-            made[f"{kind}_error"] = float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else None
+            if kind not in ("seconds", "correlation_with_shuffled_weights"):
+                made[f"{kind}_error"] = float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else None
     return made

@@ -25,10 +25,7 @@ def explain_photos(
 ) -> Iterator[tuple[str | None, Path | None]]:
     """Write a picture with heat maps for each photo; yields the reason why there is none, or None and the picture's path.
 
-    Args:
-        classifier, methods, label: as `explain` takes them, which raises the errors too.
-        files: photos; one that can't be read does not stop the others.
-        folder: of the pictures.
+    Methods, label and errors are those of `explain`. A photo that can't be read does not stop the others.
 
     Example:
         >>> [path for error, path in explain_photos(load_classifier(), ["arm.jpg"], "maps") if not error]
@@ -59,9 +56,8 @@ def check_explanations(
     """Measure explanations on a stratified sample of photos, photos with a lesion mask first, and write a report.
 
     Args:
-        classifier: as `measure_explanations` takes it, which raises the errors too; so are `masks` and `progress`.
+        classifier, masks, progress: as `measure_explanations` takes them, which raises the errors too.
         data: labelled photos, as `read_photos` takes them.
-        folder: of the report.
         methods: names in `METHODS`; by default all that the classifier can be explained by.
         count: at most so many photos.
 
@@ -89,13 +85,7 @@ def check_explanations(
 
 
 def format_explanations(results: dict) -> str:
-    """The figures of each method as aligned plain text.
-
-    Example:
-        >>> print(format_explanations(results))
-        method                deletion  insertion  pointing  in lesion  shuffled  seconds
-        ...
-    """
+    """The figures of each method as aligned plain text; results are those of `check_explanations`."""
     rows = [("method", "deletion", "insertion", "pointing", "in lesion", "shuffled", "seconds")]
     keys = ("deletion", "insertion", "pointing_game", "energy_in_lesion", "correlation_with_shuffled_weights", "seconds")
     for name, figures in results["methods"].items():

@@ -45,7 +45,7 @@ def export_bundle(
 
     Args:
         source: a classifier, what `load_classifier` takes, or a `FastMpoxNet` or `ImageClassifier` from a script.
-        folder: of the bundle; a bundle that is there already is replaced once the new one is whole.
+        folder: a bundle that is there already is replaced once the new one is whole.
         format, precision: of `PRECISIONS`; see `convert_to_tflite` and `write_tfjs`.
         calibration: for `int8`, photos that show which activations to expect; a stratified sample of 300 is used.
         classes: names of the classes, in order, for a network from a script; else as `load_classifier` takes them.
@@ -137,16 +137,14 @@ def model_card(metadata: Mapping) -> str:
 
 def _write_model(path, model, metadata, pixels):
     format, precision, temperature = metadata["format"], metadata["precision"], metadata["temperature"]
-    if format == "tflite":
-        path.write_bytes(tflite.convert_to_tflite(model, temperature, precision, pixels))
-        return
-    if format == "tfjs":
-        tfjs.write_tfjs(path, model, temperature, precision)
-        return
     deployed = deploy(model, class_activation_map=True, temperature=temperature)
     signature = keras.InputSpec(shape=(None, *model.inputs[0].shape[1:]), dtype="float32", name="image")
     options = {"input_signature": [signature], "verbose": False}
-    if format == "keras":
+    if format == "tflite":
+        path.write_bytes(tflite.convert_to_tflite(model, temperature, precision, pixels))
+    elif format == "tfjs":
+        tfjs.write_tfjs(path, model, temperature, precision)
+    elif format == "keras":
         deployed.save(path)
     elif format == "onnx":
         require("tf2onnx", "onnx", "the export to ONNX")

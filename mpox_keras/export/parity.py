@@ -15,15 +15,9 @@ _STEP = 64  # photos
 
 
 def verify_bundle(bundle: Classifier, photos: Sequence[Photo], source: str | os.PathLike | None = None) -> dict:
-    """Compare a bundle with the trained network that it was made from, over labelled photos.
+    """Figures of `compare` for a bundle and the trained network that it was made from, over labelled photos.
 
-    Args:
-        bundle: loaded from its folder.
-        photos: labelled with classes of the network.
-        source: of the trained network, as `load_classifier` takes it; by default what the bundle says it was made from.
-
-    Returns:
-        Figures of `compare`.
+    The trained network is that of `source`, as `load_classifier` takes it; by default what the bundle says.
 
     Raises:
         ClassifierError: the trained network can't be loaded, or is not the one that the bundle was made from.
@@ -50,12 +44,7 @@ def verify_bundle(bundle: Classifier, photos: Sequence[Photo], source: str | os.
 
 
 def compare(classifier: Classifier, trained: dict, exported: dict, labels: np.ndarray) -> dict:
-    """How far two networks' outputs for the same photos differ.
-
-    Args:
-        classifier: decides what an output means.
-        trained, exported: outputs of `Classifier.predict_pixels`.
-        labels: `(photos,)`, class numbers.
+    """How far outputs of `Classifier.predict_pixels` for the same photos differ; labels are class numbers, `(photos,)`.
 
     Returns:
         `photos`; `largest_difference` and `mean_difference` of a probability; `top_class_agreement`; `answer_agreement`, of

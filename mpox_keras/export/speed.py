@@ -16,10 +16,8 @@ CALLS = 10  # of each network, in a round
 def measure_speed(models: Mapping[str, keras.Model]) -> dict[str, dict[str, float]]:
     """Size and time of networks as TFLite models in float32, one photo at a time on one thread.
 
-    The networks take turns, so that a busy moment of the machine falls on all of them. Ratios hold better than times.
-
-    Args:
-        models: in the training form, by name; the weights do not matter.
+    The networks, in the training form, take turns, so that a busy moment of the machine falls on all of them. Ratios hold
+    better than times.
 
     Returns:
         For each name `tflite_bytes`, `milliseconds` (median over rounds of the mean over calls) and

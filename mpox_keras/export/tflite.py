@@ -41,7 +41,7 @@ def convert_to_tflite(
         photos: for `int8`: `(photos, height, width, 3)`, 0 to 255, that show what activations to expect.
 
     Raises:
-        ConversionError: `int8` without photos; or the converter can't do, or did not do, what was asked for.
+        ConversionError: the converter can't do, or did not do, what was asked for.
 
     Example:
         >>> Path("model.tflite").write_bytes(convert_to_tflite(model, precision="float16"))
@@ -49,8 +49,6 @@ def convert_to_tflite(
     deployed = deploy(model, class_activation_map=True, temperature=temperature)
     if precision != "int8":
         return to_tflite(deployed, precision)
-    if photos is None or not len(photos):
-        raise ConversionError("int8 needs photos that show what activations to expect; give some hundred.")
     converted = to_tflite(deployed, precision, photos)
     wanted = deployed.predict(photos, batch_size=32, verbose=0)["class_activation_map"]
     try:

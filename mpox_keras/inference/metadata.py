@@ -82,9 +82,7 @@ def read_metadata(folder: str | os.PathLike) -> dict:
 def write_metadata(folder: str | os.PathLike, metadata: Mapping) -> None:
     """Write `metadata.json`, and `SHA256SUMS` over every file that lies in the folder by then.
 
-    Args:
-        folder: of a trained network, with all of its other files.
-        metadata: what `Classifier` takes; `format_version` is added, and `format`, "keras" unless given.
+    To what `Classifier` takes, `format_version` is added, and `format`, "keras" unless given.
 
     Example:
         >>> write_metadata("run", {"classes": ["a", "b"], "image_size": 224, "temperature": 1.0, "thresholds": None})
@@ -95,11 +93,7 @@ def write_metadata(folder: str | os.PathLike, metadata: Mapping) -> None:
 
 
 def read_checksums(folder: str | os.PathLike) -> dict[str, str]:
-    """What `SHA256SUMS` lists, file -> hash, without a look at the files.
-
-    Raises:
-        ClassifierError: there is no such list, it is damaged, or it leaves `metadata.json` out.
-    """
+    """What `SHA256SUMS` lists, file -> hash, without a look at the files; ClassifierError if it is missing or damaged."""
     path = file_inside(folder, CHECKSUMS_FILE)
     try:
         lines = [re.fullmatch(r"([0-9a-f]{64})  (.+)", line) for line in _read_text(path).splitlines()]
@@ -127,11 +121,7 @@ def format_checksums(checksums: Mapping[str, str]) -> str:
 
 
 def file_inside(folder: str | os.PathLike, name: str) -> Path:
-    """Path of a file that a trained network's folder must hold itself.
-
-    Raises:
-        ClassifierError: there is no such file, or its name or a link leads out of the folder.
-    """
+    """Path of a file in a trained network's folder; ClassifierError if it is missing, or its name or a link leads out."""
     path = Path(folder) / name
     try:
         is_inside = path.resolve().is_relative_to(Path(folder).resolve()) and ".." not in Path(name).parts

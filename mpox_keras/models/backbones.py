@@ -15,8 +15,6 @@ from mpox_keras.models.efficientnet_lite import efficientnet_lite0
 from mpox_keras.utils.errors import MpoxKerasError, require
 from mpox_keras.utils.files import PRESETS_FOLDER
 
-"""A folder for each trained network that comes with the package."""
-
 _SHIPPED = {
     ("MobileNetV2", 0.35, "block_16_project"): "fast_mpoxnet",
     ("EfficientNetLite0", 1.0, None): "efficientnet_lite0",
@@ -125,8 +123,7 @@ class Backbone(keras.Model):
     def take_weights(self, other: "Backbone", origin: str | os.PathLike) -> None:
         """Copy the weights of another backbone that is the same but for the size of photos.
 
-        Raises:
-            PretrainedWeightsError: it is another one; `origin` is what the message calls it.
+        PretrainedWeightsError if it is another one; `origin` is what the message calls it.
         """
         if other.architecture != self.architecture:
             raise PretrainedWeightsError(
@@ -151,11 +148,7 @@ class Backbone(keras.Model):
 
 
 def load_trained(source: str | os.PathLike) -> keras.Model:
-    """The network with a `.backbone` in a preset, by name, a run folder or a `.keras` file.
-
-    Raises:
-        PretrainedWeightsError: there is none.
-    """
+    """The network with a `.backbone` in a preset, by name, a run folder or a `.keras` file; or PretrainedWeightsError."""
     path = PRESETS_FOLDER / source / "model.keras"
     if not path.is_file():
         path = Path(source) / "model.keras" if Path(source).is_dir() else Path(source)

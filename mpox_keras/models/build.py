@@ -7,11 +7,7 @@ from mpox_keras.models.image_classifier import ImageClassifier, Network
 
 
 def build_model(config: ModelConfig, classes: int) -> Network:
-    """The network of a config before it is trained.
-
-    Raises:
-        NetworkError, PretrainedWeightsError, MissingExtraError: the network or its weights can't be had.
-    """
+    """The network of a config before it is trained; it raises what `FastMpoxNet` and `Backbone` raise."""
     shape = (config.image_size, config.image_size, 3)
     if config.network == "FastMpoxNet":
         return FastMpoxNet(classes, config.weights, shape, pyramid=config.pyramid, dropout=config.dropout)

@@ -14,12 +14,10 @@ def measure_complexity(model: keras.Model) -> dict:
     """Count parameters, frozen ones too, and multiply-adds for one photo.
 
     These are those of convolutions and matrix products in the graph that TensorFlow would run: what is computed is counted.
-
-    Args:
-        model: functional, with one input of known size. Layers are gathered into parts by their name up to the first `_`.
+    The model is functional, with one input of known size.
 
     Returns:
-        `trainable_parameters`, `multiply_adds` and `parts`: part name -> the same two figures.
+        `trainable_parameters`, `multiply_adds` and `parts`: name of layers up to the first `_` -> the same two figures.
 
     Example:
         >>> measure_complexity(deploy(FastMpoxNet()))["trainable_parameters"]
@@ -47,11 +45,3 @@ def _multiply_adds(operation):
     if operation.type == "DepthwiseConv2dNative":  # (height, width, channels, 1)
         return results * int(np.prod(weights[:2]))
     return results * operation.inputs[0].shape.as_list()[-1]
-
-
-def format_complexity(complexity: dict) -> str:
-    """`measure_complexity` as a table for the terminal."""
-    lines = [f"{'part':12}{'trainable parameters':>22}{'multiply-adds':>16}"]
-    for name, part in {**complexity["parts"], "total": complexity}.items():
-        lines.append(f"{name:12}{part['trainable_parameters']:22,}{part['multiply_adds']:16,}")
-    return "\n".join(lines)

@@ -9,7 +9,6 @@ def deploy(model: Network, class_activation_map: bool = False, temperature: floa
     """A trained network without its auxiliary heads, that gives probabilities.
 
     Args:
-        model: `FastMpoxNet` or `ImageClassifier`.
         class_activation_map: whether the map is an output too.
         temperature: what logits are divided by before the softmax (Guo et al. 2017, arXiv 1706.04599); over 1 makes the answer
             less sure.

@@ -16,10 +16,7 @@ def measure_agreement(reviews: dict[str, dict[str, dict[str, str]]]) -> dict:
 
     Cohen's kappa (Cohen 1960, doi 10.1177/001316446002000104) for each pair of reviewers over the photos that both rated;
     Fleiss' kappa (Fleiss 1971, doi 10.1037/h0031619) over the photos that all rated. Intervals are 95 %: of kappa by
-    bootstrap, of proportions Wilson's; both take photos as independent.
-
-    Args:
-        reviews: of `read_reviews`.
+    bootstrap, of proportions Wilson's; both take photos as independent. Reviews are those of `read_reviews`.
 
     Returns:
         `reviewers`, and for `diagnosis` and `map`: `photos`, how many all reviewers rated; `fleiss_kappa`; `all_agree`, share
@@ -66,10 +63,6 @@ def fleiss_kappa(counts: np.ndarray) -> float | None:
 
     Counts are how many raters put each photo into each category, int `(photos, categories)`; every row has the same sum.
     None without photos, or where only one category was ever used.
-
-    Example:
-        >>> fleiss_kappa(np.array([[2, 0], [0, 2]]))
-        1.0
     """
     if not len(counts):
         return None
@@ -79,12 +72,7 @@ def fleiss_kappa(counts: np.ndarray) -> float | None:
 
 
 def cohen_kappa(ratings: np.ndarray) -> float | None:
-    """Agreement of two raters beyond chance (Cohen 1960), like `fleiss_kappa`; ratings are categories, int `(photos, 2)`.
-
-    Example:
-        >>> cohen_kappa(np.array([[0, 0], [1, 1]]))
-        1.0
-    """
+    """Agreement of two raters beyond chance (Cohen 1960), like `fleiss_kappa`; ratings are categories, int `(photos, 2)`."""
     if not len(ratings):
         return None
     first, second = (np.bincount(of_rater, minlength=ratings.max() + 1) / len(ratings) for of_rater in ratings.T)
@@ -125,13 +113,7 @@ def _with_interval(name, kappa, ratings):
 
 
 def format_agreement(results: dict) -> str:
-    """Figures of `measure_agreement` as plain text.
-
-    Example:
-        >>> print(format_agreement(results))
-        diagnosis: all 3 reviewers agree on 81.0 % (60.0 to 92.3) of 21 photos, Fleiss' kappa 0.74 (0.52 to 0.92)
-        ...
-    """
+    """Figures of `measure_agreement` as plain text."""
     lines = []
     for question in QUESTIONS:
         figures = _in_words(results[question], "all_agree", "Fleiss' kappa", "fleiss_kappa")

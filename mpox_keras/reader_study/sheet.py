@@ -37,8 +37,6 @@ def write_review_sheet(
     that say why photos were left out.
 
     Args:
-        path: of the sheet.
-        classifier: whose answers and maps are shown.
         files: photos; the same photo again is left out. They are stored without metadata, at most 1024 pixels a side.
         explain: `mpox_keras.explain.maps.explain`, or another function that makes a heat map.
         method: which heat map, a name in `mpox_keras.explain.maps.METHODS`.

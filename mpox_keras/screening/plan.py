@@ -20,11 +20,7 @@ class ScreeningError(MpoxKerasError, RuntimeError):
 
 
 def refuse_foreign(folder: Path) -> None:
-    """See that a folder is new, empty, or a screening's.
-
-    Raises:
-        ScreeningError: it holds something else.
-    """
+    """ScreeningError unless a folder is new, empty, or a screening's."""
     if folder.is_dir() and not (folder / PLAN_FILE).exists():
         other = next((path.name for path in folder.iterdir() if not path.name.startswith(".")), None)
         if other:
@@ -32,11 +28,7 @@ def refuse_foreign(folder: Path) -> None:
 
 
 def write_plan(folder: Path, header: dict, photos: Iterable[tuple[str, str]]) -> None:
-    """Write the plan: the header in the first line, then a line for each shard, with the id and the file of its photos.
-
-    Raises:
-        ScreeningError: there are no photos.
-    """
+    """Write the plan: the header in the first line, then a line for each shard, with the id and the file of its photos."""
     photos, shards = iter(photos), 0
     with replacing(folder / PLAN_FILE) as temporary, temporary.open("w", encoding="utf-8") as stream:
         stream.write(json.dumps(header) + "\n")

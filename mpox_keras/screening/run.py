@@ -130,11 +130,7 @@ def _missing(folder, shards):
 
 
 def screen_shard(number: int, offset: int, folder: Path, source: str, classes: tuple[str, ...] | None, network: str) -> None:
-    """Predict the photos of one shard, whose line in the plan begins at `offset`, and write their records, all or none.
-
-    Raises:
-        ScreeningError: `source` is not the network, told as JSON by `network`, that the screening began with.
-    """
+    """Predict the photos of one shard, whose line in the plan begins at `offset`, and write their records, all or none."""
     import pyarrow.parquet
 
     path = shard_path(folder, number)

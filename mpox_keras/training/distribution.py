@@ -12,9 +12,7 @@ def make_strategy(distribution: str, batch_size: int) -> tf.distribute.Strategy:
     With `mirrored` each GPU, or each logical CPU device where there is no GPU, takes its share of every batch of `batch_size`,
     and all of them make one step together (`tf.distribute.MirroredStrategy`); with `none` there is one device. On TensorFlow
     `keras.distribution` is a prototype marked as not to be used. Several machines and TPUs were not tried and are not offered.
-
-    Raises:
-        ConfigError: the devices can't share a batch evenly.
+    ConfigError if the devices can't share a batch evenly.
 
     Example:
         >>> with make_strategy("mirrored", 32).scope():

@@ -26,7 +26,6 @@ def add_ood_score(model: Network, photos: np.ndarray, non_skin: np.ndarray | Non
     itself is not trained any further.
 
     Args:
-        model: trained.
         photos: the training photos, not augmented, `(photos, size, size, 3)`, uint8.
         non_skin: pictures of other things, `(pictures, height, width, 3)`, uint8, `non_skin_pictures()` if left out.
         seed: of the changes made to both.

@@ -22,18 +22,11 @@ _SYNTHETIC = "The pictures are synthetic: drawn by this program. The figures say
 
 
 def run_quickstart(data: str | Path | None, folder: str | Path, progress: Callable[[str, int, int], None]) -> Path:
-    """Go once through everything on a folder of photos, or on synthetic pictures.
+    """Go once through everything on a folder of class folders, or, with None, on synthetic pictures.
 
-    Args:
-        data: a folder of class folders; None draws synthetic pictures.
-        folder: gets the pictures, the TFDS dataset, the run and the report.
-        progress: as for `check_folder`, which groups photos of one scene where no groups table lies beside them.
-
-    Returns:
-        Path of the report, an HTML file.
-
-    Raises:
-        MpoxKerasError: the photos can't be used; see `check_folder` and `fit_photos`.
+    The folder gets the pictures, the TFDS dataset, the run, and the report, an HTML file, whose path is returned. Where no
+    groups table lies beside the photos, `check_folder` makes one, and tells its progress. Errors are its own and those of
+    `fit_photos`.
 
     Example:
         >>> run_quickstart(None, "runs/quickstart", print)

@@ -128,8 +128,3 @@ def test_operators_that_tflite_lacks_are_told():
     inputs = keras.Input((8, 8, 3))
     with pytest.raises(ConversionError, match="can't convert the network to TFLite in float32"):
         to_tflite(keras.Model(inputs, keras.ops.svd(inputs[..., 0], compute_uv=False)), "float32")
-
-
-def test_int8_without_photos_is_refused():
-    with pytest.raises(ConversionError, match="needs photos"):
-        convert_to_tflite(small(32), 1.0, "int8")
