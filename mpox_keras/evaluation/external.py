@@ -7,7 +7,7 @@ import numpy as np
 
 from mpox_keras.evaluation.intervals import bootstrap_interval, proportion
 from mpox_keras.evaluation.metrics import auc, check_predictions, mpox_score
-from mpox_keras.evaluation.thresholds import RECALLS, recall_threshold
+from mpox_keras.evaluation.thresholds import RECALLS, threshold_for
 from mpox_keras.utils.classes import MPOX
 
 
@@ -87,7 +87,7 @@ def evaluate_left_out_source(
         return {"photos": len(labels)}
     mpox = list(classes).index(MPOX)
     found = out_of_fold_probabilities[out_of_fold_labels == mpox, mpox]
-    threshold = recall_threshold(np.ones(len(found), bool), found, RECALLS[0])
+    threshold = threshold_for(RECALLS[0], found)
     figures = {}
     for index, name in enumerate(classes):
         score = probabilities[labels == index, mpox]

@@ -19,25 +19,16 @@ IN_DISTRIBUTION = 0.95  # Share of the photos whose out-of-distribution score is
 COVERAGES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
 
 
-def recall_threshold(positive: np.ndarray, score: np.ndarray, recall: float) -> float:
-    """The largest threshold at which at least this share of the positives scores as much or more.
-
-    Both arrays are `(photos,)`; at least one of `positive`, bool, must be true.
+def threshold_for(share: float, score: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """The largest threshold at which at least this share of the photos, or of their weights, scores as much or more.
 
     Example:
-        >>> recall_threshold(np.array([True, True, False]), np.array([0.9, 0.4, 0.6]), 0.95)
+        >>> threshold_for(0.95, np.array([0.9, 0.4, 0.6]))
         0.4
     """
-    ranked = np.sort(score[positive])[::-1]
-    needed = max(1, int(np.ceil(recall * len(ranked) - 1e-9)))
-    return float(ranked[needed - 1])
-
-
-def coverage_threshold(score: np.ndarray, coverage: float, weights: np.ndarray | None = None) -> float:
-    """The largest threshold at which at least this share of the photos, or of their weights, scores as much or more."""
     order = np.argsort(-score, kind="stable")
     covered = np.cumsum(np.ones(len(score)) if weights is None else weights[order])
-    return float(score[order][np.argmax(covered >= coverage * covered[-1] * (1 - 1e-9))])
+    return float(score[order][np.argmax(covered >= share * covered[-1] * (1 - 1e-9))])
 
 
 def choose_thresholds(
@@ -78,21 +69,21 @@ def choose_thresholds(
     rash = ~np.isin(np.array(classes)[labels], [MPOX, NORMAL])
 
     def operating_point(recall):
-        alarm = _cross_fitted(folds, calibrated[:, mpox], lambda score, rows: recall_threshold(actual[rows], score, recall))
+        alarm = _cross_fitted(folds, calibrated[:, mpox], lambda score, rows: threshold_for(recall, score[actual[rows]]))
         not_mpox = [(name, labels == index) for index, name in enumerate(classes) if index != mpox]
         return {
             "definition": f"mpox is suspected from this calibrated p(mpox) on; chosen for recall {recall}.",
-            "threshold": recall_threshold(actual, shipped[:, mpox], recall),
+            "threshold": threshold_for(recall, shipped[actual, mpox]),
             **proportion("recall", (actual & alarm).sum(), actual.sum()),
             **proportion("specificity", (~actual & ~alarm).sum(), (~actual).sum()),
             **(proportion("specificity_other_rashes", (rash & ~alarm).sum(), rash.sum()) if NORMAL in classes else {}),
             "no_alarm": {name: proportion("share", (found & ~alarm).sum(), found.sum()) for name, found in not_mpox},
         }
 
-    refused = ~_cross_fitted(folds, -ood_score, lambda score, _: coverage_threshold(score, IN_DISTRIBUTION))
+    refused = ~_cross_fitted(folds, -ood_score, lambda score, _: threshold_for(IN_DISTRIBUTION, score))
     # Else a class with most of the photos, of which a network is surest, would have it silent on the others.
     weights = 1 / np.bincount(labels, minlength=len(classes))[labels]
-    answered = _cross_fitted(folds, top, lambda score, rows: coverage_threshold(score, COVERAGE, weights[rows]))
+    answered = _cross_fitted(folds, top, lambda score, rows: threshold_for(COVERAGE, score, weights[rows]))
     return {
         "temperature": temperature,
         "expected_calibration_error_before": expected_calibration_error(labels, probabilities),
@@ -101,13 +92,13 @@ def choose_thresholds(
         "abstention": {
             "definition": "an answer is given from this largest calibrated probability on; "
             f"chosen for coverage {COVERAGE}, all classes weighing the same.",
-            "threshold": coverage_threshold(shipped.max(axis=1), COVERAGE, weights),
+            "threshold": threshold_for(COVERAGE, shipped.max(axis=1), weights),
             **proportion("coverage", answered.sum(), len(labels)),
             **proportion("accuracy", (answered & correct).sum(), answered.sum()),
         },
         "out_of_distribution": {
             "definition": f"no answer is given above this score; chosen to answer {IN_DISTRIBUTION:.0%} of the photos.",
-            "threshold": -coverage_threshold(-ood_score, IN_DISTRIBUTION),
+            "threshold": -threshold_for(IN_DISTRIBUTION, -ood_score),
             **proportion("refused", refused.sum(), len(labels)),
         },
         "coverage_curve": coverage_curve(correct, top),
@@ -136,9 +127,9 @@ def predictive_values(recall: float, specificity: float, prevalence: float) -> t
 
 
 def coverage_curve(correct: np.ndarray, score: np.ndarray) -> list[dict]:
-    """Accuracy on the surest share of the photos, for the shares in `COVERAGES`, from whether each answer is right and its score:
+    """Accuracy on the surest share of the photos, by `COVERAGES`: `[{"coverage": 1.0, "accuracy": ..., ...}, ...]`.
 
-    `[{"coverage": 1.0, "accuracy": ..., "accuracy_interval": [low, high]}, ...]`
+    Whether each answer is right, bool, and how sure it is, are both `(photos,)`.
     """
     ranked = correct[np.argsort(-score, kind="stable")]
     surest = {share: ranked[: max(1, round(share * len(ranked)))] for share in COVERAGES}

@@ -6,7 +6,6 @@ import flatbuffers
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.python.convert import ConverterError
 from tensorflow.lite.tools import flatbuffer_utils
 
@@ -14,8 +13,6 @@ from mpox_keras.inference.runtimes import LiteRT
 from mpox_keras.models.deploy import deploy
 from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.stderr import silenced_stderr
-
-_INTEGERS = {schema.TensorType.INT8, schema.TensorType.UINT8, schema.TensorType.INT32}
 
 
 class ConversionError(MpoxKerasError, RuntimeError):
@@ -56,10 +53,7 @@ def convert_to_tflite(
     except RuntimeError as error:  # of an untrained network, say, whose scales lie too far apart
         raise ConversionError(f"the integers that come out can't be run ({error}); use another precision.") from None
     deployed.get_layer("class_activation_map").bias.assign_add(np.mean(wanted - given, axis=(0, 1, 2)))
-    converted = compact(to_tflite(deployed, precision, photos))
-    if not is_integer(converted):
-        raise ConversionError("the converter left an operator in floating point; use another precision.")
-    return converted
+    return compact(to_tflite(deployed, precision, photos))
 
 
 def to_tflite(model: keras.Model, precision: str, photos: np.ndarray | None = None) -> bytes:
@@ -88,18 +82,6 @@ def _plain_pictures(size):
     """White, black and a gradient, so that the integers reach to out-of-distribution scores over the threshold."""
     gradient = np.broadcast_to(np.linspace(0, 255, size)[:, None, None], (size, size, 3))
     return np.stack([np.full((size, size, 3), 255), np.zeros((size, size, 3)), gradient]).astype("uint8")
-
-
-def is_integer(content: bytes) -> bool:
-    """Whether every tensor that an operator of a TFLite file reads or writes, both ends included, holds integers."""
-    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
-    return all(
-        graph.tensors[index].type in _INTEGERS
-        for graph in model.subgraphs
-        for part in (graph, *graph.operators)
-        for index in (*part.inputs, *part.outputs)
-        if index >= 0  # an operator's optional input that is left out has -1
-    )
 
 
 def compact(content: bytes) -> bytes:

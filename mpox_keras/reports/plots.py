@@ -78,7 +78,7 @@ def plot_roc_curves(labels: np.ndarray, probabilities: np.ndarray, classes: Sequ
             curve = roc_curve(actual, score)[:2]
             axes.plot(*curve, color=colour, linestyle=style, linewidth=1.8, label=f"{name}, AUC {area:.3f}")
     axes.set(xlabel="1 - specificity", ylabel="Recall")
-    if axes.get_legend_handles_labels()[0]:
+    if len(axes.lines) > 1:  # beside the diagonal
         axes.legend(loc="lower right", frameon=False)
     return figure
 
@@ -119,17 +119,12 @@ def plot_coverage(curve: Sequence[dict]) -> Figure:
 
 @_styled
 def plot_selection(candidates: dict[str, dict], winner: str) -> Figure:
-    """Draw accuracy, with 95 % intervals, against time and size of the candidates of `select_network`, the winner larger.
-
-    Of each are needed `accuracy`, `accuracy_interval`, `milliseconds` and `tflite_bytes`.
-    """
+    """Draw accuracy, with 95 % intervals, against time and size of the candidates of `select_network`, the winner larger."""
     figure, panels = _figure(width=9.2, ncols=2, sharey=True)
-    for axes, key, unit, label in (
-        (panels[0], "milliseconds", 1, "Milliseconds a photo, TFLite, one thread"),
-        (panels[1], "tflite_bytes", 1e6, "Size as a TFLite model, MB"),
-    ):
-        for index, (name, candidate) in enumerate(candidates.items()):
-            colour, cost, size = _COLOURS[index % len(_COLOURS)], candidate[key] / unit, 9 if name == winner else 6
+    costs = ("milliseconds", 1, "Milliseconds a photo, TFLite, one thread"), ("tflite_bytes", 1e6, "Size as a TFLite model, MB")
+    for axes, (key, unit, label) in zip(panels, costs, strict=True):
+        for colour, (name, candidate) in zip(itertools.cycle(_COLOURS), candidates.items(), strict=False):
+            cost, size = candidate[key] / unit, 9 if name == winner else 6
             axes.vlines(cost, *candidate["accuracy_interval"], color=colour, linewidth=1.4, alpha=0.5)
             axes.plot(cost, candidate["accuracy"], "o", color=colour, markersize=size, label=name)
         axes.set(xscale="log", xlabel=label)

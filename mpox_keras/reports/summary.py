@@ -6,14 +6,7 @@ from mpox_keras.inference.prediction import DISCLAIMER
 
 
 def format_summary(results: dict) -> str:
-    """What `evaluate_predictions` returned, the headline and the figures of each class, as aligned plain text.
-
-    Example:
-        >>> print(format_summary(results))
-        accuracy 94.1 % (92.3 to 95.5), 770 photos; folds 94.1 % ± 1.2
-        rash classes only 90.4 % (87.4 to 92.8), 459 photos
-        ...
-    """
+    """What `evaluate_predictions` returned, the headline and the figures of each class, as aligned plain text."""
     lines = [f"accuracy {proportion(results, 'accuracy')}, {photo_count(results['photos'])}"]
     if results.get("accuracy_sd") is not None:
         lines[0] += f"; folds {percent(results['accuracy_mean'])} ± {100 * results['accuracy_sd']:.1f}"
@@ -30,13 +23,7 @@ def format_summary(results: dict) -> str:
 
 
 def format_external(figures: dict) -> str:
-    """Figures of `evaluate_mpox_against_other_rashes` as plain text.
-
-    Example:
-        >>> print(format_external(figures))
-        mpox against other rashes: AUC per patient 0.812 (0.701 to 0.903), 47 patients, 11 of them with mpox
-        ...
-    """
+    """Figures of `evaluate_mpox_against_other_rashes` as plain text."""
 
     def auc(unit):
         low, high = figures[f"auc_per_{unit}_interval"]

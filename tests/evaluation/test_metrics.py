@@ -188,7 +188,7 @@ def test_results_survive_json():
         ({"labels": [-1, 1]}, "labels must lie in 0 to 1"),
         ({"labels": [0.0, 1.0]}, "labels must be whole"),
         ({"labels": []}, "labels must have the shape"),
-        ({"probabilities": [[0.5, 0.5], [np.nan, 1]]}, "finite.*row 1"),
+        ({"probabilities": [[0.5, 0.5], [np.nan, 1]]}, "sum to 1.*row 1"),
         ({"probabilities": [[0.5, 0.4], [0, 1]]}, "sum to 1.*row 0"),
         ({"probabilities": [[1.5, -0.5], [0, 1]]}, "0 or more.*row 0"),
         ({"classes": ["mpox", "mpox"]}, "classes must be"),

@@ -8,10 +8,9 @@ from mpox_keras.evaluation.calibration import fit_temperature, scale
 from mpox_keras.evaluation.thresholds import (
     choose_thresholds,
     coverage_curve,
-    coverage_threshold,
     predictive_values,
-    recall_threshold,
     shipped_values,
+    threshold_for,
 )
 
 CLASSES = ["mpox", "chickenpox", "measles", "normal"]
@@ -41,10 +40,10 @@ def test_scaling_divides_logits():
 def test_thresholds_reach_what_they_are_chosen_for_and_no_more():
     random = np.random.default_rng(0)
     positive, score = random.random(500) < 0.3, random.random(500)
-    threshold = recall_threshold(positive, score, 0.95)
+    threshold = threshold_for(0.95, score[positive])
     assert (score[positive] >= threshold).mean() >= 0.95
     assert (score[positive] > threshold).mean() < 0.95
-    assert (score >= coverage_threshold(score, 0.9)).mean() == pytest.approx(0.9)
+    assert (score >= threshold_for(0.9, score)).mean() == pytest.approx(0.9)
 
 
 def test_thresholds_of_an_overconfident_network():
@@ -77,8 +76,8 @@ def test_thresholds_of_an_overconfident_network():
 
 def test_coverage_by_hand():
     score, weights = np.array([0.9, 0.8, 0.7, 0.6]), np.array([1.0, 1.0, 1.0, 3.0])
-    assert [coverage_threshold(score, share) for share in (0.25, 0.5, 0.75, 0.76)] == [0.9, 0.8, 0.7, 0.6]
-    assert [coverage_threshold(score, share, weights) for share in (0.5, 0.51)] == [0.7, 0.6]
+    assert [threshold_for(share, score) for share in (0.25, 0.5, 0.75, 0.76)] == [0.9, 0.8, 0.7, 0.6]
+    assert [threshold_for(share, score, weights) for share in (0.5, 0.51)] == [0.7, 0.6]
 
 
 def test_a_class_with_most_of_the_photos_does_not_silence_the_others():

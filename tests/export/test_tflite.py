@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from tensorflow.lite.python import schema_py_generated
+from tensorflow.lite.python.schema_py_generated import TensorType
 from tensorflow.lite.tools import flatbuffer_utils
 from tiny_network import small, tiny_fast_mpoxnet
 
@@ -13,7 +14,7 @@ from mpox_keras.config import ModelConfig
 from mpox_keras.data.folder import read_folder
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
-from mpox_keras.export.tflite import ConversionError, compact, convert_to_tflite, is_integer, to_tflite
+from mpox_keras.export.tflite import ConversionError, compact, convert_to_tflite, to_tflite
 from mpox_keras.inference.runtimes import LiteRT
 
 
@@ -82,6 +83,18 @@ def test_only_builtin_operators_and_no_shuffle(converted):
         names = {name for name, value in vars(schema_py_generated.BuiltinOperator).items() if value in found}
         assert len(names) == len(found)
         assert not {"CUSTOM", "DELEGATE", "TRANSPOSE", "GATHER", "GATHER_ND"}.intersection(names)
+
+
+def is_integer(content):
+    """Whether every tensor that an operator of a TFLite file reads or writes, both ends included, holds integers."""
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    return all(
+        graph.tensors[index].type in {TensorType.INT8, TensorType.UINT8, TensorType.INT32}
+        for graph in model.subgraphs
+        for part in (graph, *graph.operators)
+        for index in (*part.inputs, *part.outputs)
+        if index >= 0  # an operator's optional input that is left out has -1
+    )
 
 
 @pytest.mark.slow
