@@ -196,14 +196,10 @@ class Config(_Section):
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """Read and check a config file.
+    """Read and check a config: a YAML file, or the name of one that comes with the package.
 
-    Args:
-        path: YAML file, or the name of a config that comes with the package; keys left out keep their defaults.
-        overrides: `section.key=value` texts, each value in YAML, that win over the file.
-
-    Raises:
-        ConfigError: the file can't be read, or a key or value is wrong.
+    Keys left out keep their defaults; overrides, `section.key=value` with a value in YAML, win over the file. ConfigError if
+    the file can't be read, or a key or value is wrong.
     """
     file, folder = Path(path), importlib.resources.files("mpox_keras.configs")
     if not file.is_file():
@@ -219,11 +215,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 
 
 def read_yaml(file: Path | Traversable, kind: str) -> object:
-    """What a YAML file holds; `kind` is what error messages call it.
-
-    Raises:
-        ConfigError: the file can't be read, or is no YAML.
-    """
+    """What a YAML file holds, or ConfigError; `kind` is what the message calls it."""
     try:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -233,11 +225,7 @@ def read_yaml(file: Path | Traversable, kind: str) -> object:
 
 
 def parse_config(values: object, overrides: Sequence[str] = (), origin: str = "the config") -> Config:
-    """Check nested config values; `origin` is what error messages call them.
-
-    Raises:
-        ConfigError: a key or value is wrong.
-    """
+    """Check nested config values, or ConfigError; `origin` is what the message calls them."""
     if not isinstance(values, dict):
         raise ConfigError(f"{origin} must hold keys and values, not a {type(values).__name__}.")
     values = copy.deepcopy(values)

@@ -44,7 +44,8 @@ def predict(photos, source, classes, recall, prevalence, as_json, as_csv):
     files = itertools.chain(expand_photos(names), files)
     classifier = load_classifier(source, classes, recall, prevalence)
     if as_csv:
-        table = csv.DictWriter(sys.stdout, _flat(Prediction("", None, dict.fromkeys(classifier.classes))), lineterminator="\n")
+        columns = Prediction("", None, dict.fromkeys(classifier.classes)).to_row()
+        table = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
         table.writeheader()
     elif not as_json:
         click.echo(DISCLAIMER, err=True)
@@ -64,7 +65,7 @@ def predict(photos, source, classes, recall, prevalence, as_json, as_csv):
         if as_json:
             click.echo(json.dumps(prediction.to_dict()))
         elif as_csv:
-            table.writerow(_flat(prediction))
+            table.writerow(prediction.to_row())
         elif prediction.error:
             click.echo(f"error: {prediction.error}", err=True)
         else:
@@ -78,12 +79,6 @@ def predict(photos, source, classes, recall, prevalence, as_json, as_csv):
             click.echo(f"skipped in {name}, as no photos by their suffix: {counts}", err=True)
     if unreadable:
         raise MpoxKerasError(f"{unreadable} of the photos could not be read; the others are above.")
-
-
-def _flat(prediction):
-    """A row of the CSV table, in columns of the names that `screen` gives them."""
-    values = prediction.to_dict()
-    return {f"probability_{name}": value for name, value in values.pop("probabilities").items()} | values
 
 
 @click.command()

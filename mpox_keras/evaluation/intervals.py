@@ -33,14 +33,12 @@ def proportion(name: str, count: int, total: int) -> dict:
 def bootstrap_interval(statistic: Callable[..., float | None], *sizes: int) -> list[float] | None:
     """The 2.5th and 97.5th percentile of a statistic over 2000 draws with replacement (Efron 1979, doi 10.1214/aos/1176344552).
 
-    The draws depend on the sizes alone, so that several statistics of the same things are drawn alike.
+    The draws depend on the sizes alone, so that several statistics of the same things are drawn alike. `[low, high]`, or None
+    if a stratum is empty or no draw has a figure.
 
     Args:
         statistic: takes one array of indices for each size, and returns None where a draw has no such figure.
         sizes: how many photos, patients or groups there are. Several sizes are strata, and each is drawn on its own.
-
-    Returns:
-        `[low, high]`, or None if a stratum is empty or no draw has a figure.
 
     Example:
         >>> ages = np.array([31, 44, 27, 52])

@@ -77,11 +77,8 @@ class Classifier:
         """Predictions that go with the outputs of `predict_pixels` for as many photos, called `files`."""
         scores = outputs["ood_score"][:, 0].tolist() if "ood_score" in outputs else [None] * len(files)
         maps = outputs.get("class_activation_map", [None] * len(files))
-        rows = zip(files, outputs["probabilities"], scores, strict=True)
-        return [
-            dataclasses.replace(decide(self.metadata, *row), class_activation_map=each)
-            for row, each in zip(rows, maps, strict=True)
-        ]
+        decided = (decide(self.metadata, *row) for row in zip(files, outputs["probabilities"], scores, strict=True))
+        return [dataclasses.replace(one, class_activation_map=each) for one, each in zip(decided, maps, strict=True)]
 
     def predict(
         self, photos: Picture | Iterable[Picture], batch_size: int = 32

@@ -51,6 +51,11 @@ class Prediction:
         del values["class_activation_map"]
         return values
 
+    def to_row(self) -> dict:
+        """The same with a column for each class, `probability_mpox` and so on."""
+        values = self.to_dict()
+        return {f"probability_{name}": value for name, value in values.pop("probabilities").items()} | values
+
     def _repr_html_(self) -> str:
         """For notebooks: the answer, the alarm, a bar for each class, and where the label was seen."""
         alarm = ", mpox suspected" if self.mpox_suspected else ""
@@ -73,11 +78,8 @@ class Prediction:
 def decide(metadata: Mapping, file: str, probabilities: np.ndarray, ood_score: float | None) -> Prediction:
     """The rule by which outputs for the photo called `file` become a prediction.
 
-    Args:
-        metadata: of the network, with `classes` and `thresholds`; where these are None, every photo gets an answer. Its
-            `prevalence` of mpox, if it has one, is what the probabilities of the prediction are for.
-        probabilities: `(classes,)`, calibrated.
-        ood_score: 0 to 1; None only without thresholds.
+    The probabilities, `(classes,)`, are calibrated. Of the network's metadata, `thresholds` that are None give every photo an
+    answer, and a `prevalence` of mpox is what the probabilities of the prediction are for.
     """
     named = {name: float(value) for name, value in zip(metadata["classes"], probabilities, strict=True)}
     label = max(named, key=named.get)

@@ -10,11 +10,7 @@ BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
 class PointwiseBlock(keras.layers.Layer):
     """1x1 convolution without bias, batch normalisation and, if asked for, ReLU (PWConv-BN-ReLU).
 
-    Input `(batch, height, width, channels)`, output `(batch, height, width, filters)`.
-
-    Args:
-        filters: channels of the output.
-        activation: name of the activation after the normalisation, or None.
+    Input `(batch, height, width, channels)`, output `(batch, height, width, filters)`. The activation is a name or None.
 
     Example:
         >>> PointwiseBlock(48)(keras.ops.ones((1, 7, 7, 24))).shape

@@ -60,9 +60,8 @@ def screen_photos(
 
     Raises:
         ScreeningError, FolderInUseError: the folder belongs to another screening or run; or there are no photos.
-        WorkerError: a worker was killed, or the cluster can't work.
-        DataError, ClassifierError: an input names nothing, or a list or the network can't be used.
-        MissingExtraError: a package of the extra `screen`, or for a cluster of `cluster`, is not installed.
+        MissingExtraError: a package of the extra `screen` is not installed.
+        WorkerError, DataError, ClassifierError: of `run_parallel`, `find_inputs` and `load_classifier`.
 
     Example:
         >>> summary = screen_photos(["s3://clinic/photos/"], "screened", "mpox-tflite", workers=8)
@@ -112,8 +111,7 @@ def screen_photos(
     return summary
 
 
-def _identity(classifier) -> dict:
-    """What tells one network from another."""
+def _identity(classifier):
     return {"metadata": classifier.metadata, "checksums": classifier.checksums}
 
 
@@ -159,10 +157,9 @@ def _records(photos: Iterable[tuple[str, str]], predictions: Iterable[Prediction
 
     rows = [
         {
-            **prediction.to_dict(),
+            **prediction.to_row(),
             "id": _text(id),
             "file": _text(prediction.file),
-            **{f"probability_{name}": value for name, value in prediction.probabilities.items()},
             "error": prediction.error and _text(prediction.error),
         }
         for (id, _), prediction in zip(photos, predictions, strict=True)

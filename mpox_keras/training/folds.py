@@ -55,9 +55,6 @@ def train_left_out(
             `config.training.threads` threads, or its share of the cores.
         **options: `augment` and `build`, as for `train`.
 
-    Raises:
-        WorkerError: a worker was killed.
-
     Example:
         >>> answers = train_left_out(config, arrays, folds, [(0,), (1,), (2,)], Path("runs/crossval"), workers=2)
         >>> answers[0,].probabilities

@@ -30,10 +30,7 @@ def open_run(folder: str | Path, config: Config, photos: Sequence[Photo]) -> Non
     """Make a run folder, or return to one that was made for the same config and photos.
 
     Writes `config.yaml`, `data.csv` (file, label, group, fold and SHA-256 of every photo) and `environment.json` (with the
-    SHA-256 of the pretrained weights).
-
-    Raises:
-        RunError: the folder belongs to another run.
+    SHA-256 of the pretrained weights). RunError if the folder belongs to another run.
     """
     folder, weights = Path(folder), config.model.weights
     # None for random weights, and for those that come with a package or that Keras fetches.
@@ -62,11 +59,7 @@ def _before(path):
 
 
 def set_threads(threads: int | None) -> None:
-    """Bound the threads of TensorFlow's operators; None leaves its choice, one per core.
-
-    Raises:
-        RunError: TensorFlow already runs with another number.
-    """
+    """Bound the threads of TensorFlow's operators; None leaves it one per core. RunError if it already runs with others."""
     try:
         if threads is not None:
             tf.config.threading.set_intra_op_parallelism_threads(threads)

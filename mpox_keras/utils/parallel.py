@@ -32,7 +32,7 @@ def run_parallel(tasks: Iterable, workers: int = 1, cluster: str | None = None) 
             is killed goes to another one.
 
     Raises:
-        WorkerError: a worker was killed; or the cluster is out of reach, has no workers, or stopped.
+        WorkerError: a worker was killed, or the cluster is out of reach, has no workers, or stopped.
 
     Example:
         >>> sorted(run_parallel((joblib.delayed(abs)(number) for number in (-1, 2)), workers=2))

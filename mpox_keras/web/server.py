@@ -17,15 +17,9 @@ _TYPES = mimetypes.MimeTypes().types_map[True] | {".js": "text/javascript", ".md
 def make_server(site: str | os.PathLike, host: str = "127.0.0.1", port: int = 0) -> http.server.ThreadingHTTPServer:
     """A server of a site that `build_site` wrote; `serve_forever` runs it.
 
-    All files are read first, so that no request reaches the disk. Compressed copies are sent to browsers that take them.
-
-    Args:
-        site: folder.
-        host: address to listen at; the default is reached from this machine alone.
-        port: 0 takes a free one; `server_port` says which.
-
-    Raises:
-        SiteError: the address can't be had.
+    All files are read first, so that no request reaches the disk. Compressed copies are sent to browsers that take them. The
+    default host is reached from this machine alone; port 0 takes a free one, and `server_port` says which. SiteError if the
+    address can't be had.
     """
     site = Path(site)
     files = {f"/{path.relative_to(site).as_posix()}": path.read_bytes() for path in site.rglob("*") if path.is_file()}
