@@ -22,22 +22,12 @@ _THREADS = 4
 
 @dataclasses.dataclass(frozen=True)
 class PhotoArrays:
-    """Labelled photos in one order.
+    """Labelled photos in one order; `arrays[folds == 0]` has some of them."""
 
-    Attributes:
-        pixels: `(photos, size, size, 3)`, uint8, as a network is shown them to answer.
-        labels: `(photos,)`, class numbers.
-        doubtful: `(photos,)`, bool: whether the label may be wrong, so that the photo is not trained on; None: no label is.
-        larger: `(photos, photo_size, photo_size, 3)`, uint8, to cut crops from, if they are not cut from `pixels`.
-
-    Example:
-        >>> of_fold_0 = arrays[folds == 0]
-    """
-
-    pixels: np.ndarray
-    labels: np.ndarray
-    doubtful: np.ndarray | None = None
-    larger: np.ndarray | None = None
+    pixels: np.ndarray  # (photos, size, size, 3), uint8, as a network is shown them to answer
+    labels: np.ndarray  # (photos,), class numbers
+    doubtful: np.ndarray | None = None  # (photos,), bool: whether the label may be wrong, so that it is not trained on
+    larger: np.ndarray | None = None  # (photos, photo_size, photo_size, 3), uint8, to cut crops from, if not from `pixels`
 
     def __getitem__(self, chosen: np.ndarray) -> "PhotoArrays":
         arrays = (self.pixels, self.labels, self.doubtful, self.larger)

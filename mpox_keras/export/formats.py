@@ -13,7 +13,7 @@ PRECISIONS = {
 
 
 class ExportError(MpoxKerasError, ValueError):
-    """An export that was asked for makes no sense; the message says what does."""
+    """An export that was asked for makes no sense, or can't be made; the message says why."""
 
 
 def check_precision(format: str, precision: str) -> None:

@@ -9,14 +9,10 @@ import tensorflow as tf
 from tensorflow.lite.python.convert import ConverterError
 from tensorflow.lite.tools import flatbuffer_utils
 
+from mpox_keras.export.formats import ExportError
 from mpox_keras.inference.runtimes import LiteRT
 from mpox_keras.models.deploy import deploy
-from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.stderr import silenced_stderr
-
-
-class ConversionError(MpoxKerasError, RuntimeError):
-    """A converter can't do, or did not do, what was asked for."""
 
 
 def convert_to_tflite(
@@ -38,7 +34,7 @@ def convert_to_tflite(
         photos: for `int8`: `(photos, height, width, 3)`, 0 to 255, that show what activations to expect.
 
     Raises:
-        ConversionError: the converter can't do, or did not do, what was asked for.
+        ExportError: the converter can't do what was asked for.
 
     Example:
         >>> Path("model.tflite").write_bytes(convert_to_tflite(model, precision="float16"))
@@ -51,7 +47,7 @@ def convert_to_tflite(
     try:
         given = LiteRT(converted)(photos)["class_activation_map"]
     except RuntimeError as error:  # of an untrained network, say, whose scales lie too far apart
-        raise ConversionError(f"the integers that come out can't be run ({error}); use another precision.") from None
+        raise ExportError(f"the integers that come out can't be run ({error}); use another precision.") from None
     deployed.get_layer("class_activation_map").bias.assign_add(np.mean(wanted - given, axis=(0, 1, 2)))
     return compact(to_tflite(deployed, precision, photos))
 
@@ -75,7 +71,7 @@ def to_tflite(model: keras.Model, precision: str, photos: np.ndarray | None = No
         try:
             return converter.convert()
         except ConverterError as error:
-            raise ConversionError(f"TensorFlow can't convert the network to TFLite in {precision}: {error}") from None
+            raise ExportError(f"TensorFlow can't convert the network to TFLite in {precision}: {error}") from None
 
 
 def _plain_pictures(size):

@@ -161,26 +161,25 @@ def _is_text(value):
     return isinstance(value, str)
 
 
-def _are_classes(value):
-    return isinstance(value, list) and all(_is_text(name) and name for name in value) and len(set(value)) == len(value) > 1
-
-
 def _has(value, fits, *names):
     return isinstance(value, dict) and all(fits(value.get(name)) for name in names)
 
 
-def _are_thresholds(value):
-    return _has(value, _is_number, "confidence", "ood_score") and _is_number(value.get("mpox", 0))
-
-
 _KINDS = {
     "format": (f"one of {', '.join(MODEL_PLACES)}", lambda value: _is_text(value) and value in MODEL_PLACES),
-    "classes": ("a list of two or more different names", _are_classes),
+    "classes": (
+        "a list of two or more different names",
+        lambda value: (
+            isinstance(value, list) and all(_is_text(each) and each for each in value) and 1 < len(value) == len({*value})
+        ),
+    ),
     "image_size": ("pixels, 1 to 4096", lambda value: type(value) is int and 1 <= value <= 4096),
     "temperature": ("a number above 0", lambda value: _is_number(value) and value > 0),
     "thresholds": (
         "null, or numbers for confidence, ood_score and, if it is a class, mpox",
-        lambda value: value is None or _are_thresholds(value),
+        lambda value: (
+            value is None or (_has(value, _is_number, "confidence", "ood_score") and _is_number(value.get("mpox", 0)))
+        ),
     ),
     "operating_points": (
         "an object with recall: object with the numbers threshold, recall and specificity",

@@ -8,7 +8,7 @@ import click
 import keras
 import numpy as np
 
-from mpox_keras.config import Config, dump_config
+from mpox_keras.config import Config, ConfigError, dump_config
 from mpox_keras.data.folder import DataError, Photo, metadata_columns
 from mpox_keras.data.loading import load_arrays
 from mpox_keras.data.splits import assign_folds
@@ -22,12 +22,7 @@ from mpox_keras.reports.report import write_report
 from mpox_keras.reports.summary import aligned, percent
 from mpox_keras.training.folds import train_left_out
 from mpox_keras.training.runs import environment, open_run, training_seconds
-from mpox_keras.utils.errors import MpoxKerasError
 from mpox_keras.utils.files import locked, replacing
-
-
-class SelectionError(MpoxKerasError, ValueError):
-    """The candidates can't be chosen among; the message says why."""
 
 
 def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folder: str | Path, workers: int = 1) -> dict:
@@ -52,7 +47,7 @@ def select_network(configs: Mapping[str, Config], photos: Sequence[Photo], folde
         TFLite model, training seconds and config; `winner`; and environment.
 
     Raises:
-        SelectionError: there are fewer than two candidates, or they differ in `seed` or `data`.
+        ConfigError: there are fewer than two candidates, or they differ in `seed` or `data`.
         DataError: the folds do not fit the photos, or there are fewer than three.
         PhotoError, RunError, FolderInUseError: as in `fit_photos`.
 
@@ -151,11 +146,11 @@ def format_selection(results: dict) -> str:
 
 def _first_of_comparable(configs):
     if len(configs) < 2:
-        raise SelectionError(f"there is nothing to choose among {', '.join(configs) or 'no configs'}; give two or more.")
+        raise ConfigError(f"there is nothing to choose among {', '.join(configs) or 'no configs'}; give two or more.")
     (first, config), *rest = configs.items()
     for (name, other), key in itertools.product(rest, ("seed", "data")):
         if getattr(other, key) != getattr(config, key):
-            raise SelectionError(f"{name} and {first} differ in {key}; networks can only be compared on the same folds.")
+            raise ConfigError(f"{name} and {first} differ in {key}; networks can only be compared on the same folds.")
     return config
 
 

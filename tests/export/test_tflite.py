@@ -14,7 +14,8 @@ from mpox_keras.config import ModelConfig
 from mpox_keras.data.folder import read_folder
 from mpox_keras.data.loading import load_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
-from mpox_keras.export.tflite import ConversionError, compact, convert_to_tflite, to_tflite
+from mpox_keras.export.formats import ExportError
+from mpox_keras.export.tflite import compact, convert_to_tflite, to_tflite
 from mpox_keras.inference.runtimes import LiteRT
 
 
@@ -133,11 +134,11 @@ def test_integers_that_cannot_be_run_are_told(monkeypatch):
         raise RuntimeError("failed to create XNNPACK runtime")
 
     monkeypatch.setattr("mpox_keras.export.tflite.LiteRT", refuse)
-    with pytest.raises(ConversionError, match=r"can't be run \(failed to create XNNPACK runtime\)"):
+    with pytest.raises(ExportError, match=r"can't be run \(failed to create XNNPACK runtime\)"):
         convert_to_tflite(small(32), 1.0, "int8", np.zeros((2, 32, 32, 3), "uint8"))
 
 
 def test_operators_that_tflite_lacks_are_told():
     inputs = keras.Input((8, 8, 3))
-    with pytest.raises(ConversionError, match="can't convert the network to TFLite in float32"):
+    with pytest.raises(ExportError, match="can't convert the network to TFLite in float32"):
         to_tflite(keras.Model(inputs, keras.ops.svd(inputs[..., 0], compute_uv=False)), "float32")

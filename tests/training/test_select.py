@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from tiny_network import tiny
 
-from mpox_keras.config import load_config, parse_config
+from mpox_keras.config import ConfigError, load_config, parse_config
 from mpox_keras.data.folder import CLASSES, Photo
 from mpox_keras.data.loading import PhotoArrays
 from mpox_keras.data.sources import read_grouped_photos
 from mpox_keras.data.synthetic import write_synthetic_photos
 from mpox_keras.training import folds, select
 from mpox_keras.training.folds import FoldPredictions, train_left_out
-from mpox_keras.training.select import SelectionError, select_network
+from mpox_keras.training.select import select_network
 
 CONFIG = parse_config(
     {
@@ -179,7 +179,7 @@ def test_choosing_from_photos_to_a_winner(candidates, photos, tmp_path, monkeypa
 )
 def test_what_cannot_be_compared_is_refused(candidates, made_up, tmp_path, overrides, message):
     small = parse_config(candidates["small"].model_dump(), overrides)
-    with pytest.raises(SelectionError, match=message):
+    with pytest.raises(ConfigError, match=message):
         select_network({"large": candidates["large"], "small": small}, made_up, tmp_path)
-    with pytest.raises(SelectionError, match="nothing to choose among large"):
+    with pytest.raises(ConfigError, match="nothing to choose among large"):
         select_network({"large": candidates["large"]}, made_up, tmp_path)
