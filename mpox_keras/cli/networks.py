@@ -82,9 +82,7 @@ def presets(as_json):
         row = {"name": name, "image_size": classifier.image_size, "milliseconds": round(1000 * seconds, 1)}
         row["tflite_megabytes"] = round((PRESETS_FOLDER / name / MODEL_PLACES["tflite"]).stat().st_size / 1e6, 2)
         rows.append({**row, "classes": classifier.classes, "licence": classifier.metadata["licence"].partition(",")[0]})
-    options.print_results(rows, as_json, _format_presets)
-
-
-def _format_presets(rows):
     form = "{name}: {tflite_megabytes} MB as TFLite, {image_size} pixels, {milliseconds} ms a photo, {classes}; {licence}"
-    return "\n".join(form.format(**{**row, "classes": ", ".join(row["classes"])}) for row in rows)
+    options.print_results(
+        rows, as_json, lambda rows: "\n".join(form.format(**{**row, "classes": ", ".join(row["classes"])}) for row in rows)
+    )

@@ -14,12 +14,10 @@ class ExplanationError(MpoxKerasError, ValueError):
     """There is no such explanation; the message says which there are."""
 
 
-def _class_activation_map(classifier, photo, index):
-    return classifier.predict_pixels(photo[None])["class_activation_map"][0, ..., index]
-
-
 METHODS: dict[str, Callable] = {
-    "class_activation_map": _class_activation_map,
+    "class_activation_map": lambda network, photo, index: network.predict_pixels(photo[None])["class_activation_map"][
+        0, ..., index
+    ],
     "grad_cam_plus_plus": gradients.grad_cam_plus_plus,
     "score_cam": gradients.score_cam,
     "smooth_grad": gradients.smooth_grad,

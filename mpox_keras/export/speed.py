@@ -20,8 +20,7 @@ def measure_speed(models: Mapping[str, keras.Model]) -> dict[str, dict[str, floa
     better than times.
 
     Returns:
-        For each name `tflite_bytes`, `milliseconds` (median over rounds of the mean over calls) and
-        `milliseconds_80_percent` (10th and 90th percentile).
+        For each name `tflite_bytes` and `milliseconds`, the median over rounds of the mean over calls.
 
     Example:
         >>> measure_speed({"ours": FastMpoxNet()})["ours"]["milliseconds"]
@@ -37,11 +36,4 @@ def measure_speed(models: Mapping[str, keras.Model]) -> dict[str, dict[str, floa
                 run(photos[name])
             if round_number:  # the first warms up
                 times[name].append(1000 * (time.perf_counter() - started) / CALLS)
-    return {
-        name: {
-            "tflite_bytes": len(contents[name]),
-            "milliseconds": float(np.median(times[name])),
-            "milliseconds_80_percent": np.percentile(times[name], [10, 90]).tolist(),
-        }
-        for name in models
-    }
+    return {name: {"tflite_bytes": len(contents[name]), "milliseconds": float(np.median(times[name]))} for name in models}

@@ -169,18 +169,18 @@ def load_classifier(
         if not classes:
             raise ClassifierError(f"{path} has no {METADATA_FILE} beside it. Name its classes, in order (--classes a,b,c).")
         metadata = {"format": "keras", "classes": list(classes), "image_size": None, "temperature": 1.0, "thresholds": None}
-        _set_in_force(metadata, source, recall, prevalence)
-        return _load(path, metadata, source, {MODEL_FILE: file_sha256(path)})
-    if not (path / METADATA_FILE).is_file():
+        checksums = {MODEL_FILE: file_sha256(path)}
+    elif not (path / METADATA_FILE).is_file():
         raise ClassifierError(
             f"{str(source)!r} is neither a preset ({', '.join(preset_names()) or 'none installed'}), nor the folder of a "
             f"finished `mpox-keras fit` or of a bundle, with {METADATA_FILE}, nor a .keras file. Check the name."
         )
-    metadata = read_metadata(path)
+    else:
+        metadata, checksums = read_metadata(path), read_checksums(path)
     if classes and list(classes) != metadata["classes"]:
         raise ClassifierError(f"{source} has the classes {', '.join(metadata['classes'])}, not {', '.join(classes)}.")
     _set_in_force(metadata, source, recall, prevalence)
-    return _load(path, metadata, source, read_checksums(path))
+    return _load(path, metadata, source, checksums)
 
 
 def _download(source):

@@ -62,15 +62,11 @@ def write_report(
         protocol=protocol,
         description=description,
         photos_shown=pictures,
-        classification_plots=_shown(plots),
-        threshold_plots=_shown(threshold_plots),
+        classification_plots=[(inline_svg(figure, caption), caption) for figure, caption in plots],
+        threshold_plots=[(inline_svg(figure, caption), caption) for figure, caption in threshold_plots],
         misclassified=None if files is None else _misclassified(files, labels, probabilities, classes),
         misclassified_count=int((probabilities.argmax(axis=1) != labels).sum()),
     )
-
-
-def _shown(plots):
-    return [(inline_svg(figure, caption), caption) for figure, caption in plots]
 
 
 def _misclassified(files, labels, probabilities, classes):

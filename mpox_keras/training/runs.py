@@ -35,7 +35,13 @@ def open_run(folder: str | Path, config: Config, photos: Sequence[Photo]) -> Non
     folder, weights = Path(folder), config.model.weights
     # None for random weights, and for those that come with a package or that Keras fetches.
     pretrained = file_sha256(weights) if weights and Path(weights).is_file() else None
-    texts = {"config.yaml": dump_config(config), "data.csv": _data_table(photos)}
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["file", "label", "group", "fold", "sha256"])
+    for photo in photos:
+        content = photo.encoded if isinstance(photo.encoded, bytes) else photo.encoded.read_bytes()
+        writer.writerow([photo.file, photo.label, photo.group, photo.fold, hashlib.sha256(content).hexdigest()])
+    texts = {"config.yaml": dump_config(config), "data.csv": table.getvalue()}
     for name, text in texts.items():
         path = folder / name
         if not path.is_file():
@@ -81,16 +87,6 @@ def environment() -> dict:
         "cores": os.cpu_count(),
         "threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
     }
-
-
-def _data_table(photos):
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["file", "label", "group", "fold", "sha256"])
-    for photo in photos:
-        content = photo.encoded if isinstance(photo.encoded, bytes) else photo.encoded.read_bytes()
-        writer.writerow([photo.file, photo.label, photo.group, photo.fold, hashlib.sha256(content).hexdigest()])
-    return stream.getvalue()
 
 
 def training_seconds(folder: str | Path) -> float:

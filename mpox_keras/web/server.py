@@ -23,8 +23,6 @@ def make_server(site: str | os.PathLike, host: str = "127.0.0.1", port: int = 0)
     """
     site = Path(site)
     files = {f"/{path.relative_to(site).as_posix()}": path.read_bytes() for path in site.rglob("*") if path.is_file()}
-    files["/"] = files["/index.html"]
-    files["/.gz"] = files["/index.html.gz"]
     try:
         return _Server((host, port), type("SiteHandler", (_Handler,), {"files": files}))
     except OSError as error:
@@ -46,11 +44,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         path = unquote(self.path.partition("?")[0])
+        path = "/index.html" if path == "/" else path
         content = self.files.get(path)
         if content is None:
             content, status, headers = b"not found\n", 404, {"Content-Type": "text/plain"}
         else:
-            kind = _TYPES.get(".html" if path == "/" else Path(path).suffix, "application/octet-stream")
+            kind = _TYPES.get(Path(path).suffix, "application/octet-stream")
             kind += "; charset=utf-8" if kind.startswith("text/") else ""
             status, headers = 200, {"Content-Type": kind, "ETag": f'W/"{hashlib.sha256(content).hexdigest()}"'}
             if f"{path}.gz" in self.files:
