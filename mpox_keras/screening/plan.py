@@ -39,20 +39,14 @@ def write_plan(folder: Path, header: dict, photos: Iterable[tuple[str, str]]) ->
             raise ScreeningError(f"there are no photos in {', '.join(header['inputs'])}; nothing to screen.")
 
 
-def read_header(folder: Path) -> dict | None:
-    """The plan's header, or None where there is no plan."""
-    path = folder / PLAN_FILE
-    if not path.is_file():
+def read_plan(folder: Path) -> tuple[dict, list[tuple[int, int]]] | None:
+    """The plan's header, and of each shard its number and where its line begins; None where there is no plan."""
+    if not (folder / PLAN_FILE).is_file():
         return None
-    with path.open(encoding="utf-8") as stream:
-        return json.loads(stream.readline())
-
-
-def find_shards(folder: Path) -> list[tuple[int, int]]:
-    """Number of each shard, and where in the plan its line begins."""
     with (folder / PLAN_FILE).open("rb") as stream:
-        ends = itertools.accumulate(len(line) for line in stream)
-        return list(enumerate(start for start, _ in itertools.pairwise(ends)))
+        header = stream.readline()
+        ends = itertools.accumulate(map(len, stream), initial=len(header))
+        return json.loads(header), list(enumerate(start for start, _ in itertools.pairwise(ends)))
 
 
 def read_shard(folder: Path, offset: int) -> list[list[str]]:

@@ -74,19 +74,18 @@ def screen_photos(
     header = {"inputs": [absolute(os.fspath(argument)) for argument in inputs], "network": _identity(classifier)}
     plan.refuse_foreign(folder)
     with locked(folder):
-        planned = plan.read_header(folder)
-        if planned is None:
+        if not plan.read_plan(folder):
             plan.write_plan(folder, header, find_inputs(header["inputs"]))
-        elif planned["inputs"] != header["inputs"]:
+        planned, shards = plan.read_plan(folder)
+        if planned["inputs"] != header["inputs"]:
             raise ScreeningError(
                 f"{folder} holds a screening of {', '.join(planned['inputs'])}, not of {', '.join(header['inputs'])}. "
                 "Give the same photos, or another folder."
             )
-        elif planned != header:
+        if planned != header:
             raise ScreeningError(
                 f"{folder} holds a screening by another network. Give the network it began with, or another folder."
             )
-        shards = plan.find_shards(folder)
         if missing := _missing(folder, shards):
             # A preset's name means the same on every machine, a path only once it is absolute.
             shared = source if not cluster or source in preset_names() else absolute(source)

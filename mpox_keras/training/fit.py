@@ -177,10 +177,16 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
         if left_out:
             answers = deploy(model).predict(left_out.pixels, verbose=0)
             results = evaluate_predictions(left_out.labels, answers["probabilities"], classes)
-            if chosen_on := _rows_to_choose_on(left_out, len(classes)):
-                rows, folds = chosen_on
-                of_rows = (left_out.labels, answers["probabilities"], folds, answers["ood_score"][:, 0])
-                results["thresholds"] = choose_thresholds(*(array[rows] for array in of_rows), classes)
+            sure = np.flatnonzero(~left_out.doubtful)
+            labels, probabilities, ood_score = (
+                left_out.labels[sure],
+                answers["probabilities"][sure],
+                answers["ood_score"][sure, 0],
+            )
+            if np.bincount(labels, minlength=len(classes)).min() >= _PHOTOS_TO_CHOOSE_ON:
+                # Parts to cross-fit, alike in their classes.
+                parts = np.argsort(np.argsort(labels, kind="stable")) % _PARTS
+                results["thresholds"] = choose_thresholds(labels, probabilities, parts, ood_score, classes)
                 chosen = shipped_values(results["thresholds"])
         metadata = {
             "classes": classes,
@@ -195,16 +201,6 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
         }
         write_metadata(folder, metadata)
     return results
-
-
-def _rows_to_choose_on(photos, classes):
-    """Which photos thresholds are chosen on, and parts of them to cross-fit, alike in their classes; None: too few."""
-    rows = np.flatnonzero(~photos.doubtful)
-    if np.bincount(photos.labels[rows], minlength=classes).min() < _PHOTOS_TO_CHOOSE_ON:
-        return None
-    parts = np.zeros(len(photos.labels), int)
-    parts[rows[np.argsort(photos.labels[rows], kind="stable")]] = np.arange(len(rows)) % _PARTS
-    return rows, parts
 
 
 def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> None:
