@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mpox_keras.config import AugmentationConfig, Config, ModelConfig
+from mpox_keras.config import AugmentationConfig, Config, ConfigError, ModelConfig
 from mpox_keras.data.augmentation import augmentation_layers, training_batches
 from mpox_keras.data.folder import DataError, Photo
 from mpox_keras.data.loading import PhotoArrays, load_arrays
@@ -20,7 +20,6 @@ from mpox_keras.inference.metadata import MODEL_FILE, write_metadata
 from mpox_keras.models.build import build_model
 from mpox_keras.models.deploy import deploy
 from mpox_keras.training.callbacks import Checkpoint, EpochLog, Unfreezing, resume
-from mpox_keras.training.distribution import make_strategy, synchronize
 from mpox_keras.training.out_of_distribution import add_ood_score
 from mpox_keras.training.refit import refit_classifier
 from mpox_keras.training.runs import RunError, environment, open_run
@@ -111,13 +110,15 @@ def _run_epochs(config, photos, folder, validation, augment, build):
     keras.mixed_precision.set_dtype_policy(training.precision)
     batch_size = min(training.batch_size, len(photos.labels))
     steps_per_epoch = len(photos.labels) // batch_size
-    with make_strategy(training.distribution, batch_size).scope():
+    with _strategy(training.distribution, batch_size).scope():
         try:
             model = build(config.model, classes)
         finally:
             keras.mixed_precision.set_dtype_policy("float32")
-        if training.distribution != "none":
-            synchronize(model)
+        for layer in model._flatten_layers() if training.distribution != "none" else ():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                # Takes its statistics from the whole batch, so that two devices learn what one learns.
+                layer.synchronized = True
         compile_model(model, config, steps_per_epoch)
 
     checkpoint = folder / _CHECKPOINT
@@ -147,6 +148,19 @@ def _run_epochs(config, photos, folder, validation, augment, build):
         verbose=0,
     )
     return model.get_weights()
+
+
+def _strategy(distribution, batch_size):
+    """What the network is built and compiled in; `mirrored`: each GPU, or logical CPU device, takes its share of every batch.
+
+    On TensorFlow `keras.distribution` is a prototype marked as not to be used. Several machines and TPUs were not tried.
+    """
+    if distribution == "none":
+        return tf.distribute.get_strategy()
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if batch_size % len(devices):
+        raise ConfigError(f"{len(devices)} devices can't share a batch of {batch_size} evenly; change training.batch_size.")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
 def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> dict | None:
