@@ -17,8 +17,7 @@ def evaluate(source, classes, data, groups, out):
 
     classifier = load_classifier(source, classes)
     photos = read_photos(data, classifier.classes, groups)
-    from mpox_keras.reports.evaluate import evaluate_classifier
-    from mpox_keras.reports.report import write_report
+    from mpox_keras.reports.evaluate import evaluate_classifier, write_report
     from mpox_keras.reports.summary import format_summary
 
     results, labels, probabilities = evaluate_classifier(classifier, photos)

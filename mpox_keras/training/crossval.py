@@ -13,8 +13,7 @@ from mpox_keras.data.splits import assign_folds
 from mpox_keras.evaluation.external import evaluate_left_out_source
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.evaluation.thresholds import choose_thresholds
-from mpox_keras.reports.evaluate import external_figures
-from mpox_keras.reports.report import write_report
+from mpox_keras.reports.evaluate import external_figures, write_report
 from mpox_keras.training.folds import train_left_out
 from mpox_keras.training.runs import environment, open_run, training_seconds
 from mpox_keras.utils.files import locked, write_table

@@ -13,8 +13,7 @@ from mpox_keras.data.splits import split_off_validation
 from mpox_keras.data.synthetic import write_synthetic_photos
 from mpox_keras.export.bundle import stratified_sample
 from mpox_keras.inference.classifier import load_classifier
-from mpox_keras.reports.evaluate import evaluate_classifier
-from mpox_keras.reports.report import write_report
+from mpox_keras.reports.evaluate import evaluate_classifier, write_report
 from mpox_keras.reports.summary import format_summary
 from mpox_keras.training.fit import fit_photos
 

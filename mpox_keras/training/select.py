@@ -17,8 +17,8 @@ from mpox_keras.export.speed import measure_speed
 from mpox_keras.models.build import build_model
 from mpox_keras.models.complexity import measure_complexity
 from mpox_keras.models.deploy import deploy
+from mpox_keras.reports.evaluate import write_report
 from mpox_keras.reports.plots import plot_selection, save_plot
-from mpox_keras.reports.report import write_report
 from mpox_keras.reports.summary import aligned, percent
 from mpox_keras.training.folds import train_left_out
 from mpox_keras.training.runs import environment, open_run, training_seconds

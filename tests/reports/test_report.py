@@ -11,7 +11,7 @@ from mpox_keras.evaluation.external import evaluate_mpox_against_other_rashes
 from mpox_keras.evaluation.metrics import evaluate_predictions
 from mpox_keras.evaluation.thresholds import choose_thresholds
 from mpox_keras.inference.prediction import DISCLAIMER
-from mpox_keras.reports.report import write_report
+from mpox_keras.reports.evaluate import write_report
 from mpox_keras.reports.summary import format_summary
 
 CLASSES = ["mpox", "chickenpox", "measles", "normal"]
