@@ -7,16 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mpox_keras.data.decode import MIN_SIDE
-from mpox_keras.data.folder import (
-    GROUPS_FILES,
-    METADATA_FILES,
-    DataError,
-    apply_tables,
-    class_of_folder,
-    find_photos,
-    find_table,
-    read_table,
-)
+from mpox_keras.data.folder import DataError, apply_tables, class_of_folder, find_photos, read_table, read_tables
 
 LABEL_LEFT_OUT = "label left out"
 _BOX_COLUMNS = ("left", "top", "width", "height")
@@ -78,8 +69,7 @@ def read_sources(
 
 def _read_class_folders(name, directory):
     found = find_photos(directory)
-    rows = read_table(find_table(directory, GROUPS_FILES), "group")
-    recorded = read_table(find_table(directory, METADATA_FILES))
+    _, rows, recorded = read_tables(directory)
     groups = {photo.file: photo.group for photo in apply_tables(found, directory)}
     return [
         SourcePhoto(

@@ -144,9 +144,16 @@ def read_table(path: Path | None, *required: str) -> dict[str, dict[str, str]]:
     return table
 
 
-def find_table(directory: str | Path, names: Sequence[str]) -> Path | None:
-    """The first that is there of the tables that may lie beside the photos: `GROUPS_FILES` or `METADATA_FILES`."""
-    return next((path for name in names if (path := Path(directory) / name).is_file()), None)
+def groups_table(directory: str | Path) -> Path | None:
+    """The first of `GROUPS_FILES` that lies beside the photos."""
+    return next((path for name in GROUPS_FILES if (path := Path(directory) / name).is_file()), None)
+
+
+def read_tables(directory: str | Path, groups: str | Path | None = None) -> tuple[Path | None, dict, dict]:
+    """The groups table, that in the folder if none is given, and the rows by file of this and of the metadata there."""
+    groups = Path(groups) if groups else groups_table(directory)
+    metadata = next((path for name in METADATA_FILES if (path := Path(directory) / name).is_file()), None)
+    return groups, read_table(groups, "group"), read_table(metadata)
 
 
 def find_photos(directory: str | Path, classes: Sequence[str] | None = None) -> list[Photo]:
@@ -202,9 +209,7 @@ def apply_tables(photos: Sequence[Photo], directory: str | Path, groups: str | P
     Raises:
         DataError: a table does not fit the photos, or drops them all.
     """
-    groups = Path(groups) if groups else find_table(directory, GROUPS_FILES)
-    group_rows = read_table(groups, "group")
-    metadata_rows = read_table(find_table(directory, METADATA_FILES))
+    groups, group_rows, metadata_rows = read_tables(directory, groups)
     kept = []
     for photo in photos:
         row = group_rows.get(photo.file, {})

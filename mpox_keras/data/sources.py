@@ -5,16 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from mpox_keras.data.folder import (
-    GROUPS_FILES,
-    METADATA_COLUMNS,
-    OTHER_RASH,
-    DataError,
-    Photo,
-    class_of_folder,
-    find_table,
-    read_folder,
-)
+from mpox_keras.data.folder import METADATA_COLUMNS, OTHER_RASH, DataError, Photo, class_of_folder, groups_table, read_folder
 from mpox_keras.utils.classes import MPOX, NORMAL
 
 
@@ -59,7 +50,7 @@ def read_grouped_photos(
 ) -> list[Photo]:
     """Like `read_photos`, but a folder without a groups table is a DataError, so that a split cannot leak."""
     photos = read_photos(data, classes, groups)
-    if Path(data).is_dir() and not groups and not find_table(data, GROUPS_FILES):
+    if Path(data).is_dir() and not groups and not groups_table(data):
         raise DataError(
             f"{data} has no groups.csv or audit.csv, so photos of one scene could lie on both sides of a split and flatter "
             f"the result. Find them with `mpox-keras data check {data}`, or give your own table with --groups."

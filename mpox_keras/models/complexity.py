@@ -40,8 +40,6 @@ def measure_complexity(model: keras.Model) -> dict:
 def _multiply_adds(operation):
     weights = operation.inputs[1].shape.as_list()
     results = int(np.prod(operation.outputs[0].shape.as_list()))
-    if operation.type == "Conv2D":  # (height, width, inputs, outputs)
-        return results * int(np.prod(weights[:3]))
-    if operation.type == "DepthwiseConv2dNative":  # (height, width, channels, 1)
-        return results * int(np.prod(weights[:2]))
-    return results * operation.inputs[0].shape.as_list()[-1]
+    # Of weights (height, width, inputs, outputs) and (height, width, channels, 1); of a matrix what both have in common.
+    summed = {"Conv2D": weights[:3], "DepthwiseConv2dNative": weights[:2]}
+    return results * int(np.prod(summed.get(operation.type, operation.inputs[0].shape.as_list()[-1:])))

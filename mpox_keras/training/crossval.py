@@ -120,16 +120,12 @@ def _sources(photos):
 
 def _sources_to_leave_out(photos):
     """Those with photos enough to tell something, without which every class still has photos to train on."""
-    sources = _sources(photos)
-    of_class = {}
-    for photo, source in zip(photos, sources, strict=True):
-        if "doubt" not in photo.metadata:
-            of_class.setdefault(photo.label, set()).add(source)
-    return [
-        source
-        for source, count in sorted(Counter(sources).items())
-        if source and count >= _PHOTOS_OF_SOURCE and all(found != {source} for found in of_class.values())
-    ]
+    sure = {
+        (photo.label, source) for photo, source in zip(photos, _sources(photos), strict=True) if "doubt" not in photo.metadata
+    }
+    classes = {label for label, _ in sure}
+    large = [source for source, count in sorted(Counter(_sources(photos)).items()) if source and count >= _PHOTOS_OF_SOURCE]
+    return [source for source in large if {label for label, other in sure if other != source} == classes]
 
 
 def _of_networks(photos, probabilities, classes):

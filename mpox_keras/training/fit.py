@@ -1,6 +1,7 @@
 """Training of one network."""
 
 import importlib.util
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -202,14 +203,13 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
                 parts = np.argsort(np.argsort(labels, kind="stable")) % _PARTS
                 results["thresholds"] = choose_thresholds(labels, probabilities, parts, ood_score, classes)
                 chosen = shipped_values(results["thresholds"])
+        counts = Counter(photo.label for photo in training if "doubt" not in photo.metadata)
         metadata = {
             "classes": classes,
             "image_size": config.model.image_size,
             "value_range": [0, 255],
             **chosen,
-            "training_photos": {
-                name: sum(photo.label == name and "doubt" not in photo.metadata for photo in training) for name in classes
-            },
+            "training_photos": {name: counts[name] for name in classes},
             "validation": results,
             "environment": environment(),
         }

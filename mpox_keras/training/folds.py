@@ -1,5 +1,6 @@
 """Networks trained with folds left out, and what they answer for these, in one process or in several."""
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -89,10 +90,8 @@ def train_left_out(
 
 def _read_answers(folder, of):
     """What a network has answered, None if it has not, or for other external photos than those with the hash `of`."""
-    try:
-        with np.load(folder / _PREDICTIONS) as stored:
-            if str(stored["of"]) == of:
-                return FoldPredictions(stored["probabilities"], stored["ood_score"], stored.get("external"))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # none yet, or damaged: the network is asked again
-        pass
+    # None yet, or damaged: the network is asked again.
+    with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile), np.load(folder / _PREDICTIONS) as stored:
+        if str(stored["of"]) == of:
+            return FoldPredictions(stored["probabilities"], stored["ood_score"], stored.get("external"))
     return None

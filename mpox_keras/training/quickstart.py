@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mpox_keras.config import load_config
-from mpox_keras.data.folder import GROUPS_FILES, find_table
+from mpox_keras.data.folder import groups_table
 from mpox_keras.data.sources import read_dataset
 from mpox_keras.data.splits import split_off_validation
 from mpox_keras.data.synthetic import write_synthetic_photos
@@ -70,7 +70,7 @@ def _build_dataset(data, target, progress):
 
     import mpox_keras.datasets  # noqa: F401 - registers the builder
 
-    if not find_table(data, GROUPS_FILES):
+    if not groups_table(data):
         click.echo(f"Looking for photos of one scene, to keep them together; the result goes to {data / 'groups.csv'}.")
         # Needs OpenCV, which synthetic pictures with their groups table do without.
         from mpox_keras.curation.check import check_folder
