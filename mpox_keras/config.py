@@ -135,7 +135,7 @@ class AugmentationConfig(_Section):
 
 
 class TrainingConfig(_Section):
-    """The optimisation: AdamW with a warm-up and a cosine decay, and a moving average of the weights."""
+    """The optimisation: AdamW with a warm-up, a cosine decay, a weight decay of 0.05, and a moving average of the weights."""
 
     epochs: Annotated[int, Field(ge=0)] = Field(30, description="Passes over the training photos; 0 with `refit_classifier`.")
     batch_size: Annotated[int, Field(ge=1)] = Field(32, description="Photos in a training step, over all devices.")

@@ -193,15 +193,12 @@ def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> d
             answers = deploy(model).predict(left_out.pixels, verbose=0)
             results = evaluate_predictions(left_out.labels, answers["probabilities"], classes)
             sure = np.flatnonzero(~left_out.doubtful)
-            labels, probabilities, ood_score = (
-                left_out.labels[sure],
-                answers["probabilities"][sure],
-                answers["ood_score"][sure, 0],
-            )
+            labels = left_out.labels[sure]
             if np.bincount(labels, minlength=len(classes)).min() >= _PHOTOS_TO_CHOOSE_ON:
                 # Parts to cross-fit, alike in their classes.
                 parts = np.argsort(np.argsort(labels, kind="stable")) % _PARTS
-                results["thresholds"] = choose_thresholds(labels, probabilities, parts, ood_score, classes)
+                of_sure = labels, answers["probabilities"][sure], parts, answers["ood_score"][sure, 0]
+                results["thresholds"] = choose_thresholds(*of_sure, classes)
                 chosen = shipped_values(results["thresholds"])
         counts = Counter(photo.label for photo in training if "doubt" not in photo.metadata)
         metadata = {
