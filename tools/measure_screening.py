@@ -32,7 +32,7 @@ from mpox_keras.data.loading import map_in_order
 from mpox_keras.data.synthetic import draw_scene
 from mpox_keras.inference.classifier import DEFAULT_PRESET
 from mpox_keras.inference.metadata import read_metadata
-from mpox_keras.screening.plan import SHARD_SIZE
+from mpox_keras.screening.run import SHARD_SIZE
 from mpox_keras.utils.files import PRESETS_FOLDER, replacing
 
 _DRAWN, _WIDTH, _HEIGHT, _QUALITY = 50, 1152, 864, 90

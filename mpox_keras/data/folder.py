@@ -97,8 +97,7 @@ def skipped_files(directory: str | Path) -> dict[str, int]:
 def expand_photos(arguments: Sequence[str]) -> Iterator[Path]:
     """Photo files meant by what a user typed: files, folders (searched by suffix) and globs; none is opened.
 
-    Raises:
-        DataError: an argument names nothing, or a folder without photos; checked before the first path is given.
+    DataError if an argument names nothing, or a folder without photos; checked before the first path is given.
 
     Example:
         >>> paths = list(expand_photos(["arm.jpg", "clinic/", "more/*.png"]))

@@ -59,11 +59,7 @@ def read_grouped_photos(
 
 
 def read_external_photos(data: str | os.PathLike, classes: Sequence[str]) -> list[Photo]:
-    """Read photos for external validation; rashes other than mpox may lie in one folder `other_rash`.
-
-    Raises:
-        DataError: as `read_photos`, or there are not both mpox and other rashes.
-    """
+    """Read photos of mpox and of other rashes for external validation; the others may lie in one folder `other_rash`."""
     photos = read_photos(data, [*classes, OTHER_RASH])
     labels = {photo.label for photo in photos}
     if MPOX not in labels or labels <= {MPOX, NORMAL}:

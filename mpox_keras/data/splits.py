@@ -13,9 +13,7 @@ def assign_folds(photos: Sequence[Photo], folds: int, seed: int) -> np.ndarray:
     """Fold number of each photo: as given with the data, else stratified by class with groups kept together.
 
     Photos without a fold get one of as many as are given, or where none are, of so many: `(photos,)`, whole numbers from 0.
-
-    Raises:
-        DataError: a given fold splits a group, or a class has fewer groups than folds.
+    DataError if a given fold splits a group, or a class has fewer groups than folds.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -42,8 +40,7 @@ def assign_folds(photos: Sequence[Photo], folds: int, seed: int) -> np.ndarray:
 def split_off_validation(photos: Sequence[Photo], fraction: float, seed: int) -> tuple[list[Photo], list[Photo]]:
     """Training and validation photos; about `fraction` of the photos, in whole groups, go to validation.
 
-    Raises:
-        DataError: a class has too few groups to be on both sides.
+    DataError if a class has too few groups to be on both sides.
 
     Example:
         >>> training, validation = split_off_validation(photos, 0.2, seed=0)

@@ -51,10 +51,10 @@ def evaluate_predictions(
         (0.5, 0.5)
     """
     labels, probabilities = check_predictions(labels, probabilities, classes)
-    folds = check_folds(folds, len(labels))
-    for column, values in (metadata or {}).items():
-        if len(values) != len(labels):
-            raise ValueError(f"metadata[{column!r}] has {len(values)} values for {len(labels)} photos; give one each.")
+    given = {f"metadata[{column!r}]": values for column, values in (metadata or {}).items()}
+    for name, values in {**given, "folds": folds}.items():
+        if values is not None and len(values) != len(labels):
+            raise ValueError(f"{name} has {len(values)} values for {len(labels)} photos; give one each.")
 
     predicted = probabilities.argmax(axis=1)
     correct = predicted == labels
@@ -63,7 +63,7 @@ def evaluate_predictions(
     }
     results = {"classes": list(classes), "photos": len(labels), **proportion("accuracy", correct.sum(), len(labels))}
     if folds is not None:
-        by_fold = [float(correct[folds == fold].mean()) for fold in np.unique(folds)]
+        by_fold = [float(correct[np.asarray(folds) == fold].mean()) for fold in np.unique(folds)]
         results["accuracy_mean"] = float(np.mean(by_fold))
         results["accuracy_sd"] = float(np.std(by_fold, ddof=1)) if len(by_fold) > 1 else None
         results["fold_accuracies"] = by_fold
@@ -110,16 +110,6 @@ def check_predictions(labels: np.ndarray, probabilities: np.ndarray, classes: Se
             row = int(np.argmin(fits))
             raise ValueError(f"{expected}, got {values[row]} at row {row}.")
     return labels, probabilities
-
-
-def check_folds(folds: np.ndarray | None, photos: int) -> np.ndarray | None:
-    """Fold numbers as an array, or None; raises ValueError unless there is one whole number per photo."""
-    if folds is None:
-        return None
-    folds = np.asarray(folds)
-    if folds.shape != (photos,) or not np.issubdtype(folds.dtype, np.integer):
-        raise ValueError(f"folds must be {photos} whole numbers, one per photo, got {folds.dtype} {folds.shape}.")
-    return folds
 
 
 def _mean_defined(values):

@@ -10,7 +10,7 @@ import numpy as np
 
 from mpox_keras.evaluation.calibration import expected_calibration_error, fit_temperature, scale
 from mpox_keras.evaluation.intervals import proportion
-from mpox_keras.evaluation.metrics import check_folds, check_predictions
+from mpox_keras.evaluation.metrics import check_predictions
 from mpox_keras.utils.classes import MPOX, NORMAL
 
 RECALLS = (0.9, 0.95)  # Of mpox at the operating points; the first is in force unless another is asked for.
@@ -53,8 +53,7 @@ def choose_thresholds(
         ValueError: an array does not fit, or there is one fold only.
     """
     labels, probabilities = check_predictions(labels, probabilities, classes)
-    folds = check_folds(folds, len(labels))
-    if folds is None or len(np.unique(folds)) < 2:
+    if len(np.unique(folds := np.asarray(folds))) < 2:
         raise ValueError("thresholds are chosen on out-of-fold predictions of two folds or more; give the fold of each photo.")
     mpox = list(classes).index(MPOX) if MPOX in classes else -1
 

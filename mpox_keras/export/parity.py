@@ -17,10 +17,8 @@ _STEP = 64  # photos
 def verify_bundle(bundle: Classifier, photos: Sequence[Photo], source: str | os.PathLike | None = None) -> dict:
     """Figures of `compare` for a bundle and the trained network that it was made from, over labelled photos.
 
-    The trained network is that of `source`, as `load_classifier` takes it; by default what the bundle says.
-
-    Raises:
-        ClassifierError: the trained network can't be loaded, or is not the one that the bundle was made from.
+    The trained network is that of `source`, as `load_classifier` takes it; by default what the bundle says. ClassifierError if
+    it can't be loaded, or is not the one that the bundle was made from.
 
     Example:
         >>> verify_bundle(load_classifier("mpox-tflite"), read_photos("photos", CLASSES))["top_class_agreement"]

@@ -24,8 +24,7 @@ DEPTHWISE_NAMES = ("FusedDepthwiseConv2dNative", "_FusedDepthwiseConv2dNative")
 class LiteRT:
     """A TFLite file, as a path or its content, run by LiteRT on one thread; integers are turned into what they stand for.
 
-    Raises:
-        ValueError: the file is no model, or its tensors take more than `TENSOR_BYTES`.
+    ValueError if the file is no model, or its tensors take more than `TENSOR_BYTES`.
     """
 
     def __init__(self, model: str | os.PathLike | bytes):

@@ -1,10 +1,12 @@
 """A screening's run: the shards that are not done yet, spread over processes or over a cluster.
 
-Only the numbers of shards are handed out; photos and records never pass through the process that hands them out.
+A plan, written once, says which photo belongs to which shard, so that every run does the same. Only the numbers of shards are
+handed out; photos and records never pass through the process that hands them out.
 """
 
 import collections
 import functools
+import itertools
 import json
 import os
 import threading
@@ -17,20 +19,25 @@ import joblib
 from mpox_keras._version import __version__
 from mpox_keras.inference.classifier import Classifier, load_classifier, preset_names
 from mpox_keras.inference.prediction import DISCLAIMER, Prediction
-from mpox_keras.screening import plan
 from mpox_keras.screening.inputs import absolute, find_inputs
-from mpox_keras.screening.plan import ScreeningError, shard_path
-from mpox_keras.utils.errors import require
+from mpox_keras.utils.errors import MpoxKerasError, require
 from mpox_keras.utils.files import locked, replacing, write_json
 from mpox_keras.utils.parallel import run_parallel
 
 if TYPE_CHECKING:
     import pyarrow
 
-SUMMARY_FILE = "summary.json"
+PLAN_FILE, SUMMARY_FILE, _SHARDS_FOLDER = "plan.jsonl", "summary.json", "shards"
+
+SHARD_SIZE = 256
+"""Photos per shard: some seconds of work; a multiple of the batches of `Classifier.predict`, which shards must not change."""
 
 # A worker of a cluster may have threads, and a network answers one of them at a time.
 _ONE_AT_A_TIME = threading.Lock()
+
+
+class ScreeningError(MpoxKerasError, RuntimeError):
+    """A screening can't begin or go on; the message says why and what to do."""
 
 
 def screen_photos(
@@ -72,11 +79,11 @@ def screen_photos(
     require("pyarrow", "screen", "screening")
     classifier = load_classifier(source, classes)
     header = {"inputs": [absolute(os.fspath(argument)) for argument in inputs], "network": _identity(classifier)}
-    plan.refuse_foreign(folder)
+    _refuse_foreign(folder)
     with locked(folder):
-        if not plan.read_plan(folder):
-            plan.write_plan(folder, header, find_inputs(header["inputs"]))
-        planned, shards = plan.read_plan(folder)
+        if not _read_plan(folder):
+            _write_plan(folder, header, find_inputs(header["inputs"]))
+        planned, shards = _read_plan(folder)
         if planned["inputs"] != header["inputs"]:
             raise ScreeningError(
                 f"{folder} holds a screening of {', '.join(planned['inputs'])}, not of {', '.join(header['inputs'])}. "
@@ -95,7 +102,7 @@ def screen_photos(
                 progress("shards", done, len(shards))
         if missing := _missing(folder, shards):
             raise ScreeningError(
-                f"{len(missing)} of {len(shards)} shards are missing in {folder / plan.SHARDS_FOLDER}, such as "
+                f"{len(missing)} of {len(shards)} shards are missing in {folder / _SHARDS_FOLDER}, such as "
                 f"{missing[0][0]}. The same command goes on; on a cluster, see that its machines write to this folder."
             )
         summary = {
@@ -108,6 +115,40 @@ def screen_photos(
         }
         write_json(folder / SUMMARY_FILE, summary)
     return summary
+
+
+def _refuse_foreign(folder):
+    """ScreeningError unless a folder is new, empty, or a screening's."""
+    if folder.is_dir() and not (folder / PLAN_FILE).exists():
+        other = next((path.name for path in folder.iterdir() if not path.name.startswith(".")), None)
+        if other:
+            raise ScreeningError(f"{folder} holds {other} but no {PLAN_FILE}, so it is no screening's. Give a new folder.")
+
+
+def _write_plan(folder, header, photos):
+    """Write the plan: the header in the first line, then a line for each shard, with the id and the file of its photos."""
+    photos, shards = iter(photos), 0
+    with replacing(folder / PLAN_FILE) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        stream.write(json.dumps(header) + "\n")
+        while shard := list(itertools.islice(photos, SHARD_SIZE)):
+            shards += 1
+            stream.write(json.dumps(shard) + "\n")
+        if not shards:
+            raise ScreeningError(f"there are no photos in {', '.join(header['inputs'])}; nothing to screen.")
+
+
+def _read_plan(folder):
+    """The plan's header, and of each shard its number and where its line begins; None where there is no plan."""
+    if not (folder / PLAN_FILE).is_file():
+        return None
+    with (folder / PLAN_FILE).open("rb") as stream:
+        header = stream.readline()
+        ends = itertools.accumulate(map(len, stream), initial=len(header))
+        return json.loads(header), list(enumerate(start for start, _ in itertools.pairwise(ends)))
+
+
+def _shard_path(folder, number):
+    return folder / _SHARDS_FOLDER / f"{number:06d}.parquet"
 
 
 def _identity(classifier):
@@ -123,17 +164,19 @@ def _load_once(source: str, classes: tuple[str, ...] | None, network: str) -> Cl
 
 
 def _missing(folder, shards):
-    return [(number, offset) for number, offset in shards if not shard_path(folder, number).exists()]
+    return [(number, offset) for number, offset in shards if not _shard_path(folder, number).exists()]
 
 
 def screen_shard(number: int, offset: int, folder: Path, source: str, classes: tuple[str, ...] | None, network: str) -> None:
     """Predict the photos of one shard, whose line in the plan begins at `offset`, and write their records, all or none."""
     import pyarrow.parquet
 
-    path = shard_path(folder, number)
+    path = _shard_path(folder, number)
     if path.exists():  # a cluster may hand out the same work twice
         return
-    photos = plan.read_shard(folder, offset)
+    with (folder / PLAN_FILE).open("rb") as stream:
+        stream.seek(offset)
+        photos = json.loads(stream.readline())
     with _ONE_AT_A_TIME:
         classifier = _load_once(source, classes, network)
         records = _records(photos, classifier.predict(file for _, file in photos), classifier.classes)
@@ -176,7 +219,7 @@ def _count(folder, shards, classes):
 
     counts, answers = collections.Counter(), collections.Counter(dict.fromkeys(classes, 0))
     for number, _ in shards:
-        records = pyarrow.parquet.read_table(shard_path(folder, number), columns=["answer", "mpox_suspected", "error"])
+        records = pyarrow.parquet.read_table(_shard_path(folder, number), columns=["answer", "mpox_suspected", "error"])
         suspected = records["mpox_suspected"].to_pylist().count(True)
         counts.update(photos=len(records), unreadable=len(records["error"].drop_null()), mpox_suspected=suspected)
         answers.update(records["answer"].drop_null().to_pylist())

@@ -15,8 +15,7 @@ def read_candidates(
 ) -> dict[str, Config]:
     """The configs that a choice is made among, by name; with a file of ranges, so many draws of each, see `draw_configs`.
 
-    Raises:
-        ConfigError: two files have one name, or as `load_config` and `draw_configs`.
+    ConfigError if two files have one name, or as `load_config` and `draw_configs`.
 
     Example:
         >>> list(read_candidates([Path("small.yaml"), Path("large.yaml")]))

@@ -11,7 +11,7 @@ import joblib
 import pyarrow.parquet
 import pytest
 
-from mpox_keras.screening import plan
+from mpox_keras.screening import run
 from mpox_keras.screening.run import screen_photos
 from mpox_keras.utils.parallel import WorkerError, run_parallel
 
@@ -51,7 +51,7 @@ def read_records(folder):
 
 
 def test_a_worker_that_is_killed_loses_nothing(cluster, bundle, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(plan, "SHARD_SIZE", 1)
+    monkeypatch.setattr(run, "SHARD_SIZE", 1)
     for number in range(300):
         os.link(photos / "clinic_0" / "0.png", tmp_path / f"{number:04d}.png")
     inputs = [str(tmp_path / "*.png")]
@@ -74,7 +74,7 @@ def test_a_worker_that_is_killed_loses_nothing(cluster, bundle, photos, tmp_path
 
 
 def test_a_run_that_lost_its_cluster_is_gone_on_with(cluster, bundle, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(plan, "SHARD_SIZE", 1)
+    monkeypatch.setattr(run, "SHARD_SIZE", 1)
     address, _ = cluster
     out = tmp_path / "out"
 

@@ -17,7 +17,7 @@ from mpox_keras.cli import main
 from mpox_keras.data.folder import CLASSES
 from mpox_keras.inference.classifier import load_classifier
 from mpox_keras.inference.metadata import write_metadata
-from mpox_keras.screening import plan
+from mpox_keras.screening import run
 from mpox_keras.screening.inputs import find_inputs
 
 
@@ -31,7 +31,7 @@ def read_records(out):
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
-    monkeypatch.setattr(plan, "SHARD_SIZE", 4)
+    monkeypatch.setattr(run, "SHARD_SIZE", 4)
 
 
 def test_answers_are_those_of_predict_however_they_are_spread(bundle, photos, tmp_path):
@@ -128,7 +128,7 @@ def test_a_run_that_is_cut_off_is_gone_on_with(bundle, photos, tmp_path, end):
         os.link(photos / "clinic_0" / "0.png", tmp_path / f"{number:04d}.png")
     out = tmp_path / "out"
     arguments = [str(tmp_path / "*.png"), "--model", str(bundle), "--out", str(out)]
-    script = f"from mpox_keras.screening import plan; plan.SHARD_SIZE = 1; from mpox_keras.cli import main; main({arguments!r})"
+    script = f"from mpox_keras.screening import run; run.SHARD_SIZE = 1; from mpox_keras.cli import main; main({arguments!r})"
     script = script.replace("main([", "main(['screen', '--workers', '2', ")
     process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
     while not list(out.glob("shards/[!.]*")):
