@@ -46,7 +46,7 @@ def load_arrays(photos: Sequence[Photo], config: "Config") -> PhotoArrays:
 
 
 def with_classes(config: "Config", photos: Sequence[Photo]) -> "Config":
-    """A config with the classes of the photos, if it names none; DataError if one of its own, or all but one, have no photos."""
+    """A config with the classes of the photos, if it names none; DataError if one of its own has none, or all are of one."""
     found = {photo.label for photo in photos}
     classes = classes_of(config) or order_classes(found)
     if missing := [name for name in classes if name not in found]:

@@ -13,7 +13,6 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from markupsafe import Markup, escape
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import ScalarFormatter
@@ -137,7 +136,7 @@ def plot_selection(candidates: dict[str, dict], winner: str) -> Figure:
     return figure
 
 
-def _rate_axes(axes: Axes) -> None:
+def _rate_axes(axes):
     """Both axes from 0 to 1, with the diagonal."""
     axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle=(0, (4, 4)), alpha=0.5)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=np.linspace(0, 1, 6), yticks=np.linspace(0, 1, 6))
@@ -162,14 +161,14 @@ def inline_svg(figure: Figure, description: str) -> Markup:
     return Markup(svg.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1))
 
 
-def _figure(width: float = 4.6, **grid) -> tuple[Figure, Axes | np.ndarray]:
+def _figure(width=4.6, **grid):
     # Figure objects made without pyplot belong to no global state and need no display.
     figure = Figure(figsize=(width, 4.2), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     return figure, figure.subplots(**grid)
 
 
-def _lighten(axes: Axes) -> None:
+def _lighten(axes):
     axes.grid(alpha=0.15, color=_INK, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
