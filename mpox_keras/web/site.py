@@ -68,7 +68,8 @@ def build_site(source: str | os.PathLike, out: str | os.PathLike, classes: Seque
     them; without them the page works too, but its workers are bound by no policy before the service worker has started.
 
     Args:
-        source: a bundle for TF.js; any other trained network, as `load_classifier` takes it, is exported first.
+        source: a bundle for TF.js; any other trained network, as `load_classifier` takes it, is exported first. A TFLite file
+            in its folder, as presets have one, goes with the site, for LiteRT.
         out: folder of the site; a site that is there already is replaced once the new one is whole.
         classes: as `load_classifier` takes them.
 
@@ -125,8 +126,7 @@ def _bundle_files(source, classes):
             export_bundle(trained, folder, "tfjs", "uint16")
         checksums = {name: value for name, value in read_checksums(folder).items() if name != "example.html"}
         contents = {name: (folder / name).read_bytes() for name in checksums}
-    if trained and _TFLITE in trained.checksums:
-        folders = (PRESETS_FOLDER / source, Path(source), Path(source).parent)
-        contents[_TFLITE] = next(each / _TFLITE for each in folders if (each / _TFLITE).is_file()).read_bytes()
-        checksums[_TFLITE] = trained.checksums[_TFLITE]
+    shipped = [each / _TFLITE for each in (PRESETS_FOLDER / source, Path(source)) if (each / _TFLITE).is_file()]
+    if trained and shipped:
+        contents[_TFLITE], checksums[_TFLITE] = shipped[0].read_bytes(), trained.checksums[_TFLITE]
     return contents | {CHECKSUMS_FILE: format_checksums(checksums).encode()}

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from golden_photos import GOLDEN
+from golden_photos import GOLDEN, skin
 from PIL import Image
-from web_app import as_base64, as_trained, assert_same_answer, predicted, serving, skin
+from web_app import as_base64, as_trained, assert_same_answer, predicted, serving
 
 from mpox_keras.cli import main
 from mpox_keras.data.decode import decode_photo, resize_photo
