@@ -26,9 +26,9 @@ from mpox_keras.models.deploy import deploy
 from mpox_keras.utils.stderr import silenced_stderr
 
 _SHARD_BYTES = 4 * 2**20
-# Of smaller weights and of biases, narrow numbers would save little and cost most of the accuracy: such are the first layers',
-# whose errors go through all others.
-_MIN_NARROWED = 1000
+# Of smaller weights and of biases, narrow numbers would save little and cost most of the accuracy: such are depthwise
+# convolutions', and the first layers', whose errors go through all others.
+_MIN_NARROWED = 3100
 # "arithmetic" comes first to make a product with a transposed matrix one operator, before "constfold" stores the transpose.
 _PASSES = ("arithmetic", "remap", "constfold", "dependency")
 _DEPTHWISE = "DepthwiseConv2dNative"
@@ -98,7 +98,8 @@ def _frozen_graph(model):
         for name, tensor in zip(names, frozen.outputs, strict=True):
             next(node for node in graph.node if node.name == tensor.op.name).name = name
         shapes = {name: [-1, *tensor.shape[1:]] for name, tensor in zip(names, frozen.outputs, strict=True)}
-        return _without_sums(_optimized(_with_biases(_optimized(graph, names, ("constfold",))), names)), shapes
+        graph = _without_pads(_with_biases(_optimized(graph, names, ("constfold",))))
+        return _without_sums(_optimized(graph, names)), shapes
 
 
 def _with_biases(graph):
@@ -125,6 +126,25 @@ def _with_biases(graph):
             node.op = "BiasAdd"
             node.input[:] = [before.name, bias.name]
     return graph_pb2.GraphDef(versions=graph.versions, node=[node for node in graph.node if node.name not in gone])
+
+
+def _without_pads(graph):
+    """The graph with no operator that only adds zeros around a map where the convolution behind it ("SAME") adds the same."""
+    with tf.Graph().as_default() as imported:
+        tf.import_graph_def(graph, name="")
+    nodes = {node.name: node for node in graph.node}
+    for node in graph.node:
+        if node.op not in (_DEPTHWISE, "Conv2D") or nodes[node.input[0]].op != "Pad" or node.attr["padding"].s != b"VALID":
+            continue
+        image, zeros = nodes[node.input[0]].input
+        size, kernel = (imported.get_tensor_by_name(f"{entry}:0").shape for entry in (image, node.input[1]))
+        size, kernel = np.array(size[1:3]), np.array(kernel[:2])
+        strides, dilations = (np.array(node.attr[key].list.i)[1:3] for key in ("strides", "dilations"))
+        total = np.maximum((-(-size // strides) - 1) * strides + (kernel - 1) * dilations + 1 - size, 0)
+        if np.array_equal(tf.make_ndarray(nodes[zeros].attr["value"].tensor)[1:3].T, [total // 2, total - total // 2]):
+            node.input[0] = image
+            node.attr["padding"].s = b"SAME"
+    return graph
 
 
 def _without_sums(graph):

@@ -1,6 +1,7 @@
 """The form of a trained network that answers."""
 
 import keras
+import numpy as np
 
 from mpox_keras.models.image_classifier import Network
 
@@ -31,11 +32,8 @@ def deploy(model: Network, class_activation_map: bool = False, temperature: floa
     classifier, pooling = model.get_layer("diagnosis"), model.get_layer("diagnosis_pooling")
     outputs = {}
     if class_activation_map:
-        kernel, bias = classifier.get_weights()
-        convolution = keras.layers.Conv2D(classifier.units, 1, dtype="float32", name="class_activation_map")
-        outputs["class_activation_map"] = convolution(pooling.input)
-        convolution.set_weights([kernel[None, None], bias])
-        logits = keras.layers.GlobalAveragePooling2D(dtype="float32", name="logits")(outputs["class_activation_map"])
+        outputs["class_activation_map"] = scores = _scores(pooling.input, *classifier.get_weights())
+        logits = keras.layers.GlobalAveragePooling2D(dtype="float32", name="logits")(scores)
     else:
         logits = classifier(pooling.output)
     if temperature != 1:
@@ -44,3 +42,37 @@ def deploy(model: Network, class_activation_map: bool = False, temperature: floa
     if model.ood_score:
         outputs["ood_score"] = model.get_layer("ood_score").output
     return keras.Model(model.input, outputs, name=model.name)
+
+
+def _scores(maps, kernel, bias):
+    """The linear classifier at each position of `maps`. Parts that were repeated are classified before, as that costs least."""
+    parts = _parts(maps)
+    kernels = np.split(kernel, np.cumsum([part.shape[-1] for part in parts])[:-1])
+    whole, scores = [], []
+    for part, part_kernel in zip(parts, kernels, strict=True):
+        before = part._keras_history.operation
+        if isinstance(before, keras.layers.UpSampling2D):
+            cells = _pointwise(before.input, part_kernel, None, f"class_activation_map_{before.name}")
+            repeat = keras.layers.Resizing(*maps.shape[1:3], "nearest", dtype="float32", name=f"{before.name}_scores")
+            scores.append(repeat(cells))
+        else:
+            whole.append((part, part_kernel))
+    features, kernels = zip(*whole, strict=True)
+    together = keras.layers.Concatenate(name="class_activation_map_features")(features) if len(whole) > 1 else features[0]
+    scores.append(_pointwise(together, np.concatenate(kernels), bias, "class_activation_map"))
+    return keras.layers.Add(dtype="float32", name="class_activation_map_sum")(scores) if len(scores) > 1 else scores[0]
+
+
+def _parts(maps):
+    """What `maps` were put together from."""
+    before = maps._keras_history.operation
+    if not isinstance(before, keras.layers.Concatenate):
+        return [maps]
+    return [part for each in before.input for part in _parts(each)]
+
+
+def _pointwise(maps, kernel, bias, name):
+    convolution = keras.layers.Conv2D(kernel.shape[1], 1, use_bias=bias is not None, dtype="float32", name=name)
+    scores = convolution(maps)
+    convolution.set_weights([kernel[None, None]] if bias is None else [kernel[None, None], bias])
+    return scores

@@ -9,9 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mpox_keras.inference.classifier import load_classifier
-from mpox_keras.inference.metadata import CHECKSUMS_FILE, METADATA_FILE, format_checksums, read_checksums, read_metadata
+from mpox_keras.inference.metadata import (
+    CHECKSUMS_FILE,
+    METADATA_FILE,
+    MODEL_PLACES,
+    format_checksums,
+    read_checksums,
+    read_metadata,
+)
 from mpox_keras.utils.errors import MpoxKerasError
-from mpox_keras.utils.files import replacing_folder
+from mpox_keras.utils.files import PRESETS_FOLDER, replacing_folder
 from mpox_keras.utils.stderr import silenced_stderr
 
 POLICY = "; ".join(
@@ -46,7 +53,8 @@ HEADERS = {
 
 _APP = Path(__file__).parent / "app"
 _MARK = "version.js"
-_COMPRESSED = {".html", ".css", ".js", ".json", ".webmanifest", ".svg", ".wasm", ".bin", ".md", ".txt"}
+_COMPRESSED = {".html", ".css", ".js", ".json", ".webmanifest", ".svg", ".wasm", ".bin", ".tflite", ".md", ".txt"}
+_TFLITE = MODEL_PLACES["tflite"]
 
 
 class SiteError(MpoxKerasError, ValueError):
@@ -60,7 +68,8 @@ def build_site(source: str | os.PathLike, out: str | os.PathLike, classes: Seque
     them; without them the page works too, but its workers are bound by no policy before the service worker has started.
 
     Args:
-        source: a bundle for TF.js; any other trained network, as `load_classifier` takes it, is exported first.
+        source: a bundle for TF.js; any other trained network, as `load_classifier` takes it, is exported first. A TFLite file
+            in its folder, as presets have one, goes with the site, for LiteRT.
         out: folder of the site; a site that is there already is replaced once the new one is whole.
         classes: as `load_classifier` takes them.
 
@@ -81,11 +90,17 @@ def build_site(source: str | os.PathLike, out: str | os.PathLike, classes: Seque
     contents = {path.relative_to(_APP).as_posix(): path.read_bytes() for path in _APP.rglob("*") if path.is_file()}
     contents["index.html"] = contents["index.html"].replace(b"{{POLICY}}", POLICY.encode())
     contents |= {f"bundle/{name}": content for name, content in _bundle_files(source, classes).items()}
+    # LiteRT and its file are some megabytes, which the page loads once it has answered.
+    later = {name for name in contents if name.startswith("vendor/litert")} | {f"bundle/{_TFLITE}"}
+    if f"bundle/{_TFLITE}" not in contents:
+        contents = {name: content for name, content in contents.items() if name not in later}
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())}
     version = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
     # What the service worker does not keep: itself, and the list.
     listed = {"./" if name == "index.html" else name: value for name, value in hashes.items() if name != "service-worker.js"}
-    contents[_MARK] = f"self.SITE = {json.dumps({'version': version, 'files': listed}, indent=1)};\n".encode()
+    kept_later = {name: listed.pop(name) for name in sorted(later.intersection(listed))}
+    site = {"version": version, "files": listed, "later": kept_later}
+    contents[_MARK] = f"self.SITE = {json.dumps(site, indent=1)};\n".encode()
     contents["_headers"] = "".join(["/*\n", *(f"  {name}: {value}\n" for name, value in HEADERS.items())]).encode()
     with replacing_folder(out) as temporary:
         for name, content in contents.items():
@@ -111,4 +126,7 @@ def _bundle_files(source, classes):
             export_bundle(trained, folder, "tfjs", "uint16")
         checksums = {name: value for name, value in read_checksums(folder).items() if name != "example.html"}
         contents = {name: (folder / name).read_bytes() for name in checksums}
+    shipped = [each / _TFLITE for each in (PRESETS_FOLDER / source, Path(source)) if (each / _TFLITE).is_file()]
+    if trained and shipped:
+        contents[_TFLITE], checksums[_TFLITE] = shipped[0].read_bytes(), trained.checksums[_TFLITE]
     return contents | {CHECKSUMS_FILE: format_checksums(checksums).encode()}

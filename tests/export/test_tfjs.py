@@ -60,7 +60,7 @@ def assert_close(found, expected, tolerance):
 
 @pytest.mark.parametrize(
     ("precision", "tolerance", "megabytes"),
-    [("float32", 1e-5, 1.3), ("float16", 1e-2, 0.7), ("uint16", 2e-3, 0.7), ("uint8", 0.6, 0.43)],
+    [("float32", 1e-5, 1.3), ("float16", 1e-2, 0.75), ("uint16", 2e-3, 0.75), ("uint8", 0.6, 0.53)],
 )
 def test_files_say_what_the_trained_network_computes(written, expected, pixels, precision, tolerance, megabytes):
     folder = written(precision)
@@ -71,9 +71,10 @@ def test_files_say_what_the_trained_network_computes(written, expected, pixels, 
 def test_no_batch_norm_is_left_and_operators_are_fused(written):
     topology = json.loads((written("float32") / "model.json").read_text())
     kinds = [node["op"] for node in topology["modelTopology"]["node"]]
-    assert not {"FusedBatchNormV3", "BiasAdd", "Relu", "Relu6", "DepthwiseConv2dNative", "Transpose"}.intersection(kinds)
-    # The class activation map is what is left: its bias is a constant of more than one dimension.
-    assert [kinds.count(kind) for kind in ("_FusedConv2D", "FusedDepthwiseConv2dNative", "Conv2D")] == [46, 17, 1]
+    unfused = {"FusedBatchNormV3", "BiasAdd", "Relu", "Relu6", "DepthwiseConv2dNative", "Pad"}
+    assert not {*unfused, "Transpose", "Tile"}.intersection(kinds)
+    # Without a bias: the backbone's last one, and those of the class activation map that come before maps are repeated.
+    assert [kinds.count(kind) for kind in ("_FusedConv2D", "FusedDepthwiseConv2dNative", "Conv2D")] == [46, 17, 4]
 
 
 @pytest.mark.parametrize("activation", [None, "relu"])

@@ -10,7 +10,9 @@ from web_app import App, as_trained, serving
 
 from mpox_keras.data.synthetic import draw_scene
 from mpox_keras.export.bundle import export_bundle
+from mpox_keras.inference.classifier import DEFAULT_PRESET
 from mpox_keras.inference.metadata import read_metadata, write_metadata
+from mpox_keras.utils.files import PRESETS_FOLDER
 from mpox_keras.web.site import build_site
 
 
@@ -40,6 +42,17 @@ def site(bundle, tmp_path_factory):
     folder = tmp_path_factory.mktemp("web") / "site"
     build_site(bundle, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def site_with_litert(bundle, tmp_path_factory):
+    """A site as of a preset, whose TFLite file lies beside the files for TF.js."""
+    folder = tmp_path_factory.mktemp("web")
+    shutil.copytree(bundle, folder / "bundle")
+    shutil.copyfile(PRESETS_FOLDER / DEFAULT_PRESET / "model.tflite", folder / "bundle" / "model.tflite")
+    write_metadata(folder / "bundle", read_metadata(bundle))
+    build_site(folder / "bundle", folder / "site")
+    return folder / "site"
 
 
 @pytest.fixture(scope="session")

@@ -1,49 +1,17 @@
 """The page gives Python's answers, whatever the photo and the area."""
 
-import shutil
-
 import numpy as np
 import pytest
-import skimage.data
 from click.testing import CliRunner
-from PIL import Image, ImageCms
-from web_app import as_base64, as_trained, assert_same_answer, encoded, predicted, serving, skin
+from golden_photos import GOLDEN, skin
+from PIL import Image
+from web_app import as_base64, as_trained, assert_same_answer, predicted, serving
 
 from mpox_keras.cli import main
 from mpox_keras.data.decode import decode_photo, resize_photo
 from mpox_keras.inference.classifier import load_classifier, preset_names
 
 AREAS = {"square": lambda app: None, "whole": lambda app: app.page.click("#whole")}
-
-
-def turned(orientation):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return exif
-
-
-def with_profile():
-    """A photo whose colour profile, if it were followed, would change every sample."""
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-    return encoded(skin("mpox", 7), "JPEG", quality=90, icc_profile=profile.tobytes())
-
-
-GOLDEN = {
-    "png.png": lambda: encoded(skin()),
-    "jpeg.jpg": lambda: encoded(skin("chickenpox", 2), "JPEG", quality=85),
-    "full chroma.jpg": lambda: encoded(skin("mpox", 3), "JPEG", quality=95, subsampling=0),
-    "turned 6.jpg": lambda: encoded(skin("mpox", 4), "JPEG", exif=turned(6)),
-    "mirrored 5.jpg": lambda: encoded(skin("mpox", 4), "JPEG", exif=turned(5)),
-    "progressive.jpg": lambda: encoded(skin("mpox", 5, (1600, 1200)), "JPEG", progressive=True),
-    "twelve megapixels.jpg": lambda: encoded(skin("measles", 6, (4000, 3000)), "JPEG"),
-    "small.png": lambda: encoded(skin("normal", 8, (60, 90))),
-    "grey.png": lambda: encoded(skin("mpox", 9).convert("L")),
-    "webp.webp": lambda: encoded(skin("mpox", 10), "WEBP", lossless=True),
-    "profile.jpg": with_profile,
-    "cat.jpg": lambda: encoded(Image.fromarray(skimage.data.cat()), "JPEG", quality=92),
-    "coffee.png": lambda: encoded(Image.fromarray(skimage.data.coffee())),
-    "noise.png": lambda: encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (500, 700, 3), "uint8"))),
-}
 
 
 @pytest.mark.parametrize("area", list(AREAS))
@@ -88,6 +56,7 @@ def test_every_preset_runs_in_the_page(start, drawn, tmp_path, preset):
             assert found["model"]["name"] == preset
             assert found["thresholds"] == classifier.metadata["thresholds"]
             assert_same_answer(found, *predicted(classifier, decode_photo(photo)))
+        assert app.tried_all()["litert"] > 0
 
 
 # The last one is read in two bands.
@@ -144,45 +113,3 @@ def test_an_area_that_was_moved_is_the_one_that_is_checked(app, classifier, tmp_
         place = found["area"]
         cut = np.array(picture)[place["y"] : place["y"] + place["height"], place["x"] : place["x"] + place["width"]]
         assert_same_answer(found, *predicted(classifier, cut))
-
-
-ENGINE = """async ([samples, engine, size]) => {
-    const { loadBundle } = await import("./bundle.js");
-    const { callsTo } = await import("./worker-call.js");
-    const { artifacts } = await loadBundle();
-    const call = callsTo(new Worker("model-worker.js"));
-    await call("start", { engine, artifacts, size });
-    const pixels = Uint8Array.from(atob(samples), (letter) => letter.charCodeAt(0));
-    return [...(await call("predict", { pixels })).probabilities];
-}"""
-
-
-@pytest.fixture
-def with_webgl(chromium):
-    """Another Chromium, in which WebGL is not off; without a graphics card it is slow."""
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
-    browser = chromium.browser_type.launch(executable_path=executable, args=["--no-sandbox"])
-    yield browser
-    browser.close()
-
-
-def assert_engine_agrees(page, engine, bundle, photo):
-    # The same 16-bit weights: only the runtimes differ.
-    classifier = load_classifier(bundle)
-    pixels = resize_photo(decode_photo(photo), classifier.image_size)
-    found = page.evaluate(ENGINE, [as_base64(pixels), engine, classifier.image_size])
-    np.testing.assert_allclose(found, classifier.predict_pixels(pixels[None])["probabilities"][0], atol=1e-4)
-
-
-@pytest.mark.parametrize("engine", ["wasm", "wasm-threads"])
-def test_each_engine_gives_the_same_answer(app, engine, bundle, drawn):
-    assert_engine_agrees(app.page, engine, bundle, drawn)
-
-
-def test_webgl_gives_the_same_answer(with_webgl, server, bundle, drawn):
-    page = with_webgl.new_page()
-    # Not the page itself, which would try every engine meanwhile.
-    page.goto(f"{server.address}version.js")
-    if not page.evaluate("Boolean(new OffscreenCanvas(1, 1).getContext('webgl2'))"):
-        pytest.skip("this Chromium has no WebGL")
-    assert_engine_agrees(page, "webgl", bundle, drawn)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from golden_photos import encoded, skin
 from PIL import Image
-from web_app import as_base64, encoded, resealed, serving, skin
+from web_app import as_base64, resealed, serving
 
 from mpox_keras.inference.prediction import Prediction
 

@@ -4,7 +4,6 @@ import base64
 import contextlib
 import dataclasses
 import hashlib
-import io
 import json
 import socket
 import threading
@@ -12,10 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from mpox_keras.data.decode import resize_photo
-from mpox_keras.data.synthetic import draw_scene
 from mpox_keras.inference.metadata import format_checksums, read_checksums
 from mpox_keras.models.deploy import deploy
 from mpox_keras.web.server import make_server
@@ -102,6 +99,11 @@ class App:
         self.page.wait_for_selector("#engine[data-measured]", state="attached", timeout=120_000)
         return json.loads(self.page.locator("#engine").get_attribute("data-measured"))
 
+    def tried_all(self):
+        """Wait until LiteRT was tried too, which happens after a first answer; gives what was measured."""
+        self.page.wait_for_selector("#engine[data-measured*=litert]", state="attached", timeout=120_000)
+        return self.tried()
+
     def reset(self):
         """Back to the start, without loading the page again."""
         self.page.evaluate("for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close()")
@@ -168,16 +170,6 @@ def resealed(site, **changes):
     checksums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     contents["SHA256SUMS"] = format_checksums(checksums).encode()
     return {f"bundle/{name}": content for name, content in contents.items()}
-
-
-def encoded(picture, format="PNG", **options):
-    stream = io.BytesIO()
-    picture.save(stream, format, **options)
-    return stream.getvalue()
-
-
-def skin(label="measles", seed=1, size=(640, 480)):
-    return draw_scene(label, np.random.default_rng(seed)).resize(size, Image.Resampling.BICUBIC)
 
 
 def as_trained(classifier):

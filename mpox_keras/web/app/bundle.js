@@ -4,6 +4,8 @@ const FOLDER = "bundle/";
 const CHECKSUMS = "SHA256SUMS";
 const METADATA = "metadata.json";
 const MODEL = "tfjs/model.json";
+// For LiteRT. It is not needed for a first answer.
+const TFLITE = "model.tflite";
 const FORMAT_VERSION = 2;
 const REQUIRED = ["classes", "image_size", "thresholds", "format"];
 const THRESHOLDS = ["confidence", "ood_score"];
@@ -12,14 +14,18 @@ const THRESHOLDS = ["confidence", "ood_score"];
  * Load the bundle that lies beside the page. Every file, the metadata with its thresholds too, is checked against
  * SHA256SUMS, which has one line per file in the format of the command sha256sum.
  *
- * @returns {Promise<{metadata: object, artifacts: object, card: string, sha256: string}>} `artifacts` are what
- *   `tf.io.fromMemory` takes; `card` is the model card, in Markdown; `sha256` is that of SHA256SUMS, so it stands for the
- *   whole bundle.
+ * @returns {Promise<{metadata: object, artifacts: object, readTflite: ?function(): Promise<ArrayBuffer>, card: string,
+ *   sha256: string}>} `artifacts` are what `tf.io.fromMemory` takes; `readTflite` loads the same network as a TFLite file, null
+ *   where there is none; `card` is the model card, in Markdown; `sha256` is that of SHA256SUMS, so it stands for the whole
+ *   bundle.
  * @throws {Failure} a file is missing or damaged, or the bundle is not one that this page can use.
  */
 export async function loadBundle() {
   const list = await read(CHECKSUMS);
-  const files = parseChecksums(list).map(async ([file, sha256]) => [file, await readVerified(file, sha256)]);
+  const checksums = new Map(parseChecksums(list));
+  const tfliteSha256 = checksums.get(TFLITE);
+  checksums.delete(TFLITE);
+  const files = [...checksums].map(async ([file, sha256]) => [file, await readVerified(file, sha256)]);
   const contents = new Map(await Promise.all(files));
   const content = (file) => {
     if (!contents.has(file)) throw new Failure("bundle_damaged", { file: CHECKSUMS });
@@ -37,7 +43,9 @@ export async function loadBundle() {
     weightSpecs: weightsManifest.flatMap((group) => group.weights),
     weightData: joined(weightsManifest.flatMap((group) => group.paths).map((path) => content(`tfjs/${path}`))),
   };
-  return { metadata, artifacts, card: new TextDecoder().decode(content("MODEL_CARD.md")), sha256: await hashOf(list) };
+  const readTflite = tfliteSha256 ? () => readVerified(TFLITE, tfliteSha256) : null;
+  const card = new TextDecoder().decode(content("MODEL_CARD.md"));
+  return { metadata, artifacts, readTflite, card, sha256: await hashOf(list) };
 }
 
 function parseChecksums(content) {

@@ -1,17 +1,19 @@
 import { callsTo } from "./worker-call.js";
 
-// Probabilities of two engines for one picture may differ by this much; phone GPUs that compute with 16 bits differ by more.
-const TOLERANCE = 5e-3;
+// Outputs of two engines for one picture may differ by this much of the largest one, or of 1 where that is more; phone GPUs
+// that compute with 16 bits differ by more.
+const TOLERANCE = 1e-3;
 // Another engine must be faster by this factor: a short measurement is not exact, and the first one is there already.
-const GAIN = 0.8;
+const GAIN = 0.9;
 const PATIENCE_MS = 30_000;
 
-/** The network, in whichever of TF.js's engines is fastest on this device. */
+/** The network, in whichever engine is fastest on this device. */
 export class Classifier {
   /**
-   * Ready once WASM is, which works on every device; `improve` tries the others.
+   * Ready once TF.js's WASM is, which works on every device; `improve` tries TF.js's other engines, and `improveFurther`
+   * LiteRT.
    *
-   * @param {{metadata: object, artifacts: object}} bundle
+   * @param {{metadata: object, artifacts: object, readTflite: ?function(): Promise<ArrayBuffer>}} bundle
    */
   static async start(bundle) {
     const classifier = new Classifier();
@@ -22,24 +24,35 @@ export class Classifier {
   }
 
   /**
-   * Try the other engines, one after another, and keep the fastest that gives the same answer.
+   * Try the other engines of TF.js, one after another, and keep the fastest that gives the same answer.
    *
    * @returns {Promise<void>} once all were tried; `engine` and `measured` tell the outcome (milliseconds, or why not).
    */
   async improve() {
-    for (const name of candidates()) {
-      const engine = await startEngine(name, this.bundle).catch((error) => ({ failed: error.values?.reason ?? error.message }));
-      this.measured[name] = engine.failed ?? engine.milliseconds;
-      if (engine.failed) continue;
-      const wanted = this.engine.probabilities;
-      const agrees = engine.probabilities.every((value, index) => Math.abs(value - wanted[index]) < TOLERANCE);
-      if (!agrees) this.measured[name] = "another answer";
-      if (agrees && engine.milliseconds < GAIN * this.engine.milliseconds) {
-        const slower = this.engine;
-        this.engine = engine;
-        slower.stop();
-      } else engine.stop();
-    }
+    // Shared memory is given only to pages whose server isolates them by its headers.
+    if (crossOriginIsolated && navigator.hardwareConcurrency > 1) await this.#try("wasm-threads");
+    if (navigator.gpu) await this.#try("webgpu");
+    await this.#try("webgl");
+  }
+
+  /** Try LiteRT, of which some megabytes are loaded, unless the bundle has no file for it or the person saves data. */
+  async improveFurther() {
+    if (this.bundle.readTflite && !navigator.connection?.saveData) await this.#try("litert");
+  }
+
+  async #try(name) {
+    const engine = await startEngine(name, this.bundle).catch((error) => ({ failed: error.values?.reason ?? error.message }));
+    this.measured[name] = engine.failed ?? engine.milliseconds;
+    if (engine.failed) return;
+    // Side by side, as the device may be busier now than it was.
+    const { milliseconds } = await this.engine.measure();
+    const agrees = areClose(engine.outputs, this.engine.outputs);
+    if (!agrees) this.measured[name] = "another answer";
+    if (agrees && engine.milliseconds < GAIN * milliseconds) {
+      const slower = this.engine;
+      this.engine = engine;
+      slower.stop();
+    } else engine.stop();
   }
 
   /**
@@ -52,26 +65,29 @@ export class Classifier {
   }
 }
 
-function candidates() {
-  const names = ["webgl"];
-  if (navigator.gpu) names.unshift("webgpu");
-  // Shared memory is given only to pages whose server isolates them by its headers.
-  if (crossOriginIsolated && navigator.hardwareConcurrency > 1) names.unshift("wasm-threads");
-  return names;
+function areClose(found, wanted) {
+  return Object.entries(wanted).every(([name, values]) => {
+    const most = TOLERANCE * Math.max(1, ...values.map(Math.abs));
+    return (
+      found[name]?.length === values.length && values.every((value, index) => Math.abs(found[name][index] - value) <= most)
+    );
+  });
 }
 
-async function startEngine(name, { metadata, artifacts }) {
+async function startEngine(name, { metadata, artifacts, readTflite }) {
+  const network = name === "litert" ? await readTflite() : artifacts;
   const worker = new Worker(new URL("model-worker.js", import.meta.url));
   const call = callsTo(worker);
   const running = new Set();
   try {
-    const started = call("start", { engine: name, artifacts, size: metadata.image_size });
+    const started = call("start", { engine: name, network, size: metadata.image_size });
     // A graphics driver may never answer.
-    const { milliseconds, probabilities } = await (name === "wasm" ? started : Promise.race([started, patience()]));
+    const { milliseconds, outputs } = await (name === "wasm" ? started : Promise.race([started, patience()]));
     return {
       name,
       milliseconds,
-      probabilities,
+      outputs,
+      measure: () => call("measure"),
       predict(pixels) {
         const answer = call("predict", { pixels });
         running.add(answer);

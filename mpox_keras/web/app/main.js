@@ -35,6 +35,10 @@ let photo;
 let result;
 // For a frame of the camera.
 let answering;
+let noteAnswer;
+const firstAnswer = new Promise((resolve) => {
+  noteAnswer = resolve;
+});
 // The area whose warnings the person has read.
 let warned = false;
 
@@ -53,8 +57,13 @@ async function start() {
   }
   refresh();
   byId("check").disabled = false;
-  keepOffline({ onReady: () => (byId("offline").textContent = text("offline_ready")), onUpdate: offerUpdate }).catch(() => {});
+  const onReady = () => (byId("offline").textContent = text("offline_ready"));
+  const kept = keepOffline({ onReady, onUpdate: offerUpdate }).catch(() => {});
   await classifier.improve();
+  byId("engine").dataset.measured = JSON.stringify(classifier.measured);
+  // No answer waits for what is loaded then, and it passes the service worker, which keeps it.
+  await Promise.all([kept, firstAnswer]);
+  await classifier.improveFurther();
   byId("engine").dataset.measured = JSON.stringify(classifier.measured);
 }
 
@@ -189,7 +198,10 @@ async function look(frame) {
   if (!classifier) return;
   // The next frame is looked at while the network answers for this one.
   await answering;
-  answering = classifier.predict(pixels).then((outputs) => live.show(decided({ outputs, quality, motion })));
+  answering = classifier.predict(pixels).then((outputs) => {
+    live.show(decided({ outputs, quality, motion }));
+    noteAnswer();
+  });
 }
 
 async function check() {
@@ -211,6 +223,7 @@ async function check() {
     const engine = { name: classifier.engine.name, milliseconds: outputs.milliseconds };
     show({ outputs, picture, engine, area, quality, photo: { name, width, height } });
     byId("answer").focus();
+    noteAnswer();
   } finally {
     button.disabled = false;
   }

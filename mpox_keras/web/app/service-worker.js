@@ -1,7 +1,7 @@
 // Keeps one whole version of the site. A new version is fetched and checked as a whole before it is offered, and takes over
 // only when the person asks, or when no page of the old one is open.
 
-importScripts("version.js"); // defines SITE: the version, and the SHA-256 of every file
+importScripts("version.js"); // defines SITE: the version, and the SHA-256 of every file, those apart that are kept once asked for
 
 // Sites of one origin share its caches.
 const OURS = `mpox-keras ${registration.scope} `;
@@ -50,5 +50,10 @@ async function answer(request) {
   if (url.origin !== location.origin) return Response.error();
   const cache = await caches.open(CACHE);
   const name = request.mode === "navigate" ? "./" : request;
-  return (await cache.match(name, { ignoreSearch: true })) ?? fetch(request);
+  const kept = await cache.match(name, { ignoreSearch: true });
+  const file = url.href.slice(registration.scope.length);
+  if (kept || !SITE.later[file]) return kept ?? fetch(request);
+  const response = await fetched(file, SITE.later[file]);
+  await cache.put(file, response.clone());
+  return response;
 }
