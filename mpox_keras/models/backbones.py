@@ -46,8 +46,8 @@ class Backbone(keras.Model):
 
     Args:
         network: a convolutional network of keras.applications, such as `"MobileNetV2"`; `"EfficientNetLite0"`;
-            `"EfficientNetLite0+MobileNetV2"`, that and the MobileNetV2 in the example side by side, whose maps of each stride are
-            concatenated; or `"keras_hub:"` and a preset of keras-hub, by name or as a folder.
+            `"EfficientNetLite0+MobileNetV2"`, which is that and the MobileNetV2 in the example side by side, their maps of each
+            stride concatenated; or `"keras_hub:"` and a preset of keras-hub, by name or as a folder.
         width: multiplier of the channels (`alpha` in keras.applications), for MobileNets.
         input_shape: height, width and 3.
         last: name of the layer to end with, if not the network's last one.
