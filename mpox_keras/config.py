@@ -20,12 +20,16 @@ Share = Annotated[float, Field(ge=0, le=1)]
 HUB = "keras_hub:"
 """Begins the name of a network that is a preset of keras-hub."""
 
+PAIR = "EfficientNetLite0+MobileNetV2"
+"""Two networks side by side, see `mpox_keras.models.backbones`."""
+
 NETWORKS = (
     "FastMpoxNet",
     *(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
     *(f"DenseNet{layers}" for layers in (121, 169, 201)),
     *(f"EfficientNetB{size}" for size in range(8)),
     "EfficientNetLite0",
+    PAIR,
     *(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S", "M", "L")),
     *("InceptionResNetV2", "InceptionV3", "MobileNet", "MobileNetV2", "MobileNetV3Large", "MobileNetV3Small"),
     *("NASNetLarge", "NASNetMobile"),
@@ -48,8 +52,8 @@ class ModelConfig(_Section):
 
     network: str = Field(
         "FastMpoxNet",
-        description="`FastMpoxNet`, `EfficientNetLite0`, a network of keras.applications such as `MobileNetV2`, or "
-        f"`{HUB}` and a preset of keras-hub.",
+        description=f"`FastMpoxNet`, `EfficientNetLite0`, `{PAIR}`, a network of keras.applications such as `MobileNetV2`, "
+        f"or `{HUB}` and a preset of keras-hub.",
     )
     width: Annotated[float, Field(gt=0)] = Field(
         1.0, description="Multiplier of the channels, for `MobileNet...` as `model.network`."

@@ -3,9 +3,9 @@
     python tools/benchmark.py
 
 Writes configs/results/benchmark.csv (a row per network, runtime and number of threads), benchmark.json (the machine and where
-the time goes) and docs/benchmark.svg. All networks take photos of the preset's size. Peers have random weights, which take as
-long as trained ones, and their usual heads. On a busy machine times rise; ratios of one run hold better. About ten minutes.
-Needs PyTorch, and for TF.js `npm ci --prefix tests/javascript`.
+the time goes) and docs/benchmark.svg. All networks take photos of the preset's size, but for Fast-MpoxNet at other sizes. Peers
+have random weights, which take as long as trained ones, and their usual heads. On a busy machine times rise; ratios of one run
+hold better. About ten minutes. Needs PyTorch, and for TF.js `npm ci --prefix tests/javascript`.
 """
 
 from __future__ import annotations
@@ -34,12 +34,14 @@ from mpox_keras.inference.classifier import load_classifier
 from mpox_keras.models.backbones import Backbone
 from mpox_keras.models.complexity import measure_complexity
 from mpox_keras.models.deploy import deploy
+from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 from mpox_keras.models.image_classifier import ImageClassifier
 from mpox_keras.utils.files import replacing
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "configs" / "results"
 OURS, LARGER = "Fast-MpoxNet", "efficientnet_lite0"
+_OTHER_SIZES = (128, 160, 224)
 _RUNS, _WARM_UP = 300, 30
 _PEERS = {
     "MobileNetV3-Small 0.5": ("MobileNetV3Small", 0.5),
@@ -119,6 +121,10 @@ def build(folder):
     }
     larger = deploy(load_classifier(LARGER).trained, class_activation_map=True)
     files[LARGER, "TFLite float32"] = (to_tflite(larger, "float32"), larger)
+    for other in _OTHER_SIZES:
+        resized = FastMpoxNet(len(classifier.classes), "fast_mpoxnet", (other, other, 3))
+        resized = deploy(resized, class_activation_map=True)
+        files[f"{OURS} at {other} pixels", "TFLite float32"] = (to_tflite(resized, "float32"), resized)
     for name, (network, width) in _PEERS.items():
         peer = deploy(ImageClassifier(Backbone(network, width, (size, size, 3)), len(classifier.classes), pyramid=False))
         files[name, "TFLite float32"] = (to_tflite(peer, "float32"), peer)

@@ -11,6 +11,7 @@ import yaml
 from doc_tables.common import load, load_preset, percent, table, with_interval
 from doc_tables.runs import ROOT
 
+from mpox_keras.config import PAIR
 from mpox_keras.inference.classifier import DEFAULT_PRESET, preset_names
 from mpox_keras.inference.prediction import DISCLAIMER
 from mpox_keras.utils.files import replacing
@@ -18,8 +19,8 @@ from mpox_keras.utils.files import replacing
 _NETWORKS = {
     "FastMpoxNet": "Fast-MpoxNet (Yue et al., arXiv 2308.13492, reconstructed) on MobileNetV2 0.35: averages and maxima of the "
     "backbone's feature maps and the fusion by ABLGFM, under one linear classifier. The backbone is as ImageNet made it",
-    "EfficientNetLite0": "EfficientNet-Lite0 (Tan and Le 2019) as ImageNet made it: averages and maxima of its feature maps, "
-    "under one linear classifier",
+    PAIR: "EfficientNet-Lite0 (Tan and Le 2019) and the MobileNetV2 0.35 of Fast-MpoxNet side by side, both as ImageNet made "
+    "them: averages and maxima of their feature maps, under one linear classifier",
 }
 
 _TEXT = Template("""\

@@ -126,7 +126,7 @@ def coverage() -> Figure:
 
 def accuracy_and_time() -> Figure:
     """Accuracy on the folds of MSID against the time of one photo on one thread, of what `tools/benchmark.py` has timed."""
-    presets = zip(("Fast-MpoxNet", "EfficientNet-Lite0"), PRESETS, strict=True)
+    presets = zip(("Fast-MpoxNet", "efficientnet_lite0"), PRESETS, strict=True)
     found = {network: load_preset(preset)["out_of_fold"]["msid"]["all"] for network, preset in presets}
     photos = found["Fast-MpoxNet"]["photos"]
     trials = {row["what"]: float(row["msid_accuracy"]) for row in load_rows("field_trials")}

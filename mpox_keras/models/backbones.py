@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from mpox_keras.config import HUB
+from mpox_keras.config import HUB, PAIR
 from mpox_keras.layers.pointwise import BATCH_NORM
 from mpox_keras.models.efficientnet_lite import efficientnet_lite0
 from mpox_keras.utils.errors import MpoxKerasError, require
@@ -41,8 +41,9 @@ class Backbone(keras.Model):
     `(batch, height / stride, width / stride, channels)`.
 
     Args:
-        network: a convolutional network of keras.applications, such as `"MobileNetV2"`; `"EfficientNetLite0"`; or
-            `"keras_hub:"` and a preset of keras-hub, by name or as a folder.
+        network: a convolutional network of keras.applications, such as `"MobileNetV2"`; `"EfficientNetLite0"`;
+            `"EfficientNetLite0+MobileNetV2"`, which is that and the MobileNetV2 in the example side by side, their maps of each
+            stride concatenated; or `"keras_hub:"` and a preset of keras-hub, by name or as a folder.
         width: multiplier of the channels (`alpha` in keras.applications), for MobileNets.
         input_shape: height, width and 3.
         last: name of the layer to end with, if not the network's last one.
@@ -75,13 +76,17 @@ class Backbone(keras.Model):
         **kwargs,
     ):
         inputs = keras.Input(input_shape, name="image")
-        if network.startswith(HUB):
-            whole, rescaling, hub = _from_hub(network.removeprefix(HUB), input_shape, weights, hub)
-        elif network == "EfficientNetLite0":
-            whole = keras.Model(inputs, efficientnet_lite0(inputs))
+        if network == PAIR:
+            outputs = _side_by_side(inputs, weights)
+            whole = keras.Model(inputs, outputs)
         else:
-            whole = _from_applications(network, width, inputs)
-        outputs = _endpoints(whole, network, last)
+            if network.startswith(HUB):
+                whole, rescaling, hub = _from_hub(network.removeprefix(HUB), input_shape, weights, hub)
+            elif network == "EfficientNetLite0":
+                whole = keras.Model(inputs, efficientnet_lite0(inputs))
+            else:
+                whole = _from_applications(network, width, inputs)
+            outputs = _endpoints(whole, network, last)
         if hub:
             outputs = keras.Model(whole.inputs, outputs, name="network")(rescaling(inputs))
         trainable = kwargs.pop("trainable", True)
@@ -93,7 +98,7 @@ class Backbone(keras.Model):
             if isinstance(layer, keras.layers.BatchNormalization):
                 # keras.applications takes up to 0.999: a few hundred steps would end with statistics far from the weights.
                 layer.momentum = BATCH_NORM["momentum"]
-        if weights and not hub:
+        if weights and not hub and (network, weights) != (PAIR, "imagenet"):  # which its parts have loaded
             self._load_pretrained(whole, weights)
 
     @property
@@ -144,7 +149,10 @@ class Backbone(keras.Model):
                 message = f"{weights} does not hold the weights of {self.network} without its top: {error}"
                 raise PretrainedWeightsError(message) from None
         else:
-            self.take_weights(load_trained(weights).backbone, weights)
+            found = load_trained(weights).backbone
+            inside = [layer for layer in found.layers if isinstance(layer, Backbone)]
+            fitting = (part for part in inside if part.architecture == self.architecture)
+            self.take_weights(next(fitting, found), weights)
 
 
 def load_trained(source: str | os.PathLike) -> keras.Model:
@@ -203,6 +211,15 @@ def _endpoints(whole, network, last):
         if stride >= 4 and not isinstance(layer, keras.layers.ZeroPadding2D)  # whose maps are larger by a pixel or two
     }
     return {f"stride_{stride}": maps[stride] for stride in sorted(maps)} | {f"stride_{max(maps)}": end}
+
+
+def _side_by_side(inputs, weights):
+    of_parts = "imagenet" if weights == "imagenet" else None
+    parts = [
+        Backbone(network, width, inputs.shape[1:], last, of_parts, name=network.lower()) for network, width, last in _SHIPPED
+    ]
+    maps = [part(inputs) for part in parts]
+    return {stride: keras.layers.Concatenate(name=stride)([each[stride] for each in maps]) for stride in maps[0]}
 
 
 def _from_applications(network, width, inputs):

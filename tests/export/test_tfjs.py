@@ -15,6 +15,7 @@ import tensorflow as tf
 from PIL import Image
 from tiny_network import small
 
+from mpox_keras.config import PAIR
 from mpox_keras.export import tfjs
 from mpox_keras.export.bundle import export_bundle
 from mpox_keras.export.formats import PRECISIONS
@@ -114,11 +115,11 @@ def test_weights_are_divided_into_shards(tmp_path, monkeypatch):
     "build",
     [
         lambda: ImageClassifier(Backbone("MobileNetV3Small", 0.5, (64, 64, 3))),
-        lambda: ImageClassifier(Backbone("EfficientNetLite0", input_shape=(64, 64, 3))),
+        lambda: ImageClassifier(Backbone(PAIR, input_shape=(64, 64, 3))),
         lambda: FastMpoxNet(input_shape=(64, 64, 3)),
         lambda: FastMpoxNet(input_shape=(64, 64, 3), pyramid=False),
     ],
-    ids=["MobileNetV3Small", "EfficientNetLite0", "FastMpoxNet", "FastMpoxNet without pyramid"],
+    ids=["MobileNetV3Small", PAIR, "FastMpoxNet", "FastMpoxNet without pyramid"],
 )
 def test_other_networks_are_written_too(tmp_path, build):
     keras.utils.set_random_seed(0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mpox_keras import FastMpoxNet
-from mpox_keras.config import NETWORKS
+from mpox_keras.config import NETWORKS, PAIR
 from mpox_keras.models.backbones import Backbone, NetworkError, PretrainedWeightsError
 from mpox_keras.models.image_classifier import ImageClassifier
 from mpox_keras.utils.files import PRESETS_FOLDER
@@ -18,7 +18,7 @@ PHOTOS = np.random.default_rng(0).uniform(0, 255, (2, *SMALL)).astype("float32")
 
 def test_a_config_may_name_every_network_of_keras():
     of_keras = {name for name in dir(keras.applications) if name[0].isupper()}
-    assert set(NETWORKS) == {"FastMpoxNet", "EfficientNetLite0", *of_keras}
+    assert set(NETWORKS) == {"FastMpoxNet", "EfficientNetLite0", PAIR, *of_keras}
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,23 @@ def test_endpoints_are_the_last_maps_of_each_stride(network, options, layers, si
     assert {
         name: maps.shape for name, maps in backbone(PHOTOS if size == 32 else PHOTOS.repeat(2, 1).repeat(2, 2)).items()
     } == {f"stride_{stride}": (2, *maps.shape[1:]) for stride, maps in backbone.endpoints.items()}
+
+
+def test_networks_side_by_side_give_the_maps_of_both(tmp_path):
+    pair = Backbone(PAIR, input_shape=SMALL, weights="imagenet")
+    parts = [
+        Backbone("MobileNetV2", 0.35, SMALL, last="block_16_project", weights="imagenet"),
+        Backbone("EfficientNetLite0", input_shape=SMALL, weights="imagenet"),
+    ]
+    of_parts = [part(PHOTOS) for part in parts]
+    for stride, maps in pair(PHOTOS).items():
+        np.testing.assert_allclose(maps, np.concatenate([each[stride] for each in of_parts], axis=-1), atol=1e-4)
+    ImageClassifier(pair).save(tmp_path / "pair.keras")
+    again = Backbone(PAIR, input_shape=(64, 64, 3), weights=tmp_path / "pair.keras")
+    assert [values.tolist() for values in again.get_weights()] == [values.tolist() for values in pair.get_weights()]
+    # One of the two may be taken from it.
+    alone = Backbone("EfficientNetLite0", input_shape=SMALL, weights=tmp_path / "pair.keras")
+    np.testing.assert_array_equal(alone(PHOTOS)["stride_32"], of_parts[1]["stride_32"])
 
 
 # One of each kind of preprocessing, and the gates of the networks for phones.

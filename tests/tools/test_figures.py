@@ -47,6 +47,6 @@ def test_a_drawing_is_the_same_bytes_every_time(figures, tmp_path):
 def test_each_network_with_an_accuracy_is_drawn_once(figures, tmp_path):
     figures.save(figures.accuracy_and_time, tmp_path / "drawn.svg")
     texts = _texts(tmp_path / "drawn.svg")
-    shown = ("Fast-MpoxNet", "EfficientNet-Lite0", "MobileNet 0.25", "MobileNetV2 0.35")
+    shown = ("Fast-MpoxNet", "efficientnet_lite0", "MobileNet 0.25", "MobileNetV2 0.35")
     assert [texts.count(network) for network in shown] == [1, 1, 1, 1]
     assert "MobileNetV3-Small 0.5" not in texts

@@ -182,6 +182,15 @@ def certainty_table():
     return table(["probability of the answer", *header], rows)
 
 
+_SIZES = (
+    (128, "Fast-MpoxNet at 128 pixels", "pyramid, photos of 128 pixels"),
+    (160, "Fast-MpoxNet at 160 pixels", "pyramid, photos of 160 pixels"),
+    (192, "Fast-MpoxNet", "pyramid: averages, and maxima of 3x3, 2x2 and 1 cells, L2 0.1"),
+    (224, "Fast-MpoxNet at 224 pixels", "pyramid, photos of 224 pixels"),
+)
+"""Size of the photos, its network of the benchmark, its trial."""
+
+
 def trials_table():
     """What was tried, the best by the score that chose among them first."""
     columns = {
@@ -196,6 +205,23 @@ def trials_table():
     rows = [[write(row[name]) if row[name] else "" for name, write in columns.items()] for row in trials]
     header = ["tried", "selection score", "AUC, mpox against other rashes", "no alarm on sources left out", "accuracy on MSID"]
     return table([*header, "note"], rows)
+
+
+def sizes_table():
+    """What the size of the photos costs and gains: time, and the figures of the linear classifier on the backbone."""
+    of_trials = {row["what"]: row for row in load_rows("field_trials")}
+    times = {
+        row["network"]: row for row in load_rows("benchmark") if row["runtime"] == "TFLite float32" and row["threads"] == "1"
+    }
+    found = []
+    for size, network, trial in _SIZES:
+        if network in times and trial in of_trials:
+            row = of_trials[trial]
+            shares = [percent(float(row[name])) for name in ("specificity_of_left_out_sources", "msid_accuracy")]
+            time = f"{float(times[network]['median_ms']):.2f}"
+            found.append([str(size), time, f"{float(row['rash_auc']):.3f}", *shares, f"{float(row['selection_score']):.3f}"])
+    header = ["pixels", "ms", "AUC, mpox against other rashes", "no alarm on sources left out", "accuracy on MSID"]
+    return table([*header, "selection score"], found) if found else ""
 
 
 def _measured():
