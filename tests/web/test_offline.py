@@ -5,7 +5,6 @@ from web_app import serving
 
 from mpox_keras.web.site import build_site
 
-
 # The browser asks for the service worker's own scripts when it likes, to see whether there is a newer one.
 WORKER_SCRIPTS = {"/service-worker.js", "/version.js"}
 
