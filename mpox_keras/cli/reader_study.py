@@ -31,7 +31,6 @@ def review(photos, source, classes, method, label, out):
 @options.json_option
 def agreement(tables, as_json):
     """How far reviewers agree: tables saved by sheets of `mpox-keras review`."""
-    from mpox_keras.reader_study.agreement import format_agreement, measure_agreement
-    from mpox_keras.reader_study.reviews import read_reviews
+    from mpox_keras.reader_study.agreement import format_agreement, measure_agreement, read_reviews
 
     options.print_results(measure_agreement(read_reviews(tables)), as_json, format_agreement)

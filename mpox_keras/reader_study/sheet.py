@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from mpox_keras.data.decode import PhotoError, decode_photo, resize_photo
 from mpox_keras.inference.classifier import Classifier
-from mpox_keras.reader_study.reviews import COLUMNS, MAP_RATINGS
+from mpox_keras.reader_study.agreement import COLUMNS, MAP_RATINGS
 from mpox_keras.reports.heat_maps import coloured, contour_paths
 from mpox_keras.reports.page import data_uri, render
 from mpox_keras.utils.files import replacing

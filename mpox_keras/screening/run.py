@@ -12,7 +12,6 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import joblib
 
@@ -23,9 +22,6 @@ from mpox_keras.screening.inputs import absolute, find_inputs
 from mpox_keras.utils.errors import MpoxKerasError, require
 from mpox_keras.utils.files import locked, replacing, write_json
 from mpox_keras.utils.parallel import run_parallel
-
-if TYPE_CHECKING:
-    import pyarrow
 
 PLAN_FILE, SUMMARY_FILE, _SHARDS_FOLDER = "plan.jsonl", "summary.json", "shards"
 
@@ -184,7 +180,7 @@ def screen_shard(number: int, offset: int, folder: Path, source: str, classes: t
         pyarrow.parquet.write_table(records, temporary)
 
 
-def record_schema(classes: Sequence[str]) -> "pyarrow.Schema":
+def record_schema(classes: Sequence[str]) -> "pyarrow.Schema":  # noqa: F821
     """Columns of the Parquet files and their types, in order."""
     import pyarrow
 

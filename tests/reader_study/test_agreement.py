@@ -10,8 +10,7 @@ from click.testing import CliRunner
 from sklearn.metrics import cohen_kappa_score
 
 from mpox_keras.cli import main
-from mpox_keras.reader_study.agreement import cohen_kappa, fleiss_kappa, measure_agreement
-from mpox_keras.reader_study.reviews import ReviewError, read_reviews
+from mpox_keras.reader_study.agreement import ReviewError, cohen_kappa, fleiss_kappa, measure_agreement, read_reviews
 
 HEADER = "reviewer,photo,sha256,diagnosis,map,comment,seconds,answer,method,explained"
 
