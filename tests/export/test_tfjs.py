@@ -72,8 +72,8 @@ def test_files_say_what_the_trained_network_computes(written, expected, pixels, 
 def test_no_batch_norm_is_left_and_operators_are_fused(written):
     topology = json.loads((written("float32") / "model.json").read_text())
     kinds = [node["op"] for node in topology["modelTopology"]["node"]]
-    unfused = {"FusedBatchNormV3", "BiasAdd", "Relu", "Relu6", "DepthwiseConv2dNative", "Pad"}
-    assert not {*unfused, "Transpose", "Tile"}.intersection(kinds)
+    apart = {"FusedBatchNormV3", "BiasAdd", "Relu", "Relu6", "DepthwiseConv2dNative", "Pad"}
+    assert not {*apart, "Transpose", "Tile"}.intersection(kinds)
     # Without a bias: the backbone's last one, and those of the class activation map that come before maps are repeated.
     assert [kinds.count(kind) for kind in ("_FusedConv2D", "FusedDepthwiseConv2dNative", "Conv2D")] == [46, 17, 4]
 
@@ -97,6 +97,19 @@ def test_sums_behind_convolutions_stay_apart(activation):
     steps = [b" ".join(node.attr["fused_ops"].list.s) for node in graph.node if node.op == "_FusedConv2D"]
     assert sorted(steps) == [b"BiasAdd", b"BiasAdd", b"BiasAdd Relu", b"BiasAdd Relu"]
     photos = np.random.default_rng(0).uniform(0, 1, (2, 8, 8, 3)).astype("float32")
+    found = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), []).prune("image:0", "maps:0")
+    np.testing.assert_allclose(found(tf.constant(photos)), model(photos)["maps"], atol=1e-5)
+
+
+@pytest.mark.parametrize(("zeros", "size", "is_kept"), [(((0, 1), (0, 1)), 8, False), (1, 8, True), (1, 7, False)])
+def test_zeros_that_a_convolution_adds_itself_are_not_added_before(zeros, size, is_kept):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((size, size, 3), name="image")
+    padded = keras.layers.ZeroPadding2D(zeros)(image)
+    model = keras.Model(image, {"maps": keras.layers.DepthwiseConv2D(3, strides=2, bias_initializer="random_normal")(padded)})
+    graph, _ = tfjs._frozen_graph(model)
+    assert ("Pad" in {node.op for node in graph.node}) == is_kept
+    photos = np.random.default_rng(0).uniform(0, 1, (2, size, size, 3)).astype("float32")
     found = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), []).prune("image:0", "maps:0")
     np.testing.assert_allclose(found(tf.constant(photos)), model(photos)["maps"], atol=1e-5)
 
