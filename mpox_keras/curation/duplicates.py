@@ -3,8 +3,8 @@
 Whole-image hashes miss crops and zooms, so photos are compared in three steps:
 
 1. SIFT keypoints (Lowe 2004, doi 10.1023/B:VISI.0000029664.99615.94) as RootSIFT (Arandjelovic and Zisserman 2012, doi
-   10.1109/CVPR.2012.6248018) of every photo go into one index of nearest neighbours. Each photo asks it as it is and mirrored,
-   and both also narrowed and flattened, because photos squeezed to a square lose their aspect.
+   10.1109/CVPR.2012.6248018) of every photo go into one index of nearest neighbours. Each photo asks it as it is, and also
+   narrowed and flattened, because photos squeezed to a square lose their aspect; and for all three mirrored.
 2. Neighbours vote for the scale, turn and shift between two photos (section 7.3 of Lowe). Two photos with `MIN_VOTES` agreeing
    neighbours are matched on their own, and a similarity transform is fitted by RANSAC.
 3. One photo is laid over the other, the fit is refined to an affine one (Evangelidis and Psarakis 2008, doi
@@ -35,8 +35,9 @@ cv2 = require("cv2", "duplicates", "finding duplicates")
 Progress = Callable[[str, int, int], None]
 
 MAX_SIDE = 256  # pixels on the longer side at which photos are compared
-KEYPOINTS = 600
-NEIGHBOURS = 12
+KEYPOINTS = 400
+NEIGHBOURS = 10  # With fewer, large groups of copies fall apart; with more, chance proposes more pairs to be compared.
+NEIGHBOUR_CHECKS = 32
 MAX_DISTANCE_RATIO = 0.95
 # Squared RootSIFT distance of the same spot in two encodings. The ratio alone would lose a photo with many copies,
 # whose farthest neighbour is as near as its nearest.
@@ -50,7 +51,10 @@ MIN_TEXTURED_SHARE = 0.2
 NEAR_IDENTICAL_OVERLAP = 0.7
 
 # (mirrored, width factor, height factor); the first is the photo as it is.
-_VARIANTS = tuple((mirrored, *squeeze) for mirrored in (False, True) for squeeze in ((1, 1), (0.65, 1), (1, 0.65)))
+_SQUEEZES = ((1, 1), (0.65, 1), (1, 0.65))
+_VARIANTS = tuple((mirrored, *squeeze) for mirrored in (False, True) for squeeze in _SQUEEZES)
+# Order of the numbers of a descriptor, 4 rows of 4 cells of 8 directions along its keypoint's own, in the mirrored photo's.
+_MIRRORED = np.arange(128).reshape(4, 4, 8)[::-1, :, -np.arange(8) % 8].ravel()
 _SCALE_BINS, _TURN_BINS, _SHIFT_BINS = 9, 9, 41
 
 
@@ -74,6 +78,12 @@ class ScenePair:
 class _Keypoints:
     places: np.ndarray  # (keypoints, 4): x, y, size, angle in degrees
     sift: np.ndarray  # (keypoints, 128) uint8: a quarter of the memory of what is made of them
+    width: int  # of the photo
+
+    def mirrored(self) -> _Keypoints:
+        """Those of the mirrored photo, without looking for them anew."""
+        places = self.places * np.float32([-1, 1, 1, -1]) + np.float32([self.width - 1, 0, 0, 180])
+        return _Keypoints(places, self.sift[:, _MIRRORED], self.width)
 
     def root_sift(self) -> np.ndarray:
         """`(keypoints, 128)` float32 of unit length."""
@@ -105,7 +115,8 @@ def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress = lambda *
     """
     keypoints = []
     for done, photo in enumerate(photos, 1):
-        keypoints.append([_detect_keypoints(_make_variant(photo, variant)) for variant in _VARIANTS])
+        upright = [_detect_keypoints(_make_variant(photo, (False, *squeeze))) for squeeze in _SQUEEZES]
+        keypoints.append(upright + [found.mirrored() for found in upright])
         progress("keypoints", done, len(photos))
 
     candidates = defaultdict(list)
@@ -134,7 +145,7 @@ def _detect_keypoints(photo: np.ndarray) -> _Keypoints:
     sift = cv2.SIFT_create(nfeatures=KEYPOINTS, contrastThreshold=0.006, edgeThreshold=15)
     points, descriptors = sift.detectAndCompute(photo, None)
     places = np.array([(*point.pt, point.size, point.angle) for point in points], np.float32).reshape(-1, 4)
-    return _Keypoints(places, descriptors.astype(np.uint8) if points else np.zeros((0, 128), np.uint8))
+    return _Keypoints(places, descriptors.astype(np.uint8) if points else np.zeros((0, 128), np.uint8), photo.shape[1])
 
 
 def _vote(photos, keypoints, progress) -> Iterator[tuple[int, int, int, int]]:
@@ -150,7 +161,8 @@ def _vote(photos, keypoints, progress) -> Iterator[tuple[int, int, int, int]]:
         for variant, item in enumerate(variants):
             if not len(item.places):
                 continue
-            found, distance = index.knnSearch(item.root_sift(), min(NEIGHBOURS, len(owner)), params={"checks": 64})
+            count, checks = min(NEIGHBOURS, len(owner)), {"checks": NEIGHBOUR_CHECKS}
+            found, distance = index.knnSearch(item.root_sift(), count, params=checks)
             near = (distance < MAX_DISTANCE_RATIO**2 * distance[:, -1:]) | (distance < COPY_DISTANCE)
             near &= owner[found] != query
             rows, _ = np.nonzero(near)
