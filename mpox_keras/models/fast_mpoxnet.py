@@ -1,7 +1,5 @@
 """Fast-MpoxNet."""
 
-from __future__ import annotations
-
 import os
 
 import keras

@@ -1,7 +1,5 @@
 """A backbone under classification heads."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Mapping
 
@@ -103,7 +101,7 @@ class Network(keras.Model):
         backbone = keras.saving.deserialize_keras_object(config["backbone"], custom_objects)
         return cls(**{**config, "backbone": backbone})
 
-    def take_weights(self, other: Network, origin: str | os.PathLike) -> None:
+    def take_weights(self, other: "Network", origin: str | os.PathLike) -> None:
         """Copy the weights of another network wherever they fit; a head for another number of classes keeps its own.
 
         Raises:

@@ -1,7 +1,5 @@
 """Feature maps of several depths and sizes, put together for one linear classifier."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import keras

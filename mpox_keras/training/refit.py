@@ -1,7 +1,5 @@
 """The last layer of a trained network, fitted anew."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 from sklearn.linear_model import LogisticRegression
