@@ -211,6 +211,7 @@ def visit(browser, address, photo, sent):
     page.goto(address)
     page.wait_for_selector("#offline:not(:empty)", timeout=60_000)
     page.wait_for_selector("#engine[data-measured]", state="attached", timeout=120_000)
+    first = sum(sent)
     page.evaluate(OBSERVE)
     started = time.perf_counter()
     page.set_input_files("#file", photo)
@@ -219,7 +220,7 @@ def visit(browser, address, photo, sent):
     while not page.locator("#result").is_visible():
         page.click("#check")
         page.wait_for_selector("#check:not([disabled])")
-    milliseconds, first = (time.perf_counter() - started) * 1000, sum(sent)
+    milliseconds = (time.perf_counter() - started) * 1000
     page.wait_for_selector("#engine[data-measured*=litert]", state="attached", timeout=120_000)
     tasks = page.evaluate("window.tasks")
     context.close()
