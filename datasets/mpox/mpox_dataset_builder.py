@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -100,11 +101,18 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         config = self.builder_config
         name = config.name if config.name in self.builder_configs else f'\'{{"name": "{config.name}"}}\''
         return (
-            f"mpox/{config.name} expects in manual_dir: {config.layout}.\n"
-            f"Get the files: {config.homepage} (licence: {config.licence}). Nothing is downloaded for you.\n"
-            f"Then run: tfds build mpox --config {name} --manual_dir DIR "
-            "(with the installed package add --imports mpox_keras.datasets)."
+            f"Get the photos of mpox/{config.name} yourself ({config.homepage}; licence: {config.licence}) and run "
+            f"`tfds build mpox --config {name} --manual_dir DIR --imports mpox_keras.datasets`, DIR with {config.layout}."
         )
+
+    def download_and_prepare(self, **options):
+        """That of TFDS. In the command `tfds` what is wrong with the photos is one sentence and no traceback."""
+        try:
+            super().download_and_prepare(**options)
+        except DataError as error:
+            if Path(sys.argv[0]).stem != "tfds":
+                raise
+            sys.exit(f"error: {error}")
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
@@ -133,6 +141,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 f"{error.filename} is a file. Unpack it and give the folder that comes out of it.\n"
                 f"{self.MANUAL_DOWNLOAD_INSTRUCTIONS}"
             ) from None
+        except AssertionError:  # that of TFDS for a folder that does not exist or is empty
+            raise DataError(f"There are no photos: {self.MANUAL_DOWNLOAD_INSTRUCTIONS}") from None
         if config.name == "msld_v2":
             photos = self._read_msld_v2(directory)
         elif config.name == "mcsi" and not _has_classes(directory, config.classes):

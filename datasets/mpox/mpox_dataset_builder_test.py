@@ -4,6 +4,8 @@
 """
 
 import csv
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -277,13 +279,29 @@ def test_unreadable_photo_is_named_with_what_to_do(tmp_path):
 def test_missing_or_empty_manual_dir(tmp_path):
     (tmp_path / "empty").mkdir()
     for directory in (tmp_path / "missing", tmp_path / "empty"):
-        with pytest.raises(AssertionError, match="does not exist or is empty") as caught:
+        with pytest.raises(DataError, match="There are no photos: Get the photos of mpox/msld_v2") as caught:
             build("msld_v2", directory, tmp_path / "tfds")
         message = str(caught.value)
-        assert str(directory) in message
         assert "Original Images/FOLDS" in message
         assert "kaggle.com/datasets/joydippaul" in message
         assert "tfds build mpox --config msld_v2 --manual_dir" in message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--imports", "mpox_keras.datasets"], "error: There are no photos: Get the photos of mpox/msid yourself (https"),
+        ([], "The dataset is in the folder datasets: run `tfds build datasets/mpox --manual_dir DIR`, DIR with the photos."),
+    ],
+)
+def test_the_command_without_photos_ends_in_one_sentence(tmp_path, options, sentence):
+    root = Path(__file__).parents[2]
+    command = [shutil.which("tfds"), "build", "mpox", *options, "--data_dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(sentence)
 
 
 def test_archive_given_as_manual_dir(tmp_path):
