@@ -86,7 +86,7 @@ class Classifier:
         ]
 
     def predict(
-        self, photos: Picture | Iterable[Picture], batch_size: int = 32
+        self, photos: Picture | Iterable[Picture], batch_size: int = 8
     ) -> Prediction | list[Prediction] | Iterator[Prediction]:
         """One prediction per photo, in order.
 
@@ -95,7 +95,7 @@ class Classifier:
         Args:
             photos: one photo: a path, URL, encoded photo as bytes, open file, PIL image or array `(height, width, 3)` of uint8;
                 or any number of them.
-            batch_size: photos per step.
+            batch_size: photos per step; as many as are decoded ahead, so that decoding and the network take turns at no core.
 
         Returns:
             A prediction for one photo; a list for a list or tuple; and for any other iterable an iterator, in constant memory
@@ -112,7 +112,7 @@ class Classifier:
         return list(predictions) if isinstance(photos, list | tuple) else predictions
 
     def predict_and_show(
-        self, photos: Iterable[Picture], batch_size: int = 32
+        self, photos: Iterable[Picture], batch_size: int = 8
     ) -> Iterator[tuple[Prediction, np.ndarray | None]]:
         """Predictions as of `predict`, each with what the network saw: uint8 `(image_size, image_size, 3)`, or None."""
         loaded = map_in_order(self._load, photos)
