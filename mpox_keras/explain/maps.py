@@ -15,9 +15,7 @@ class ExplanationError(MpoxKerasError, ValueError):
 
 
 METHODS: dict[str, Callable] = {
-    "class_activation_map": lambda network, photo, index: network.predict_pixels(photo[None])["class_activation_map"][
-        0, ..., index
-    ],
+    "class_activation_map": lambda of, photo, index: of.predict_pixels(photo[None])["class_activation_map"][0, ..., index],
     "grad_cam_plus_plus": gradients.grad_cam_plus_plus,
     "score_cam": gradients.score_cam,
     "smooth_grad": gradients.smooth_grad,

@@ -10,13 +10,7 @@ import numpy as np
 
 from mpox_keras.data.decode import PhotoError, decode_photo, resize_photo
 from mpox_keras.data.folder import Photo
-from mpox_keras.explain.faithfulness import (
-    deletion_and_insertion,
-    hide,
-    middle_half,
-    occlusion_test_figures,
-    with_shuffled_weights,
-)
+from mpox_keras.explain import faithfulness
 from mpox_keras.explain.maps import check_method, explain
 from mpox_keras.explain.masks import MaskError, energy_in_lesion, find_mask, pointing_game, read_mask
 from mpox_keras.export.tflite import convert_to_tflite
@@ -85,7 +79,7 @@ def measure_explanations(
         raise MaskError(f"{masks} has a mask for none of the {len(photos)} photos. {expected}")
     other = None
     if classifier.trained is not None:
-        other = with_shuffled_weights(classifier)
+        other = faithfulness.with_shuffled_weights(classifier)
         if not isinstance(classifier.predict_pixels, LiteRT):
             # As a TFLite file the same network answers much faster; only gradients need the Keras model.
             content = convert_to_tflite(classifier.trained, classifier.metadata["temperature"])
@@ -108,7 +102,7 @@ def measure_explanations(
     regions = {}
     for region in ("lesion", "middle"):
         if found := [(of_photo[region], of_photo["label"]) for of_photo in measured if region in of_photo]:
-            regions[region] = {"photos": len(found), "views": occlusion_test_figures(*zip(*found, strict=True))}
+            regions[region] = {"photos": len(found), "views": faithfulness.occlusion_test_figures(*zip(*found, strict=True))}
     shares = [of_photo["lesion_share"] for of_photo in measured if "lesion_share" in of_photo]
     lesions = {
         "photos": len(shares),
@@ -151,7 +145,7 @@ def _measure(classifier, explained, seconds, shuffled):
     pixels, mask, answer, label = explained.pixels, explained.mask, explained.answer, explained.photo.label
     methods = {}
     for name, heat in explained.heats.items():
-        deletion, insertion = deletion_and_insertion(classifier, pixels, heat, answer)
+        deletion, insertion = faithfulness.deletion_and_insertion(classifier, pixels, heat, answer)
         figures = methods[name] = {"deletion": deletion, "insertion": insertion}
         if name in seconds:
             figures["seconds"] = seconds[name]
@@ -166,9 +160,9 @@ def _measure(classifier, explained, seconds, shuffled):
                 heat = explain(classifier, pixels, name, label)
             figures |= {"pointing_game": pointing_game(heat, mask), "energy_in_lesion": energy_in_lesion(heat, mask)}
     measured = {"label": classifier.classes.index(label), "methods": methods}
-    measured["middle"] = hide(classifier, pixels, middle_half(len(pixels)))
+    measured["middle"] = faithfulness.hide(classifier, pixels, faithfulness.middle_half(len(pixels)))
     if mask is not None:
-        measured |= {"lesion": hide(classifier, pixels, mask), "lesion_share": float(mask.mean())}
+        measured |= {"lesion": faithfulness.hide(classifier, pixels, mask), "lesion_share": float(mask.mean())}
     return measured
 
 
