@@ -167,6 +167,7 @@ class TrainingConfig(_Section):
     distribution: Literal["none", "mirrored"] = Field(
         "none", description="`mirrored` shares every batch among the GPUs of the machine."
     )
+    tensorboard: bool = Field(False, description="Also write logs for TensorBoard into the run folder.")
 
     @pydantic.field_validator("unfreezing")
     @classmethod

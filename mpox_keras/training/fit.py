@@ -1,6 +1,5 @@
 """Training of one network."""
 
-import importlib.util
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from mpox_keras.training.callbacks import Checkpoint, EpochLog, Unfreezing, resu
 from mpox_keras.training.out_of_distribution import add_ood_score
 from mpox_keras.training.refit import refit_classifier
 from mpox_keras.training.runs import RunError, environment, open_run
+from mpox_keras.utils.errors import require
 from mpox_keras.utils.files import locked, replacing
 
 _CHECKPOINT = "checkpoint.npz"
@@ -47,7 +47,7 @@ def train(
 
     Args:
         photos: to train on, but for those whose label is doubtful.
-        folder: gets `checkpoint.npz` while training, `log.csv`, logs for TensorBoard where it is installed, and `model.keras`.
+        folder: gets `checkpoint.npz` while training, `log.csv`, and at last `model.keras`.
         validation: photos that are measured after every epoch and change nothing.
         augment, build: in place of `augmentation_layers` and of `build_model`.
 
@@ -135,8 +135,9 @@ def _run_epochs(config, photos, folder, validation, augment, build):
     callbacks = [keras.callbacks.SwapEMAWeights(), EpochLog(folder / "log.csv"), Checkpoint(checkpoint, config.seed)]
     if training.unfreezing:
         callbacks.append(Unfreezing(model.backbone.stages, training.unfreezing))
-    if importlib.util.find_spec("tensorboard"):  # of the extra logs
-        callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
+    if training.tensorboard:
+        require("tensorboard", "logs", "training.tensorboard")
+        callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
     weights = balanced_weights(photos.labels, classes)
     model.fit(
         batches.map(lambda images, targets: (images, targets, tf.linalg.matvec(targets, weights))),

@@ -248,7 +248,7 @@ def test_class_weights_make_every_class_count_the_same():
 def test_fit_leaves_whole_groups_out_and_writes_a_usable_classifier(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(fit, "build_model", tiny)
     photos = read_folder(folder)
-    config = parse_config(TINY, ["training.precision=mixed_bfloat16"])
+    config = parse_config(TINY, ["training.tensorboard=true", "training.precision=mixed_bfloat16"])
     photos = [
         replace(p, metadata={"doubt": "perhaps acne"}) if p.label == "measles" and "_0.png" in p.file else p for p in photos
     ]
