@@ -134,9 +134,10 @@ def _without_pads(graph):
         tf.import_graph_def(graph, name="")
     nodes = {node.name: node for node in graph.node}
     for node in graph.node:
-        if node.op not in (_DEPTHWISE, "Conv2D") or nodes[node.input[0]].op != "Pad" or node.attr["padding"].s != b"VALID":
+        before = nodes.get(node.input[0]) if node.op in (_DEPTHWISE, "Conv2D") and node.attr["padding"].s == b"VALID" else None
+        if before is None or before.op != "Pad":
             continue
-        image, zeros = nodes[node.input[0]].input
+        image, zeros = before.input
         size, kernel = (imported.get_tensor_by_name(f"{entry}:0").shape for entry in (image, node.input[1]))
         size, kernel = np.array(size[1:3]), np.array(kernel[:2])
         strides, dilations = (np.array(node.attr[key].list.i)[1:3] for key in ("strides", "dilations"))
