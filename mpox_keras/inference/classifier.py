@@ -90,7 +90,7 @@ class Classifier:
         Args:
             photos: one photo: a path, URL, encoded photo as bytes, open file, PIL image or array `(height, width, 3)` of uint8;
                 or any number of them.
-            batch_size: photos per step; as many as are decoded ahead, so that decoding and the network take turns at no core.
+            batch_size: photos per step; while the network runs, no more than the next eight are decoded.
 
         Returns:
             A prediction for one photo; a list for a list or tuple; and for any other iterable an iterator, in constant memory
