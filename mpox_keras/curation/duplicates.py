@@ -3,8 +3,8 @@
 Whole-image hashes miss crops and zooms, so photos are compared in three steps:
 
 1. SIFT keypoints (Lowe 2004, doi 10.1023/B:VISI.0000029664.99615.94) as RootSIFT (Arandjelovic and Zisserman 2012, doi
-   10.1109/CVPR.2012.6248018) of every photo go into one index of nearest neighbours. Each photo asks it as it is and mirrored,
-   and both also narrowed and flattened, because photos squeezed to a square lose their aspect.
+   10.1109/CVPR.2012.6248018) of every photo go into one index of nearest neighbours. Each photo asks it as it is, and also
+   narrowed and flattened, because photos squeezed to a square lose their aspect; and for all three mirrored.
 2. Neighbours vote for the scale, turn and shift between two photos (section 7.3 of Lowe). Two photos with `MIN_VOTES` agreeing
    neighbours are matched on their own, and a similarity transform is fitted by RANSAC.
 3. One photo is laid over the other, the fit is refined to an affine one (Evangelidis and Psarakis 2008, doi
@@ -35,8 +35,9 @@ cv2 = require("cv2", "duplicates", "finding duplicates")
 Progress = Callable[[str, int, int], None]
 
 MAX_SIDE = 256  # pixels on the longer side at which photos are compared
-KEYPOINTS = 600
-NEIGHBOURS = 12
+KEYPOINTS = 600  # of a photo; half of it of its narrowed and flattened copies
+QUERIES = 200  # the strongest of them, which ask for their neighbours: asking takes most of the time
+NEIGHBOURS = 10
 MAX_DISTANCE_RATIO = 0.95
 # Squared RootSIFT distance of the same spot in two encodings. The ratio alone would lose a photo with many copies,
 # whose farthest neighbour is as near as its nearest.
@@ -51,6 +52,8 @@ NEAR_IDENTICAL_OVERLAP = 0.7
 
 # (mirrored, width factor, height factor); the first is the photo as it is.
 _VARIANTS = tuple((mirrored, *squeeze) for mirrored in (False, True) for squeeze in ((1, 1), (0.65, 1), (1, 0.65)))
+# Order of the numbers of a descriptor, 4 rows of 4 cells of 8 directions along its keypoint's own, in the mirrored photo's.
+_MIRRORED = np.arange(128).reshape(4, 4, 8)[::-1, :, -np.arange(8) % 8].ravel()
 _SCALE_BINS, _TURN_BINS, _SHIFT_BINS = 9, 9, 41
 
 
@@ -72,8 +75,13 @@ class ScenePair:
 
 @dataclasses.dataclass(frozen=True)
 class _Keypoints:
-    places: np.ndarray  # (keypoints, 4): x, y, size, angle in degrees
+    places: np.ndarray  # (keypoints, 4): x, y, size, angle in degrees; the strongest first
     sift: np.ndarray  # (keypoints, 128) uint8: a quarter of the memory of what is made of them
+    width: int  # of the photo
+
+    def mirrored(self) -> _Keypoints:
+        places = self.places * np.float32([-1, 1, 1, -1]) + np.float32([self.width - 1, 0, 0, 180])
+        return _Keypoints(places, self.sift[:, _MIRRORED], self.width)
 
     def root_sift(self) -> np.ndarray:
         """`(keypoints, 128)` float32 of unit length."""
@@ -105,7 +113,9 @@ def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress = lambda *
     """
     keypoints = []
     for done, photo in enumerate(photos, 1):
-        keypoints.append([_detect_keypoints(_make_variant(photo, variant)) for variant in _VARIANTS])
+        squeezed = (_detect_keypoints(_make_variant(photo, *variant), KEYPOINTS // 2) for variant in _VARIANTS[1:3])
+        found = [_detect_keypoints(photo, KEYPOINTS), *squeezed]
+        keypoints.append(found + [each.mirrored() for each in found])
         progress("keypoints", done, len(photos))
 
     candidates = defaultdict(list)
@@ -114,8 +124,8 @@ def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress = lambda *
 
     pairs = []
     for done, ((first, second), matches) in enumerate(sorted(candidates.items()), 1):
-        for _, query, variant, other in sorted(matches, reverse=True)[:2]:
-            queried = _make_variant(photos[query], _VARIANTS[variant])
+        for _, query, variant, other in sorted(matches, reverse=True)[:4]:
+            queried = _make_variant(photos[query], *_VARIANTS[variant])
             if found := _compare(queried, keypoints[query][variant], photos[other], keypoints[other][0]):
                 pairs.append(ScenePair(first, second, *found))
                 break
@@ -123,18 +133,19 @@ def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress = lambda *
     return pairs
 
 
-def _make_variant(photo: np.ndarray, variant: tuple[bool, float, float]) -> np.ndarray:
-    mirrored, width_factor, height_factor = variant
+def _make_variant(photo: np.ndarray, mirrored: bool, width_factor: float, height_factor: float) -> np.ndarray:
     photo = cv2.flip(photo, 1) if mirrored else photo
     return cv2.resize(photo, None, fx=width_factor, fy=height_factor, interpolation=cv2.INTER_AREA)
 
 
-def _detect_keypoints(photo: np.ndarray) -> _Keypoints:
+def _detect_keypoints(photo: np.ndarray, count: int) -> _Keypoints:
     # The contrast threshold is far below the usual 0.04: a strong zoom is blurred and has few keypoints.
-    sift = cv2.SIFT_create(nfeatures=KEYPOINTS, contrastThreshold=0.006, edgeThreshold=15)
+    sift = cv2.SIFT_create(nfeatures=count, contrastThreshold=0.006, edgeThreshold=15)
     points, descriptors = sift.detectAndCompute(photo, None)
-    places = np.array([(*point.pt, point.size, point.angle) for point in points], np.float32).reshape(-1, 4)
-    return _Keypoints(places, descriptors.astype(np.uint8) if points else np.zeros((0, 128), np.uint8))
+    strongest = sorted(range(len(points)), key=lambda index: -points[index].response)
+    places = [(*points[index].pt, points[index].size, points[index].angle) for index in strongest]
+    found = descriptors[strongest].astype(np.uint8) if points else np.zeros((0, 128), np.uint8)
+    return _Keypoints(np.array(places, np.float32).reshape(-1, 4), found, photo.shape[1])
 
 
 def _vote(photos, keypoints, progress) -> Iterator[tuple[int, int, int, int]]:
@@ -150,7 +161,7 @@ def _vote(photos, keypoints, progress) -> Iterator[tuple[int, int, int, int]]:
         for variant, item in enumerate(variants):
             if not len(item.places):
                 continue
-            found, distance = index.knnSearch(item.root_sift(), min(NEIGHBOURS, len(owner)), params={"checks": 64})
+            found, distance = index.knnSearch(item.root_sift()[:QUERIES], min(NEIGHBOURS, len(owner)), params={"checks": 32})
             near = (distance < MAX_DISTANCE_RATIO**2 * distance[:, -1:]) | (distance < COPY_DISTANCE)
             near &= owner[found] != query
             rows, _ = np.nonzero(near)
