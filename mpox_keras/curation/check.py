@@ -1,7 +1,5 @@
 """What is wrong with a folder of labelled photos: unreadable files, duplicates, shared scenes, contradictory labels."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 from collections import Counter, defaultdict

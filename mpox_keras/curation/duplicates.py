@@ -16,8 +16,6 @@ somewhat worse figures on other photos. Two different photographs of one patient
 plain nearly all over are not; only people or a list of patients can tell.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import itertools
@@ -35,9 +33,9 @@ cv2 = require("cv2", "duplicates", "finding duplicates")
 Progress = Callable[[str, int, int], None]
 
 MAX_SIDE = 256  # pixels on the longer side at which photos are compared
-KEYPOINTS = 400
-NEIGHBOURS = 10  # With fewer, large groups of copies fall apart; with more, chance proposes more pairs to be compared.
-NEIGHBOUR_CHECKS = 32
+KEYPOINTS = 600
+QUERIES = 300  # the strongest of them, which ask for their neighbours: asking takes most of the time
+NEIGHBOURS = 10
 MAX_DISTANCE_RATIO = 0.95
 # Squared RootSIFT distance of the same spot in two encodings. The ratio alone would lose a photo with many copies,
 # whose farthest neighbour is as near as its nearest.
@@ -51,8 +49,7 @@ MIN_TEXTURED_SHARE = 0.2
 NEAR_IDENTICAL_OVERLAP = 0.7
 
 # (mirrored, width factor, height factor); the first is the photo as it is.
-_SQUEEZES = ((1, 1), (0.65, 1), (1, 0.65))
-_VARIANTS = tuple((mirrored, *squeeze) for mirrored in (False, True) for squeeze in _SQUEEZES)
+_VARIANTS = tuple((mirrored, *squeeze) for mirrored in (False, True) for squeeze in ((1, 1), (0.65, 1), (1, 0.65)))
 # Order of the numbers of a descriptor, 4 rows of 4 cells of 8 directions along its keypoint's own, in the mirrored photo's.
 _MIRRORED = np.arange(128).reshape(4, 4, 8)[::-1, :, -np.arange(8) % 8].ravel()
 _SCALE_BINS, _TURN_BINS, _SHIFT_BINS = 9, 9, 41
@@ -76,12 +73,11 @@ class ScenePair:
 
 @dataclasses.dataclass(frozen=True)
 class _Keypoints:
-    places: np.ndarray  # (keypoints, 4): x, y, size, angle in degrees
+    places: np.ndarray  # (keypoints, 4): x, y, size, angle in degrees; the strongest first
     sift: np.ndarray  # (keypoints, 128) uint8: a quarter of the memory of what is made of them
     width: int  # of the photo
 
-    def mirrored(self) -> _Keypoints:
-        """Those of the mirrored photo, without looking for them anew."""
+    def mirrored(self) -> "_Keypoints":
         places = self.places * np.float32([-1, 1, 1, -1]) + np.float32([self.width - 1, 0, 0, 180])
         return _Keypoints(places, self.sift[:, _MIRRORED], self.width)
 
@@ -115,8 +111,8 @@ def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress = lambda *
     """
     keypoints = []
     for done, photo in enumerate(photos, 1):
-        upright = [_detect_keypoints(_make_variant(photo, (False, *squeeze))) for squeeze in _SQUEEZES]
-        keypoints.append(upright + [found.mirrored() for found in upright])
+        found = [_detect_keypoints(_make_variant(photo, *variant)) for variant in _VARIANTS[:3]]
+        keypoints.append(found + [each.mirrored() for each in found])
         progress("keypoints", done, len(photos))
 
     candidates = defaultdict(list)
@@ -125,8 +121,8 @@ def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress = lambda *
 
     pairs = []
     for done, ((first, second), matches) in enumerate(sorted(candidates.items()), 1):
-        for _, query, variant, other in sorted(matches, reverse=True)[:2]:
-            queried = _make_variant(photos[query], _VARIANTS[variant])
+        for _, query, variant, other in sorted(matches, reverse=True)[:4]:
+            queried = _make_variant(photos[query], *_VARIANTS[variant])
             if found := _compare(queried, keypoints[query][variant], photos[other], keypoints[other][0]):
                 pairs.append(ScenePair(first, second, *found))
                 break
@@ -134,8 +130,7 @@ def find_scene_pairs(photos: Sequence[np.ndarray], progress: Progress = lambda *
     return pairs
 
 
-def _make_variant(photo: np.ndarray, variant: tuple[bool, float, float]) -> np.ndarray:
-    mirrored, width_factor, height_factor = variant
+def _make_variant(photo: np.ndarray, mirrored: bool, width_factor: float, height_factor: float) -> np.ndarray:
     photo = cv2.flip(photo, 1) if mirrored else photo
     return cv2.resize(photo, None, fx=width_factor, fy=height_factor, interpolation=cv2.INTER_AREA)
 
@@ -144,8 +139,10 @@ def _detect_keypoints(photo: np.ndarray) -> _Keypoints:
     # The contrast threshold is far below the usual 0.04: a strong zoom is blurred and has few keypoints.
     sift = cv2.SIFT_create(nfeatures=KEYPOINTS, contrastThreshold=0.006, edgeThreshold=15)
     points, descriptors = sift.detectAndCompute(photo, None)
-    places = np.array([(*point.pt, point.size, point.angle) for point in points], np.float32).reshape(-1, 4)
-    return _Keypoints(places, descriptors.astype(np.uint8) if points else np.zeros((0, 128), np.uint8), photo.shape[1])
+    strongest = sorted(range(len(points)), key=lambda index: -points[index].response)
+    places = [(*points[index].pt, points[index].size, points[index].angle) for index in strongest]
+    found = descriptors[strongest].astype(np.uint8) if points else np.zeros((0, 128), np.uint8)
+    return _Keypoints(np.array(places, np.float32).reshape(-1, 4), found, photo.shape[1])
 
 
 def _vote(photos, keypoints, progress) -> Iterator[tuple[int, int, int, int]]:
@@ -161,8 +158,7 @@ def _vote(photos, keypoints, progress) -> Iterator[tuple[int, int, int, int]]:
         for variant, item in enumerate(variants):
             if not len(item.places):
                 continue
-            count, checks = min(NEIGHBOURS, len(owner)), {"checks": NEIGHBOUR_CHECKS}
-            found, distance = index.knnSearch(item.root_sift(), count, params=checks)
+            found, distance = index.knnSearch(item.root_sift()[:QUERIES], min(NEIGHBOURS, len(owner)), params={"checks": 32})
             near = (distance < MAX_DISTANCE_RATIO**2 * distance[:, -1:]) | (distance < COPY_DISTANCE)
             near &= owner[found] != query
             rows, _ = np.nonzero(near)

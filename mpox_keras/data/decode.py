@@ -1,7 +1,5 @@
 """Encoded photos in, 8-bit RGB arrays out: the one way by which a photo enters the package."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import logging
