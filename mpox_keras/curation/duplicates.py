@@ -35,7 +35,7 @@ Progress = Callable[[str, int, int], None]
 MAX_SIDE = 256  # pixels on the longer side at which photos are compared
 KEYPOINTS = 600
 QUERIES = 300  # the strongest of them, which ask for their neighbours: asking takes most of the time
-NEIGHBOURS = 10
+NEIGHBOURS = 12
 MAX_DISTANCE_RATIO = 0.95
 # Squared RootSIFT distance of the same spot in two encodings. The ratio alone would lose a photo with many copies,
 # whose farthest neighbour is as near as its nearest.
@@ -158,7 +158,7 @@ def _vote(photos, keypoints, progress) -> Iterator[tuple[int, int, int, int]]:
         for variant, item in enumerate(variants):
             if not len(item.places):
                 continue
-            found, distance = index.knnSearch(item.root_sift()[:QUERIES], min(NEIGHBOURS, len(owner)), params={"checks": 32})
+            found, distance = index.knnSearch(item.root_sift()[:QUERIES], min(NEIGHBOURS, len(owner)), params={"checks": 64})
             near = (distance < MAX_DISTANCE_RATIO**2 * distance[:, -1:]) | (distance < COPY_DISTANCE)
             near &= owner[found] != query
             rows, _ = np.nonzero(near)
