@@ -137,14 +137,16 @@ def model_card(metadata: Mapping) -> str:
 
 def _write_model(path, model, metadata, pixels):
     format, precision, temperature = metadata["format"], metadata["precision"], metadata["temperature"]
+    if format == "tflite":
+        path.write_bytes(tflite.convert_to_tflite(model, temperature, precision, pixels))
+        return
+    if format == "tfjs":
+        tfjs.write_tfjs(path, model, temperature, precision)
+        return
     deployed = deploy(model, class_activation_map=True, temperature=temperature)
     signature = keras.InputSpec(shape=(None, *model.inputs[0].shape[1:]), dtype="float32", name="image")
     options = {"input_signature": [signature], "verbose": False}
-    if format == "tflite":
-        path.write_bytes(tflite.convert_to_tflite(model, temperature, precision, pixels))
-    elif format == "tfjs":
-        tfjs.write_tfjs(path, model, temperature, precision)
-    elif format == "keras":
+    if format == "keras":
         deployed.save(path)
     elif format == "onnx":
         require("tf2onnx", "onnx", "the export to ONNX")
