@@ -19,7 +19,7 @@ _SHIPPED = {
     ("MobileNetV2", 0.35, "block_16_project"): "fast_mpoxnet",
     ("EfficientNetLite0", 1.0, None): "efficientnet_lite0",
 }
-"""Network, width and last layer -> the preset in which this backbone is as ImageNet made it."""
+"""Network, width and last layer -> the preset that has this backbone as ImageNet made it. In this order they make `PAIR`."""
 
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
