@@ -188,6 +188,7 @@ FIGURES = {
     "coverage_curve": "accuracy of the surest photos, by the share of photos answered",
     "out_of_distribution": "what the threshold `ood_score` costs",
     "refused": "share of the photos over it",
+    "other_conditions": "no alarm at other skin conditions, by the recall that the threshold was chosen for",
     "left_out_sources": "figures by source, of networks that were trained without it",
     "breakdown": 'figures by column of `metadata.csv` and its values, or "not recorded"',
     "msid": "figures of the four classes of MSID alone",

@@ -76,6 +76,8 @@ class Backbone(keras.Model):
         **kwargs,
     ):
         inputs = keras.Input(input_shape, name="image")
+        if (width != 1 and not network.startswith("MobileNet")) or (last and network == PAIR):
+            raise NetworkError(f"{network} has one width and ends where it ends: leave out width={width} and last={last!r}.")
         if network == PAIR:
             outputs = _side_by_side(inputs, weights)
             whole = keras.Model(inputs, outputs)

@@ -219,6 +219,8 @@ def test_without_a_network_the_message_says_where_to_put_the_file(monkeypatch):
         ("AlexNet", {}, "no network 'AlexNet'"),
         ("Xception", {}, "Xception can't be built .* photos of .*32"),
         ("MobileNetV2", {"last": "block_99"}, "no layer 'block_99' to end with.*out_relu"),
+        ("EfficientNetLite0", {"width": 0.35}, "EfficientNetLite0 has one width.*leave out width=0.35"),
+        ("EfficientNetLite0+MobileNetV2", {"last": "out_relu"}, "ends where it ends: leave out .*last='out_relu'"),
         ("MobileNetV2", {"weights": "nowhere.h5"}, "nowhere.h5.* is no file .*fast_mpoxnet"),
         ("MobileNetV2", {"weights": __file__}, "is no file of weights or trained network"),
         ("EfficientNetLite0", {"weights": "fast_mpoxnet"}, "'MobileNetV2'.*not of.*'EfficientNetLite0'"),

@@ -1,6 +1,7 @@
 """The experiments run, each by its command: tiny pictures, one epoch."""
 
 import csv
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from mpox_keras.config import load_config
 from mpox_keras.data.augmentation import augment
 from mpox_keras.data.folder import DataError
 from mpox_keras.data.synthetic import write_synthetic_photos
+from mpox_keras.inference.metadata import read_metadata, write_metadata
 from mpox_keras.utils.classes import CLASSES
+from mpox_keras.utils.files import PRESETS_FOLDER
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = ["model.weights=null", "model.image_size=32", "training.epochs=1", "training.batch_size=8", "training.threads=null"]
@@ -151,3 +154,17 @@ def test_changes_are_made_to_the_share_of_photos_asked_for_and_the_background_al
     # Three changes, each drawn on its own, change 1 - 0.7^3 of the photos; some of them hardly to be seen.
     assert 50 < (np.abs(images - np.round(stripes)).max(axis=(1, 2, 3)) > 2).sum() < 150
     assert np.abs(images.mean(axis=(2, 3)) - stripes.mean(axis=(2, 3))).max() < 12
+
+
+def test_a_preset_tells_how_often_it_gives_no_alarm_at_other_conditions(tmp_path):
+    import measure_conditions
+
+    shutil.copytree(PRESETS_FOLDER / "fast_mpoxnet", tmp_path / "preset")
+    write_metadata(tmp_path / "preset", {**read_metadata(tmp_path / "preset"), "external": {"patients": 7}})
+    shares = {"other": {"share": 0.8}, "pox_like": {"share": 0.5}}
+    figures = {"photos": {"other": 30, "pox_like": 10}, "operating_points": {"0.9": {"no_alarm": shares}}}
+    measure_conditions.tell_of_other_conditions(tmp_path / "preset", figures)
+    told = read_metadata(tmp_path / "preset")["external"]
+    assert told["patients"] == 7
+    assert told["other_conditions"]["photos"] == 40
+    assert told["other_conditions"]["no_alarm"] == {"0.9": pytest.approx((30 * 0.8 + 10 * 0.5) / 40)}

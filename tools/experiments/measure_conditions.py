@@ -10,7 +10,7 @@ rashes in class folders, with patients in `labels.csv`. Nothing may have been tr
 A network of any kind can be measured: write its score for each photo, higher for mpox, into a table with the columns `file` (as
 in the table, or below EXTERNAL) and `score`. Without such scores, `--model` answers, with its own thresholds.
 
-Writes configs/results/conditions_NAME.json.
+Writes configs/results/conditions_NAME.json. A preset's metadata take over how often it gives no alarm.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from mpox_keras.data.sources import read_external_photos
 from mpox_keras.evaluation.intervals import bootstrap_interval, proportion
 from mpox_keras.evaluation.metrics import auc
 from mpox_keras.inference.classifier import DEFAULT_PRESET, load_classifier
+from mpox_keras.inference.metadata import read_metadata, write_metadata
 from mpox_keras.utils.classes import CLASSES, MPOX
-from mpox_keras.utils.files import write_json
+from mpox_keras.utils.files import PRESETS_FOLDER, write_json
 
 RESULTS = Path(__file__).parent.parent.parent / "configs" / "results"
 _LEAST = 8  # Photos of a condition, for its share of alarms to be told.
@@ -75,6 +76,8 @@ def main(external, conditions, table, model, scores, threshold, name):
     }
     path = RESULTS / f"conditions_{name or model}.json"
     write_json(path, {"model": name or model, **figures})
+    if not scores and (folder := PRESETS_FOLDER / model).is_dir():
+        tell_of_other_conditions(folder, figures)
     click.echo(f"{json.dumps(figures, indent=2)}\n{path}")
 
 
@@ -130,6 +133,19 @@ def auc_against(mpox, score):
 
     sizes = len(mpox), len(score)
     return {"auc": auc_of(*map(np.arange, sizes)), "interval": bootstrap_interval(auc_of, *sizes)}
+
+
+def tell_of_other_conditions(preset, figures):
+    """Write into a preset's metadata how often it gives no alarm, at each of its thresholds."""
+    photos = figures["photos"]
+    no_alarm = {
+        recall: sum(point["no_alarm"][kind]["share"] * count for kind, count in photos.items()) / sum(photos.values())
+        for recall, point in figures["operating_points"].items()
+    }
+    metadata = read_metadata(preset)
+    definition = "photos of other skin conditions, of sources that nothing was trained on"
+    metadata["external"]["other_conditions"] = {"definition": definition, "photos": sum(photos.values()), "no_alarm": no_alarm}
+    write_metadata(preset, metadata)
 
 
 def find_worst(rows, score, threshold):

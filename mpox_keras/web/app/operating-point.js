@@ -59,10 +59,13 @@ export function alarmLevel({ thresholds, recall }) {
   return recall ? text("alarm_level_recall", { threshold, ...frequency(recall) }) : text("alarm_level", { threshold });
 }
 
-/** What tests told of the threshold in force, in words: what it finds, and its price; empty where this is not known. */
-export function alarmFigures({ operating_points: points = {}, recall }) {
+/**
+ * What tests told of the threshold in force, in words: what it finds, and its price; empty where this is not known.
+ * The price is that on sources of photos that nothing was learned from, where it was measured: on others it looks better.
+ */
+export function alarmFigures({ operating_points: points = {}, recall, external }) {
   const { recall: found, no_alarm: noAlarm, specificity_other_rashes: otherRashes } = points[recall] ?? {};
-  const share = noAlarm?.other ? noAlarm.other.share : otherRashes;
+  const share = external?.other_conditions?.no_alarm?.[recall] ?? noAlarm?.other?.share ?? otherRashes;
   const words = [];
   if (Number.isFinite(found)) words.push(text("suspected_recall", { recall: percent(found) }));
   if (Number.isFinite(found) && Number.isFinite(share)) words.push(text("suspected_price", { share: percent(share) }));
