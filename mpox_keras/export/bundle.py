@@ -84,7 +84,7 @@ def export_bundle(
     metadata |= {
         "format": format,
         "precision": precision,
-        "input": {"name": "image", "dtype": "uint8" if precision == "int8" else "float32", "range": [0, 255]},
+        "input": {"name": "image", "dtype": "float32", "range": [0, 255]},
         "calibration_photos": len(sample),
         "made_from": {"source": classifier.source, "sha256": classifier.checksums.get(MODEL_FILE, "")},
         "made_by": f"mpox-keras {__version__}",

@@ -23,9 +23,9 @@ def convert_to_tflite(
     The signature `serving_default` takes `image`, `(1, height, width, 3)`, 0 to 255, one photo a call (XNNPACK, which runs it
     on CPUs, does not resize slices to another batch), and gives what `deploy` says.
 
-    With `int8` every operator and both ends are integers: `image` is uint8, outputs are uint8 with the scale and zero point
-    that the file gives. The mean error of each class's logit over `photos` is taken off its bias (Nagel et al. 2019,
-    arXiv 1906.04721, section 4.2.2).
+    With `int8` all is computed with integers but for the first layers, whose maps are larger than an eighth of the photo: their
+    few channels spread too far for eight bits, and every error there goes through the whole network. Both ends are float32. The
+    mean error of each class's logit over `photos` is taken off its bias (Nagel et al. 2019, arXiv 1906.04721, section 4.2.2).
 
     Args:
         model, temperature: as `deploy` takes them.
@@ -65,13 +65,21 @@ def to_tflite(model: keras.Model, precision: str, photos: np.ndarray | None = No
             converter.target_spec.supported_types = [tf.float16]
         if precision == "int8":
             shown = np.concatenate([photos, _plain_pictures(photos.shape[1])])
-            converter.representative_dataset = lambda: ({"image": photo[None].astype("float32")} for photo in shown)
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.inference_input_type = converter.inference_output_type = tf.uint8
+            converter.representative_dataset = lambda: ([photo[None].astype("float32")] for photo in shown)
         try:
-            return converter.convert()
+            return _with_integers(converter, photos.shape[1]) if precision == "int8" else converter.convert()
         except ConverterError as error:
             raise ExportError(f"TensorFlow can't convert the network to TFLite in {precision}: {error}") from None
+
+
+def _with_integers(converter, size):
+    # Of TensorFlow's converters the one for finding what integers spoil can spare operators from them.
+    debugger = tf.lite.experimental.QuantizationDebugger(converter=converter, debug_dataset=converter.representative_dataset)
+    graph = flatbuffer_utils.convert_bytearray_to_object(bytearray(debugger.calibrated_model)).subgraphs[0]
+    made = [graph.tensors[operator.outputs[0]] for operator in graph.operators]
+    large = [tensor.name.decode() for tensor in made if len(tensor.shape) == 4 and tensor.shape[1] > size / 8]
+    debugger.options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=large)
+    return debugger.get_nondebug_quantized_model()
 
 
 def _plain_pictures(size):

@@ -22,7 +22,7 @@ DEPTHWISE_NAMES = ("FusedDepthwiseConv2dNative", "_FusedDepthwiseConv2dNative")
 
 
 class LiteRT:
-    """A TFLite file, as a path or its content, run by LiteRT on one thread; integers are turned into what they stand for.
+    """A TFLite file, as a path or its content, run by LiteRT on one thread.
 
     ValueError if the file is no model, or its tensors take more than `TENSOR_BYTES`.
     """
@@ -42,16 +42,10 @@ class LiteRT:
                 )
             loaded.allocate_tensors()
         self._runner = loaded.get_signature_runner()
-        self._type = self._runner.get_input_details()["image"]["dtype"]
-        self._quantization = {name: detail["quantization"] for name, detail in self._runner.get_output_details().items()}
 
     def __call__(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        answers = [self._runner(image=photo[None].astype(self._type)) for photo in pixels]
-        return {name: self._float(name, np.concatenate([answer[name] for answer in answers])) for name in self._quantization}
-
-    def _float(self, name, values):
-        scale, zero_point = self._quantization[name]
-        return (values.astype("float32") - zero_point) * scale if scale else values
+        answers = [self._runner(image=photo[None].astype("float32")) for photo in pixels]
+        return {name: np.concatenate([answer[name] for answer in answers]) for name in self._runner.get_output_details()}
 
 
 class SavedModel:

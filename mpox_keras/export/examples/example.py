@@ -19,14 +19,9 @@ if metadata["format"] == "tflite":
     from ai_edge_litert.interpreter import Interpreter
 
     runner = Interpreter(str(folder / "model.tflite"), num_threads=1).get_signature_runner()
-    details = runner.get_output_details()
 
     def run(photo):
-        outputs = runner(image=photo.astype(metadata["input"]["dtype"]))
-        for name, values in outputs.items():
-            scale, zero_point = details[name]["quantization"]  # of integers; turned into what they stand for
-            outputs[name] = (values.astype("float32") - zero_point) * scale if scale else values
-        return outputs
+        return runner(image=photo.astype("float32"))
 
 elif metadata["format"] == "onnx":
     import onnxruntime
