@@ -49,6 +49,7 @@ def measure(config) -> dict:
     labels = random.integers(0, classes, PHOTOS)
     keras.mixed_precision.set_dtype_policy(config.training.precision)
     model = build_model(config.model, classes)
+    keras.mixed_precision.set_dtype_policy("float32")  # as in training: photos are augmented in full precision
     compile_model(model, config, steps_per_epoch=STEPS)
     targets = np.eye(classes, dtype="float32")[labels]
     batches = training_batches(
@@ -99,7 +100,7 @@ def main(config_path, out, one):
         with tempfile.TemporaryDirectory() as folder:
             part = Path(folder) / "part.json"
             command = [sys.executable, __file__, "--config", config_path, "--out", part, "--one", json.dumps(overrides)]
-            subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+            subprocess.run(command, check=True)
             results.append({**setting, **json.loads(part.read_text())})
         figures = results[-1]
         speed = figures["steps_per_second"]
