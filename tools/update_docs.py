@@ -28,6 +28,7 @@ TABLES = {
         "sources": conditions.sources_table,
         "certainty": conditions.certainty_table,
         "msid": conditions.msid_table,
+        "protocols": conditions.protocols_table,
         "external": conditions.external_table,
         "refused": conditions.refused_table,
         "worst": conditions.worst_table,
