@@ -63,6 +63,7 @@ TABLES = {
     },
     "docs/bundles.md": {
         "parity": partial(measurements.parity_table, "fast_mpoxnet"),
+        "parity_larger": partial(measurements.parity_table, "efficientnet_lite0"),
         "benchmark": measurements.benchmark_table,
         "sizes": conditions.sizes_table,
         "time": measurements.where_time_goes_table,
