@@ -76,8 +76,10 @@ class Backbone(keras.Model):
         **kwargs,
     ):
         inputs = keras.Input(input_shape, name="image")
-        if (width != 1 and not network.startswith("MobileNet")) or (last and network == PAIR):
-            raise NetworkError(f"{network} has one width and ends where it ends: leave out width={width} and last={last!r}.")
+        if width != 1 and not network.startswith("MobileNet"):
+            raise NetworkError(f"{network} has one width; leave out width={width}.")
+        if last and network == PAIR:
+            raise NetworkError(f"{network} has two ends; leave out last={last!r}.")
         if network == PAIR:
             outputs = _side_by_side(inputs, weights)
             whole = keras.Model(inputs, outputs)
