@@ -1,6 +1,7 @@
 """The experiments run, each by its command: tiny pictures, one epoch."""
 
 import csv
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -168,3 +169,14 @@ def test_a_preset_tells_how_often_it_gives_no_alarm_at_other_conditions(tmp_path
     assert told["patients"] == 7
     assert told["other_conditions"]["photos"] == 40
     assert told["other_conditions"]["no_alarm"] == {"0.9": pytest.approx((30 * 0.8 + 10 * 0.5) / 40)}
+
+
+@pytest.mark.parametrize("name", ["fast_mpoxnet", "efficientnet_lite0"])
+def test_a_preset_tells_what_its_results_file_holds(name):
+    """A preset that is built anew loses what is measured afterwards, and would tell of what looks better."""
+    results = json.loads((ROOT / "configs" / "results" / f"conditions_{name}.json").read_text(encoding="utf-8"))
+    told = read_metadata(PRESETS_FOLDER / name)["external"]["other_conditions"]
+    assert told["photos"] == sum(results["photos"].values())
+    for recall, point in results["operating_points"].items():
+        silent = sum(point["no_alarm"][kind]["share"] * photos for kind, photos in results["photos"].items())
+        assert told["no_alarm"][recall] == pytest.approx(silent / told["photos"])
