@@ -368,7 +368,7 @@ def test_an_address_that_is_not_secure_is_told_of(start, site):
         assert "https" in app.message()
 
 
-def test_engines_are_tried_and_the_fastest_right_one_is_kept(app, drawn):
+def test_engines_are_tried_and_one_that_works_is_kept(app, drawn):
     measured = app.tried()
     threads = app.page.evaluate("crossOriginIsolated && navigator.hardwareConcurrency > 1")
     assert app.page.evaluate("crossOriginIsolated")
@@ -376,8 +376,8 @@ def test_engines_are_tried_and_the_fastest_right_one_is_kept(app, drawn):
     assert ("wasm-threads" in measured) == threads
     times = {name: value for name, value in measured.items() if isinstance(value, (int, float))}
     assert not threads or "wasm-threads" in times
-    kept = app.open(drawn).check().data()["engine"]["name"]
-    assert times[kept] <= times["wasm"]
+    # Which one, tests/web/test_engines.py tests: there, times are given, not measured.
+    assert app.open(drawn).check().data()["engine"]["name"] in times
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads the memory of Chromium's processes from /proc")
