@@ -9,13 +9,15 @@ from mpox_keras.models.image_classifier import ImageClassifier
 
 
 def tiny_backbone(include_top, weights, input_tensor, input_shape):
-    """One convolution for each stride, as a network of keras.applications."""
+    """One convolution for each stride, and a sum, as a network of keras.applications."""
     x = input_tensor
     for stride in (2, 4, 8, 16, 32):
         options = {"strides": 2, "padding": "same", "use_bias": False}
         x = keras.layers.Conv2D(8, 3, **options, name=f"convolution_{stride}")(x)
         x = keras.layers.BatchNormalization(name=f"normalization_{stride}")(x)
         x = keras.layers.ReLU(name=f"activation_{stride}")(x)
+        if stride == 8:
+            x = keras.layers.Add(name="sum")([x, keras.layers.Conv2D(8, 1, use_bias=False, name="beside")(x)])
     return keras.Model(keras.utils.get_source_inputs(input_tensor), x)
 
 
@@ -44,7 +46,7 @@ def tiny(config, classes):
 
 def tiny_fast_mpoxnet(config, classes, **options):
     """In place of `build_model`: all parts of Fast-MpoxNet."""
-    options = {"fusion_filters": (8, 8), "head_filters": 8, **options}
+    options = {"fusion_filters": (8, 8), **options}
     return FastMpoxNet(classes, backbone=_backbone(config), pyramid=config.pyramid, dropout=config.dropout, **options)
 
 

@@ -19,27 +19,32 @@ _NETWORK = {
     "stride_32": (2.1, 1.2, "backbone, stride 32", _MAPS),
     "fusion_3": (4.4, 3.0, "ABLGFM", _FUSION),
     "fusion_4": (6.5, 2.4, "ABLGFM", _FUSION),
-    "projection": (8.6, 2.4, "PWConv-BN-ReLU", _FUSION),
+    "bottlenecks": (2.1, 0, "bottlenecks", _MAPS),
     "pyramid": (6.5, 1.0, "pyramid", _MAPS),
+    "moments": (6.5, 0, "second moments", _MAPS),
     "features": (8.6, 1.0, "side by side", _MAPS),
     "diagnosis": (10.7, 1.0, "mean, Dense", _HEAD),
     "auxiliary_2": (10.7, 4.2, "Cls Head", _HEAD),
     "auxiliary_3": (10.7, 3.3, "Cls Head", _HEAD),
     "auxiliary_4": (10.7, 2.4, "Cls Head", _HEAD),
-    "ood_score": (10.7, -0.2, "means, Dense", _HEAD),
+    "ood_score": (10.7, -1.0, "means, Dense", _HEAD),
 }
 """Layer, or map of the backbone -> middle of its box, what it is called, and its colour."""
+
+_SEVERAL = ("bottlenecks", "moments")
+"""Boxes that stand for several maps."""
 
 
 def draw_fast_mpoxnet() -> Figure:
     """The network of the preset in its training form."""
     model = FastMpoxNet(classes=5, ood_score=True)
-    figure, axes = _canvas(11.2, 5.0, (-1, 11.7), (-0.8, 4.8))
-    shown = [name for name in _NETWORK if name.startswith("stride_") or name in {layer.name for layer in model.layers}]
+    figure, axes = _canvas(11.2, 5.8, (-1, 11.7), (-1.5, 4.8))
+    layers = {layer.name for layer in model.layers}
+    shown = [name for name in _NETWORK if name.startswith("stride_") or name in _SEVERAL or name in layers]
     for name in shown:
         x, y, title, colour = _NETWORK[name]
         look = "dashed" if name.startswith("auxiliary") else "solid"
-        _box(axes, x, y, f"{title}\n{_shape(_output(model, name))}", colour, look)
+        _box(axes, x, y, f"{title}\n{_shapes(model, name)}", colour, look)
     arrows = {(before, name) for name in shown for before in _before(model, name)}
     for start, end in sorted(arrows):
         # What every map of the backbone goes to is reached by one line, to the right of them.
@@ -53,21 +58,32 @@ def draw_fast_mpoxnet() -> Figure:
     return figure
 
 
-def _output(model, name):
-    return model.backbone.output[name] if name.startswith("stride_") else model.get_layer(name).output
+def _shapes(model, name):
+    if name in _SEVERAL:
+        layers = [layer for layer in model.layers if layer.name.startswith("second_moments")]
+        if name == "bottlenecks":
+            return f"{', '.join(str(layer.input.shape[-1]) for layer in layers)} channels"
+        size = layers[0].output.shape[1]
+        return f"{size} x {size} x {sum(layer.output.shape[-1] for layer in layers)}"
+    return _shape(model.backbone.output[name] if name.startswith("stride_") else model.get_layer(name).output)
 
 
 def _before(model, name) -> Iterator[str]:
     """Names of the boxes whose outputs reach this one through layers that have none."""
     if name == "image":
         return
-    if name.startswith("stride_"):
+    if name.startswith("stride_") or name == "bottlenecks":
         yield "image"
+        return
+    if name == "moments":
+        yield "bottlenecks"
         return
     for tensor in _tensors(model.get_layer(name).input):
         operation = tensor._keras_history.operation
         if operation is model.backbone:
             yield f"stride_{model.inputs[0].shape[1] // tensor.shape[1]}"
+        elif operation.name.startswith("second_moments"):
+            yield "moments"
         elif operation.name in _NETWORK:
             yield operation.name
         else:

@@ -8,9 +8,14 @@ from keras import layers
 from torch import nn
 from torch.nn import functional
 
+from mpox_keras.layers.second_moments import SOFTENING
+
 _BLOCKS = ("expanded_conv", *(f"block_{number}" for number in range(1, 17)))
 _ENDPOINTS = ("block_6", "block_13")
 """Blocks of which the widened maps are the last of strides 8 and 16."""
+
+_BOTTLENECKS = ("block_5", "block_9", "block_12")
+"""Blocks of which the sums are the last of 16, 24 and 32 channels."""
 
 
 class Bottleneck(nn.Module):
@@ -59,21 +64,22 @@ class TorchFastMpoxNet(nn.Module):
         self.stem = _convolution(stem, normalization, nn.ReLU6())
         self.blocks = nn.ModuleDict({name: Bottleneck(model.backbone, name) for name in _BLOCKS})
         self.fusions = nn.ModuleList(Fusion(model.get_layer(name)) for name in ("fusion_3", "fusion_4"))
-        self.projection = _pointwise(model.get_layer("projection"))
         diagnosis = model.get_layer("diagnosis")
         self.classifier = nn.Linear(*diagnosis.kernel.shape)
         _set(self.classifier.weight, np.transpose(diagnosis.kernel))
         _set(self.classifier.bias, diagnosis.bias)
 
     def forward(self, x):
-        x, maps = self.stem(x / 127.5 - 1), []
+        x, maps, moments = self.stem(x / 127.5 - 1), [], []
         for name, block in self.blocks.items():
             wide, x = block(x)
             if name in _ENDPOINTS:
                 maps.append(wide)
+            if name in _BOTTLENECKS:
+                moments.append(second_moments(x))
         maps.append(x)
         merged = self.fusions[1](self.fusions[0](*maps[:2]), x)
-        features = [*pooled_pyramid(maps), self.projection(merged).mean((2, 3))]
+        features = [*pooled_pyramid(maps), *moments, merged.mean((2, 3))]
         return torch.softmax(self.classifier(torch.cat(features, dim=1)), dim=1)
 
 
@@ -84,6 +90,15 @@ def pooled_pyramid(maps):
     grids = [grid for grid in (4, 3, 2, 1) if size % grid == 0 and grid != size]
     maxima = [functional.max_pool2d(each, each.shape[2] // grid) for grid in grids for each in near]
     return [each.mean((2, 3)) for each in (*near, *maxima)]
+
+
+def second_moments(maps):
+    """The mean over all cells of `mpox_keras.layers.second_moments.SecondMoments`."""
+    flat = maps.flatten(2)
+    products = flat @ flat.transpose(1, 2) / flat.shape[2]
+    first, second = torch.triu_indices(*products.shape[1:])
+    pairs = products[:, first, second]
+    return pairs / torch.sqrt(pairs.abs() + SOFTENING)
 
 
 def _pointwise(block):

@@ -204,7 +204,8 @@ def _slim(graph, kept):
     for node in nodes:
         op = DEPTHWISE_NAMES[0] if node.op == DEPTHWISE_NAMES[1] else node.op
         new = slim.node.add(op=op, name=names[node.name])
-        new.input.extend(names[entry] for entry in node.input)
+        # Of constants that TensorFlow has folded, the order in which they were computed ("^") is left over.
+        new.input.extend(names[entry] for entry in node.input if not entry.startswith("^"))
         for key in sorted(set(node.attr) - _UNREAD):
             new.attr[key].CopyFrom(node.attr[key])
         if node.op == "Const":

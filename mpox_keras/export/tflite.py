@@ -24,8 +24,9 @@ def convert_to_tflite(
     on CPUs, does not resize slices to another batch), and gives what `deploy` says.
 
     With `int8` all is computed with integers but for the first layers, whose maps are larger than an eighth of the photo: their
-    few channels spread too far for eight bits, and every error there goes through the whole network. Both ends are float32. The
-    mean error of each class's logit over `photos` is taken off its bias (Nagel et al. 2019, arXiv 1906.04721, section 4.2.2).
+    few channels spread too far for eight bits, and every error there goes through the whole network. Products of channels, which
+    spread farther still, and both ends are float32. The mean error of each class's logit over `photos` is taken off its bias
+    (Nagel et al. 2019, arXiv 1906.04721, section 4.2.2).
 
     Args:
         model, temperature: as `deploy` takes them.
@@ -78,7 +79,8 @@ def _with_integers(converter, size):
     graph = flatbuffer_utils.convert_bytearray_to_object(bytearray(debugger.calibrated_model)).subgraphs[0]
     made = [graph.tensors[operator.outputs[0]] for operator in graph.operators]
     large = [tensor.name.decode() for tensor in made if len(tensor.shape) == 4 and tensor.shape[1] > size / 8]
-    debugger.options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=large)
+    products = [name for tensor in made if "second_moments" in (name := tensor.name.decode())]
+    debugger.options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=[*large, *products])
     return debugger.get_nondebug_quantized_model()
 
 

@@ -21,6 +21,9 @@ _SHIPPED = {
 }
 """Network, width and last layer -> the preset that has this backbone as ImageNet made it. In this order they make `PAIR`."""
 
+_NARROW = 32
+"""Channels that a bottleneck has at most: what is made of them grows with the square."""
+
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
 
@@ -38,7 +41,8 @@ class Backbone(keras.Model):
 
     Input: photos `(batch, height, width, 3)`, 0 to 255; what the network expects of its pixels is done inside. Output: a dict
     of the last feature maps of every stride from 4 on, `stride_4` to `stride_32`, each
-    `(batch, height / stride, width / stride, channels)`.
+    `(batch, height / stride, width / stride, channels)`; and of networks of narrow blocks, as MobileNetV2 is, the last sum of
+    each width up to 32 channels from stride 8 on, `bottleneck_16` with 16 channels, say.
 
     Args:
         network: a convolutional network of keras.applications, such as `"MobileNetV2"`; `"EfficientNetLite0"`;
@@ -108,7 +112,12 @@ class Backbone(keras.Model):
     @property
     def endpoints(self) -> dict[int, keras.KerasTensor]:
         """Stride -> the last feature maps of this stride, that of the largest maps first."""
-        return dict(sorted((int(name.removeprefix("stride_")), maps) for name, maps in self.output.items()))
+        return {int(name.removeprefix("stride_")): maps for name, maps in self.output.items() if name.startswith("stride_")}
+
+    @property
+    def bottlenecks(self) -> list[str]:
+        """Names of the outputs that are narrow maps, from the narrowest to the widest."""
+        return [name for name in self.output if name.startswith("bottleneck_")]
 
     @property
     def stages(self) -> list[list[keras.Layer]]:
@@ -214,7 +223,13 @@ def _endpoints(whole, network, last):
         for layer, stride in _with_strides(layers, whole.inputs[0].shape[1])
         if stride >= 4 and not isinstance(layer, keras.layers.ZeroPadding2D)  # whose maps are larger by a pixel or two
     }
-    return {f"stride_{stride}": maps[stride] for stride in sorted(maps)} | {f"stride_{max(maps)}": end}
+    narrow = {
+        layer.output.shape[-1]: layer.output
+        for layer, stride in _with_strides(layers, whole.inputs[0].shape[1])
+        if stride >= 8 and isinstance(layer, keras.layers.Add) and layer.output.shape[-1] <= _NARROW
+    }
+    outputs = {f"stride_{stride}": maps[stride] for stride in sorted(maps)} | {f"stride_{max(maps)}": end}
+    return outputs | {f"bottleneck_{channels}": narrow[channels] for channels in sorted(narrow)}
 
 
 def _side_by_side(inputs, weights):
@@ -223,7 +238,8 @@ def _side_by_side(inputs, weights):
         Backbone(network, width, inputs.shape[1:], last, of_parts, name=network.lower()) for network, width, last in _SHIPPED
     ]
     maps = [part(inputs) for part in parts]
-    return {stride: keras.layers.Concatenate(name=stride)([each[stride] for each in maps]) for stride in maps[0]}
+    strides = [name for name in maps[0] if name.startswith("stride_")]
+    return {stride: keras.layers.Concatenate(name=stride)([each[stride] for each in maps]) for stride in strides}
 
 
 def _from_applications(network, width, inputs):

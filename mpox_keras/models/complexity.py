@@ -21,7 +21,7 @@ def measure_complexity(model: keras.Model) -> dict:
 
     Example:
         >>> measure_complexity(deploy(FastMpoxNet()))["trainable_parameters"]
-        271300
+        271476
     """
     parts = collections.defaultdict(lambda: {"trainable_parameters": 0, "multiply_adds": 0})
     for layer in model.layers:

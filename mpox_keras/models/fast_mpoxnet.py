@@ -5,13 +5,13 @@ import os
 import keras
 
 from mpox_keras.layers.ablgfm import ABLGFM
-from mpox_keras.layers.pointwise import PointwiseBlock
+from mpox_keras.layers.second_moments import SecondMoments
 from mpox_keras.models.backbones import Backbone, load_trained
 from mpox_keras.models.image_classifier import Network
 from mpox_keras.models.pyramid import pyramid_of
 
-_WIDTHS = {True: ((24, 24), 64), False: ((24, 112), 0)}
-"""With the pyramid or without -> `fusion_filters` and `head_filters`, as wide as 0.275 M parameters, when deployed, allow."""
+_WIDTHS = {True: (24, 24), False: (24, 112)}
+"""With the pyramid or without -> `fusion_filters`, as wide as 0.275 M parameters, when deployed, allow."""
 
 _STAGES = {2: 8, 3: 16, 4: 32}
 """Stage number, in the names of outputs and layers -> stride."""
@@ -35,13 +35,12 @@ class FastMpoxNet(Network):
         input_shape: height and width, each a multiple of 32, and 3.
         backbone: any `Backbone` with endpoints of these strides, nested as `model.backbone`; by default MobileNetV2 at width
             0.35 up to its last block.
-        pyramid: whether the classifier takes the backbone's own maps too, see `mpox_keras.models.pyramid`. This is for a
-            backbone that stays as it was pretrained. There a head on its maps would teach nothing, so the auxiliary heads of
-            strides 16 and 32 are on what the fusion gives.
+        pyramid: whether the classifier takes the backbone's own maps too, see `mpox_keras.models.pyramid`, and the
+            `SecondMoments` of its bottlenecks. This is for a backbone that stays as it was pretrained. There a head on its maps
+            would teach nothing, so the auxiliary heads of strides 16 and 32 are on what the fusion gives.
         fusion: whether the maps of strides 8 and 16 are fused into those of stride 32; without it these alone are classified.
         auxiliary_heads: whether there are the heads of training.
         fusion_filters: channels of the two modules.
-        head_filters: channels of a projection behind them, 0 for none.
         dropout: share of features dropped before each classifier in training.
         ood_score: whether there is the output `ood_score` too, `(batch, 1)`, see `mpox_keras.training.out_of_distribution`.
 
@@ -67,7 +66,6 @@ class FastMpoxNet(Network):
         fusion: bool = True,
         auxiliary_heads: bool = True,
         fusion_filters: tuple[int, int] | None = None,
-        head_filters: int | None = None,
         dropout: float = 0.2,
         ood_score: bool = False,
         name: str = "fast_mpoxnet",
@@ -86,8 +84,7 @@ class FastMpoxNet(Network):
             )
         if missing := set(_STAGES.values()).difference(backbone.endpoints):
             raise ValueError(f"the backbone {backbone.network} has no feature maps of stride {min(missing)}.")
-        fusion_filters = fusion_filters or _WIDTHS[pyramid][0]
-        head_filters = _WIDTHS[pyramid][1] if head_filters is None else head_filters
+        fusion_filters = fusion_filters or _WIDTHS[pyramid]
 
         inputs = keras.Input(input_shape, name="image")
         maps = backbone(inputs)
@@ -96,22 +93,23 @@ class FastMpoxNet(Network):
         if fusion:
             finer = ABLGFM(fusion_filters[0], name="fusion_3")([stages[2], stages[3]])
             features = ABLGFM(fusion_filters[1], name="fusion_4")([finer, stages[4]])
-        if head_filters:
-            features = PointwiseBlock(head_filters, name="projection")(features)
         if pyramid and fusion:
             at_heads |= {3: finer, 4: features}
         if pyramid:
-            together = [pyramid_of(list(stages.values())), *([features] if fusion else [])]
-            features = keras.layers.Concatenate(name="features")(together) if fusion else together[0]
+            size, narrow = stages[4].shape[1], backbone.bottlenecks
+            together = [pyramid_of(list(stages.values()))]
+            together += [SecondMoments(size, name=f"second_moments_{name}")(maps[name]) for name in narrow]
+            together += [features] if fusion else []
+            features = keras.layers.Concatenate(name="features")(together) if len(together) > 1 else together[0]
         heads = {"diagnosis": features}
         if auxiliary_heads:
             heads |= {f"auxiliary_{stage}": maps for stage, maps in at_heads.items()}
         super().__init__(backbone, inputs, heads, stages.values(), classes, dropout, ood_score, name=name, **kwargs)
         self.pyramid, self.fusion, self.auxiliary_heads = pyramid, fusion, auxiliary_heads
-        self.fusion_filters, self.head_filters = tuple(fusion_filters), head_filters
+        self.fusion_filters = tuple(fusion_filters)
         if weights is not None and not of_backbone:
             self.take_weights(load_trained(weights), weights)
 
     def get_config(self):
-        own = {name: getattr(self, name) for name in ("pyramid", "fusion", "auxiliary_heads", "head_filters")}
+        own = {name: getattr(self, name) for name in ("pyramid", "fusion", "auxiliary_heads")}
         return {**super().get_config(), **own, "fusion_filters": list(self.fusion_filters)}

@@ -45,9 +45,24 @@ def test_endpoints_are_the_last_maps_of_each_stride(network, options, layers, si
     for (stride, maps), layer in zip(backbone.endpoints.items(), layers, strict=True):
         assert maps is backbone.get_layer(layer).output
         assert maps.shape[1:3] == (size // stride, size // stride)
-    assert {
-        name: maps.shape for name, maps in backbone(PHOTOS if size == 32 else PHOTOS.repeat(2, 1).repeat(2, 2)).items()
-    } == {f"stride_{stride}": (2, *maps.shape[1:]) for stride, maps in backbone.endpoints.items()}
+    photos = PHOTOS if size == 32 else PHOTOS.repeat(2, 1).repeat(2, 2)
+    found = {name: maps.shape for name, maps in backbone(photos).items() if name not in backbone.bottlenecks}
+    assert found == {f"stride_{stride}": (2, *maps.shape[1:]) for stride, maps in backbone.endpoints.items()}
+
+
+@pytest.mark.parametrize(
+    ("network", "width", "layers"),
+    [
+        ("MobileNetV2", 0.35, {"bottleneck_16": "block_5_add", "bottleneck_24": "block_9_add", "bottleneck_32": "block_12_add"}),
+        ("MobileNet", 0.25, {}),
+        ("EfficientNetLite0", 1.0, {}),
+    ],
+)
+def test_bottlenecks_are_the_last_sums_of_each_small_width(network, width, layers):
+    backbone = Backbone(network, width, SMALL)
+    assert backbone.bottlenecks == list(layers)
+    for name, layer in layers.items():
+        assert backbone.output[name] is backbone.get_layer(layer).output
 
 
 def test_networks_side_by_side_give_the_maps_of_both(tmp_path):
@@ -189,7 +204,7 @@ def preset():
 
 def test_weights_of_a_preset_go_wherever_they_fit(preset):
     model = FastMpoxNet(6, "fast_mpoxnet", SMALL)
-    for name in ("backbone", "fusion_3", "fusion_4", "projection"):
+    for name in ("backbone", "fusion_3", "fusion_4"):
         for ours, theirs in zip(model.get_layer(name).get_weights(), preset.get_layer(name).get_weights(), strict=True):
             np.testing.assert_array_equal(ours, theirs)
     assert model.get_layer("auxiliary_4").kernel.shape == (64, 6)

@@ -8,6 +8,7 @@ from tiny_network import tiny_fast_mpoxnet
 
 from mpox_keras import FastMpoxNet, deploy
 from mpox_keras.config import ModelConfig
+from mpox_keras.layers.second_moments import SOFTENING
 from mpox_keras.models.backbones import Backbone, NetworkError
 from mpox_keras.models.complexity import measure_complexity
 from mpox_keras.models.pyramid import pyramid_of
@@ -39,7 +40,7 @@ def test_training_form_gives_logits_of_every_head(model, photos):
 
 
 @pytest.mark.parametrize(
-    ("pyramid", "parameters", "multiply_adds"), [(True, 271_109, 38_663_680), (False, 274_269, 38_822_032)]
+    ("pyramid", "parameters", "multiply_adds"), [(True, 274_065, 38_990_860), (False, 274_269, 38_822_032)]
 )
 def test_deployed_model_keeps_the_budget(pyramid, parameters, multiply_adds):
     """0.265 M to 0.275 M parameters, frozen ones too, and at most 40 M multiply-adds."""
@@ -65,6 +66,13 @@ def means(maps):
     return np.mean(maps, axis=(1, 2))
 
 
+def second_moments(maps):
+    """Signed roots of the means of the products of any two channels, softened."""
+    first, second = np.triu_indices(maps.shape[-1])
+    products = np.einsum("byxi,byxj->bij", maps, maps)[:, first, second] / np.prod(maps.shape[1:3])
+    return products / np.sqrt(np.abs(products) + SOFTENING)
+
+
 @pytest.mark.parametrize("pyramid", [True, False])
 def test_every_head_classifies_the_means_of_its_maps(photos, pyramid):
     """Beside a pyramid, of which the backbone is frozen, the later auxiliary heads are on what the fusion gives."""
@@ -73,10 +81,10 @@ def test_every_head_classifies_the_means_of_its_maps(photos, pyramid):
     first = model.get_layer("fusion_3")(stages[:2])
     last = model.get_layer("fusion_4")([first, stages[2]])
     if pyramid:
-        last = model.get_layer("projection")(last)
-        together = means(np.concatenate([pyramid_of(stages), last], axis=-1))
+        narrow = [model.backbone(photos)[f"bottleneck_{channels}"] for channels in (16, 24, 32)]
+        moments = [second_moments(maps) for maps in narrow]
         features = {
-            "diagnosis": together,
+            "diagnosis": np.concatenate([means(pyramid_of(stages)), *moments, means(last)], axis=-1),
             "auxiliary_2": means(stages[0]),
             "auxiliary_3": means(first),
             "auxiliary_4": means(last),
@@ -104,8 +112,9 @@ def test_any_backbone_with_maps_of_three_strides_will_do():
     model = FastMpoxNet(backbone=backbone)
     assert model.backbone is backbone
     assert [model.get_layer(f"fusion_{stage}").filters for stage in (3, 4)] == [24, 24]
-    assert model.get_layer("projection").filters == model.head_filters == 64
-    narrow = FastMpoxNet(backbone=backbone, pyramid=False, fusion_filters=(8, 16), head_filters=0)
+    moments = [layer.name for layer in model.layers if layer.name.startswith("second_moments")]
+    assert moments == ["second_moments_bottleneck_16", "second_moments_bottleneck_24"]
+    narrow = FastMpoxNet(backbone=backbone, pyramid=False, fusion_filters=(8, 16))
     assert narrow.get_layer("diagnosis").kernel.shape == (16, 4)
     with pytest.raises(ValueError, match=r"MobileNet has no feature maps of stride 8"):
         FastMpoxNet(backbone=Backbone("MobileNet", 0.25, (32, 32, 3), last="conv_pw_2_relu"))

@@ -199,10 +199,10 @@ def certainty_table():
 
 
 _SIZES = (
-    (128, "Fast-MpoxNet at 128 pixels", "pyramid, photos of 128 pixels"),
-    (160, "Fast-MpoxNet at 160 pixels", "pyramid, photos of 160 pixels"),
-    (192, "Fast-MpoxNet", "pyramid: averages, and maxima of 3x3, 2x2 and 1 cells, L2 0.1"),
-    (224, "Fast-MpoxNet at 224 pixels", "pyramid, photos of 224 pixels"),
+    (128, "Fast-MpoxNet at 128 pixels", "pyramid and second moments, photos of 128 pixels"),
+    (160, "Fast-MpoxNet at 160 pixels", "pyramid and second moments, photos of 160 pixels"),
+    (192, "Fast-MpoxNet", "pyramid and second moments, the root softened by 1, L2 0.1"),
+    (224, "Fast-MpoxNet at 224 pixels", "pyramid and second moments, photos of 224 pixels"),
 )
 """Size of the photos, its network of the benchmark, its trial."""
 
