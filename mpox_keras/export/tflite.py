@@ -24,9 +24,9 @@ def convert_to_tflite(
     on CPUs, does not resize slices to another batch), and gives what `deploy` says.
 
     With `int8` all is computed with integers but for the first layers, whose maps are larger than an eighth of the photo: their
-    few channels spread too far for eight bits, and every error there goes through the whole network. Products of channels, which
-    spread farther still, and both ends are float32. The mean error of each class's logit over `photos` is taken off its bias
-    (Nagel et al. 2019, arXiv 1906.04721, section 4.2.2).
+    few channels spread too far for eight bits, and every error there goes through the whole network. Products of channels,
+    which spread farther still, and both ends are float32. The mean error of each class's logit over `photos` is taken off its
+    bias (Nagel et al. 2019, arXiv 1906.04721, section 4.2.2).
 
     Args:
         model, temperature: as `deploy` takes them.

@@ -53,16 +53,16 @@ def test_endpoints_are_the_last_maps_of_each_stride(network, options, layers, si
 @pytest.mark.parametrize(
     ("network", "width", "layers"),
     [
-        ("MobileNetV2", 0.35, {"bottleneck_16": "block_5_add", "bottleneck_24": "block_9_add", "bottleneck_32": "block_12_add"}),
+        ("MobileNetV2", 0.35, {16: "block_5_add", 24: "block_9_add", 32: "block_12_add"}),
         ("MobileNet", 0.25, {}),
         ("EfficientNetLite0", 1.0, {}),
     ],
 )
 def test_bottlenecks_are_the_last_sums_of_each_small_width(network, width, layers):
     backbone = Backbone(network, width, SMALL)
-    assert backbone.bottlenecks == list(layers)
-    for name, layer in layers.items():
-        assert backbone.output[name] is backbone.get_layer(layer).output
+    assert backbone.bottlenecks == [f"bottleneck_{channels}" for channels in layers]
+    for channels, layer in layers.items():
+        assert backbone.output[f"bottleneck_{channels}"] is backbone.get_layer(layer).output
 
 
 def test_networks_side_by_side_give_the_maps_of_both(tmp_path):
