@@ -14,6 +14,9 @@ from mpox_keras.inference.runtimes import LiteRT
 from mpox_keras.models.deploy import deploy
 from mpox_keras.utils.stderr import silenced_stderr
 
+_SPREAD = ("second_moments", "class_activation_map")
+"""In the names of operators on numbers that spread too far for eight bits."""
+
 
 def convert_to_tflite(
     model: keras.Model, temperature: float = 1.0, precision: str = "float32", photos: np.ndarray | None = None
@@ -24,9 +27,9 @@ def convert_to_tflite(
     on CPUs, does not resize slices to another batch), and gives what `deploy` says.
 
     With `int8` all is computed with integers but for the first layers, whose maps are larger than an eighth of the photo: their
-    few channels spread too far for eight bits, and every error there goes through the whole network. Products of channels,
-    which spread farther still, and both ends are float32. The mean error of each class's logit over `photos` is taken off its
-    bias (Nagel et al. 2019, arXiv 1906.04721, section 4.2.2).
+    few channels spread too far for eight bits, and every error there goes through the whole network. So do products of channels
+    and the last layer. Both ends are float32. The mean error of each class's logit over `photos` is taken off its bias (Nagel
+    et al. 2019, arXiv 1906.04721, section 4.2.2).
 
     Args:
         model, temperature: as `deploy` takes them.
@@ -79,8 +82,8 @@ def _with_integers(converter, size):
     graph = flatbuffer_utils.convert_bytearray_to_object(bytearray(debugger.calibrated_model)).subgraphs[0]
     made = [graph.tensors[operator.outputs[0]] for operator in graph.operators]
     large = [tensor.name.decode() for tensor in made if len(tensor.shape) == 4 and tensor.shape[1] > size / 8]
-    products = [name for tensor in made if "second_moments" in (name := tensor.name.decode())]
-    debugger.options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=[*large, *products])
+    wide = [name for tensor in made if any(part in (name := tensor.name.decode()) for part in _SPREAD)]
+    debugger.options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=[*large, *wide])
     return debugger.get_nondebug_quantized_model()
 
 

@@ -39,7 +39,7 @@ class SecondMoments(keras.layers.Layer):
         if height % self.size or width % self.size:
             raise ValueError(f"{self.size} cells along each side need whole multiples of that; got {height}x{width}.")
         first, second = np.triu_indices(channels)
-        self.pairs = first * channels + second
+        self.pairs = (first * channels + second).astype("int32")  # TF.js has no wider integers
 
     def call(self, inputs):
         _, height, width, channels = inputs.shape

@@ -45,21 +45,21 @@ def deploy(model: Network, class_activation_map: bool = False, temperature: floa
 
 
 def _scores(maps, kernel, bias):
-    """The linear classifier at each position of `maps`. Parts that were repeated are classified before, as that costs least."""
-    parts = _parts(maps)
+    """The linear classifier at each position of `maps`, part by part.
+
+    Parts that were repeated are classified before, as that costs least. Each part has numbers of another size, and integers for
+    all together would be too coarse for most.
+    """
+    parts, scores = _parts(maps), []
     kernels = np.split(kernel, np.cumsum([part.shape[-1] for part in parts])[:-1])
-    whole, scores = [], []
-    for part, part_kernel in zip(parts, kernels, strict=True):
+    for number, (part, part_kernel) in enumerate(zip(parts, kernels, strict=True), 1):
         before = part._keras_history.operation
-        if isinstance(before, keras.layers.UpSampling2D):
-            cells = _pointwise(before.input, part_kernel, None, f"class_activation_map_{before.name}")
-            repeat = keras.layers.Resizing(*maps.shape[1:3], "nearest", dtype="float32", name=f"{before.name}_scores")
-            scores.append(repeat(cells))
-        else:
-            whole.append((part, part_kernel))
-    features, kernels = zip(*whole, strict=True)
-    together = keras.layers.Concatenate(name="class_activation_map_features")(features) if len(whole) > 1 else features[0]
-    scores.append(_pointwise(together, np.concatenate(kernels), bias, "class_activation_map"))
+        repeated = isinstance(before, keras.layers.UpSampling2D)
+        name, part_bias = ("class_activation_map", bias) if number == len(parts) else (f"class_activation_map_{number}", None)
+        found = _pointwise(before.input if repeated else part, part_kernel, part_bias, name)
+        if repeated:
+            found = keras.layers.Resizing(*maps.shape[1:3], "nearest", dtype="float32", name=f"{name}_repeated")(found)
+        scores.append(found)
     return keras.layers.Add(dtype="float32", name="class_activation_map_sum")(scores) if len(scores) > 1 else scores[0]
 
 

@@ -73,9 +73,11 @@ def test_no_batch_norm_is_left_and_operators_are_fused(written):
     topology = json.loads((written("float32") / "model.json").read_text())
     kinds = [node["op"] for node in topology["modelTopology"]["node"]]
     apart = {"FusedBatchNormV3", "BiasAdd", "Relu", "Relu6", "DepthwiseConv2dNative", "Pad"}
-    assert not {*apart, "Transpose", "Tile"}.intersection(kinds)
-    # Without a bias: the backbone's last one, and those of the class activation map that come before maps are repeated.
-    assert [kinds.count(kind) for kind in ("_FusedConv2D", "FusedDepthwiseConv2dNative", "Conv2D")] == [46, 17, 4]
+    assert not {*apart, "Tile"}.intersection(kinds)
+    # Each of the three bottlenecks is cut into cells once.
+    assert [kinds.count(kind) for kind in ("Transpose", "BatchMatMulV2", "GatherV2")] == [3, 3, 3]
+    # Without a bias: the backbone's last one, and those of every part of the class activation map but one.
+    assert [kinds.count(kind) for kind in ("_FusedConv2D", "FusedDepthwiseConv2dNative", "Conv2D")] == [45, 17, 10]
 
 
 @pytest.mark.parametrize("activation", [None, "relu"])

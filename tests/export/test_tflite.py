@@ -79,26 +79,32 @@ def test_int8_gives_nearly_the_same_probabilities(converted, of_many, many):
 @pytest.mark.slow
 def test_only_builtin_operators_and_no_shuffle(converted):
     for precision in ("float32", "float16", "dynamic", "int8"):
-        model = flatbuffer_utils.convert_bytearray_to_object(bytearray(converted(precision)))
-        found = {max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes}
-        names = {name for name, value in vars(schema_py_generated.BuiltinOperator).items() if value in found}
-        assert len(names) == len(found)
-        assert not {"CUSTOM", "DELEGATE", "TRANSPOSE", "GATHER", "GATHER_ND"}.intersection(names)
+        names = [name for name, _ in operators(converted(precision))]
+        assert not {"CUSTOM", "DELEGATE", "GATHER_ND"}.intersection(names)
+        # Each of the three bottlenecks is cut into cells once, and takes each pair of channels once.
+        assert [names.count(name) for name in ("TRANSPOSE", "BATCH_MATMUL", "GATHER")] == [3, 3, 3]
 
 
-def heights(content, kinds):
-    """Of the maps that an operator of a TFLite file makes in numbers of these kinds."""
-    (graph,) = flatbuffer_utils.convert_bytearray_to_object(bytearray(content)).subgraphs
-    made = [graph.tensors[operator.outputs[0]] for operator in graph.operators]
-    return {int(tensor.shape[1]) for tensor in made if tensor.type in kinds and len(tensor.shape) == 4}
+def operators(content):
+    """Name of each operator of a TFLite file, and the tensor that it makes."""
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    (graph,) = model.subgraphs
+    names = {value: name for name, value in vars(schema_py_generated.BuiltinOperator).items()}
+    codes = [names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
+    return [(codes[each.opcodeIndex], graph.tensors[each.outputs[0]]) for each in graph.operators]
+
+
+def heights(content, kind):
+    """Of the maps that depthwise convolutions, of which every block has one, make in numbers of this kind."""
+    return {int(made.shape[1]) for name, made in operators(content) if name == "DEPTHWISE_CONV_2D" and made.type == kind}
 
 
 @pytest.mark.slow
 def test_int8_is_integer_where_maps_are_small(converted, preset):
     eighth = preset.image_size // 8
-    assert min(heights(converted("int8"), {TensorType.FLOAT32}) - {eighth // 4}) > eighth  # the map of the classes is an output
-    assert heights(converted("int8"), {TensorType.INT8}) >= {eighth, eighth // 2, eighth // 4}
-    assert not heights(converted("float16"), {TensorType.INT8})
+    assert heights(converted("int8"), TensorType.FLOAT32) == {eighth * 4, eighth * 2}
+    assert heights(converted("int8"), TensorType.INT8) == {eighth, eighth // 2, eighth // 4}
+    assert not heights(converted("float16"), TensorType.INT8)
 
 
 @pytest.mark.slow
