@@ -63,7 +63,7 @@ def _shapes(model, name):
         layers = [layer for layer in model.layers if layer.name.startswith("second_moments")]
         if name == "bottlenecks":
             return f"{', '.join(str(layer.input.shape[-1]) for layer in layers)} channels"
-        size = layers[0].output.shape[1]
+        size = layers[0].output.shape[1]  # before they are repeated
         return f"{size} x {size} x {sum(layer.output.shape[-1] for layer in layers)}"
     return _shape(model.backbone.output[name] if name.startswith("stride_") else model.get_layer(name).output)
 

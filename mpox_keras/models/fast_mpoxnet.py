@@ -8,7 +8,7 @@ from mpox_keras.layers.ablgfm import ABLGFM
 from mpox_keras.layers.second_moments import SecondMoments
 from mpox_keras.models.backbones import Backbone, load_trained
 from mpox_keras.models.image_classifier import Network
-from mpox_keras.models.pyramid import pyramid_of
+from mpox_keras.models.pyramid import GRIDS, pyramid_of
 
 _WIDTHS = {True: (24, 24), False: (24, 112)}
 """With the pyramid or without -> `fusion_filters`, as wide as 0.275 M parameters, when deployed, allow."""
@@ -96,9 +96,12 @@ class FastMpoxNet(Network):
         if pyramid and fusion:
             at_heads |= {3: finer, 4: features}
         if pyramid:
-            size, narrow = stages[4].shape[1], backbone.bottlenecks
             together = [pyramid_of(list(stages.values()))]
-            together += [SecondMoments(size, name=f"second_moments_{name}")(maps[name]) for name in narrow]
+            size = stages[4].shape[1]
+            grid = next(grid for grid in GRIDS if size % grid == 0)
+            for name in backbone.bottlenecks:
+                moments = SecondMoments(grid, name=f"second_moments_{name}")(maps[name])
+                together.append(keras.layers.UpSampling2D(size // grid, name=f"repeat_{name}")(moments))
             together += [features] if fusion else []
             features = keras.layers.Concatenate(name="features")(together) if len(together) > 1 else together[0]
         heads = {"diagnosis": features}

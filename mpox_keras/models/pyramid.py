@@ -6,7 +6,8 @@ import keras
 
 from mpox_keras.models.backbones import NetworkError
 
-_GRIDS = (4, 3, 2, 1)
+GRIDS = (4, 3, 2, 1)
+"""Cells along each side, where that many divide the last map."""
 
 
 def pyramid_of(maps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
@@ -48,7 +49,7 @@ def pyramid_of(maps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
     for number, each in enumerate(near):
         factor = each.shape[1] // size
         parts.append(keras.layers.AveragePooling2D(factor, name=f"pyramid_mean_{number}")(each) if factor > 1 else each)
-    for grid in _GRIDS:
+    for grid in GRIDS:
         if size % grid or grid == size:
             continue
         maxima = [
