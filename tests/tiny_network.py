@@ -8,15 +8,15 @@ from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 from mpox_keras.models.image_classifier import ImageClassifier
 
 
-def tiny_backbone(include_top, weights, input_tensor, input_shape):
-    """One convolution for each stride, and a sum, as a network of keras.applications."""
+def tiny_backbone(include_top, weights, input_tensor, input_shape, bottleneck=False):
+    """One convolution for each stride, and perhaps a sum, as a network of keras.applications."""
     x = input_tensor
     for stride in (2, 4, 8, 16, 32):
         options = {"strides": 2, "padding": "same", "use_bias": False}
         x = keras.layers.Conv2D(8, 3, **options, name=f"convolution_{stride}")(x)
         x = keras.layers.BatchNormalization(name=f"normalization_{stride}")(x)
         x = keras.layers.ReLU(name=f"activation_{stride}")(x)
-        if stride == 8:
+        if bottleneck and stride == 8:
             x = keras.layers.Add(name="sum")([x, keras.layers.Conv2D(8, 1, use_bias=False, name="beside")(x)])
     return keras.Model(keras.utils.get_source_inputs(input_tensor), x)
 
@@ -26,7 +26,12 @@ def preprocess_input(pixels):
     return keras.layers.Rescaling(1 / 127.5, -1)(pixels)
 
 
-keras.applications.tiny_backbone = tiny_backbone
+def tiny_with_bottleneck(**options):
+    """The same with a sum."""
+    return tiny_backbone(**options, bottleneck=True)
+
+
+keras.applications.tiny_backbone, keras.applications.tiny_with_bottleneck = tiny_backbone, tiny_with_bottleneck
 
 
 def small(image_size, classes=4, **options):
@@ -47,9 +52,10 @@ def tiny(config, classes):
 def tiny_fast_mpoxnet(config, classes, **options):
     """In place of `build_model`: all parts of Fast-MpoxNet."""
     options = {"fusion_filters": (8, 8), **options}
-    return FastMpoxNet(classes, backbone=_backbone(config), pyramid=config.pyramid, dropout=config.dropout, **options)
+    backbone = _backbone(config, "tiny_with_bottleneck")
+    return FastMpoxNet(classes, backbone=backbone, pyramid=config.pyramid, dropout=config.dropout, **options)
 
 
-def _backbone(config):
+def _backbone(config, network="tiny_backbone"):
     size = config.image_size
-    return Backbone("tiny_backbone", input_shape=(size, size, 3))
+    return Backbone(network, input_shape=(size, size, 3))

@@ -14,7 +14,7 @@ from mpox_keras.inference.runtimes import LiteRT
 from mpox_keras.models.deploy import deploy
 from mpox_keras.utils.stderr import silenced_stderr
 
-_SPREAD = ("second_moments", "class_activation_map")
+_WIDE = ("second_moments", "class_activation_map")
 """In the names of operators on numbers that spread too far for eight bits."""
 
 
@@ -82,7 +82,7 @@ def _with_integers(converter, size):
     graph = flatbuffer_utils.convert_bytearray_to_object(bytearray(debugger.calibrated_model)).subgraphs[0]
     made = [graph.tensors[operator.outputs[0]] for operator in graph.operators]
     large = [tensor.name.decode() for tensor in made if len(tensor.shape) == 4 and tensor.shape[1] > size / 8]
-    wide = [name for tensor in made if any(part in (name := tensor.name.decode()) for part in _SPREAD)]
+    wide = [name for tensor in made if any(part in (name := tensor.name.decode()) for part in _WIDE)]
     debugger.options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=[*large, *wide])
     return debugger.get_nondebug_quantized_model()
 

@@ -107,9 +107,8 @@ def test_maps_of_pixels_are_bright_enough_to_read(heats, method):
     assert np.percentile(heat, 98) > 0.5
 
 
-@pytest.mark.parametrize("method", ["grad_cam_plus_plus", "score_cam"])
-def test_other_maps_of_the_same_features_are_alike(heats, method):
-    assert np.corrcoef(heats[method].ravel(), heats["class_activation_map"].ravel())[0, 1] > 0.7
+def test_another_map_by_the_same_gradients_is_alike(heats):
+    assert np.corrcoef(heats["grad_cam_plus_plus"].ravel(), heats["class_activation_map"].ravel())[0, 1] > 0.7
 
 
 @pytest.mark.parametrize("method", list(METHODS))
