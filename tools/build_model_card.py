@@ -18,8 +18,8 @@ from mpox_keras.utils.files import replacing
 
 _NETWORKS = {
     "FastMpoxNet": "Fast-MpoxNet (Yue et al., arXiv 2308.13492, reconstructed) on MobileNetV2 0.35: averages and maxima of the "
-    "backbone's feature maps, averages of products of their channels, and the fusion by ABLGFM, under one linear classifier. The "
-    "backbone is as ImageNet made it",
+    "backbone's feature maps, averages of products of their channels, and the fusion by ABLGFM, under one linear classifier. "
+    "The backbone is as ImageNet made it",
     PAIR: "EfficientNet-Lite0 (Tan and Le 2019) and the MobileNetV2 0.35 of Fast-MpoxNet side by side, both as ImageNet made "
     "them: averages and maxima of their feature maps, under one linear classifier",
 }
