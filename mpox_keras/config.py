@@ -4,7 +4,6 @@ import copy
 import difflib
 import importlib.resources
 from collections.abc import Sequence
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -164,9 +163,6 @@ class TrainingConfig(_Section):
     threads: Annotated[int, Field(ge=1)] | None = Field(
         1, description="Threads that TensorFlow computes with; null: one per core. Another number changes the last digits."
     )
-    distribution: Literal["none", "mirrored"] = Field(
-        "none", description="`mirrored` shares every batch among the GPUs of the machine."
-    )
     tensorboard: bool = Field(False, description="Also write logs for TensorBoard into the run folder.")
 
     @pydantic.field_validator("unfreezing")
@@ -215,18 +211,23 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
             f"the config {path} can't be found: there is no such file, and the configs that come with the package are "
             f"{', '.join(shipped)}."
         )
-    values = read_yaml(file, "the config")
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"the config {file} can't be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the config {file} is no YAML: {error}") from None
     return parse_config({} if values is None else values, overrides, origin=str(path))
 
 
-def read_yaml(file: Path | Traversable, kind: str) -> object:
-    """What a YAML file holds, or ConfigError; `kind` is what the message calls it."""
-    try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{kind} {file} can't be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{kind} {file} is no YAML: {error}") from None
+def load_candidates(paths: Sequence[Path], overrides: Sequence[str] = ()) -> dict[str, Config]:
+    """The configs that a choice is made among, by name, as `load_config` reads them; ConfigError if two have one name."""
+    configs = {}
+    for path in paths:
+        if path.stem in configs:
+            raise ConfigError(f"two of the configs are called {path.stem}; results go by the name, so rename one.")
+        configs[path.stem] = load_config(path, overrides)
+    return configs
 
 
 def parse_config(values: object, overrides: Sequence[str] = (), origin: str = "the config") -> Config:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-EXTRAS = ("cv2", "tf_keras_vis", "keras_hub", "pyarrow", "fsspec", "dask", "distributed", "optuna", "tensorboard")
+EXTRAS = ("cv2", "tf_keras_vis", "keras_hub", "pyarrow", "fsspec", "dask", "distributed", "tensorboard")
 EXPLAINED = ("mpox_keras.curation.build", "mpox_keras.curation.check", "mpox_keras.curation.duplicates")
 """Modules that say at once which extra they need."""
 

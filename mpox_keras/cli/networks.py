@@ -14,19 +14,17 @@ from mpox_keras.cli import options
 @click.argument("further", nargs=-1, type=options.PATH, metavar="")
 @options.data_option
 @options.groups_option
-@click.option("--search", "ranges", type=options.PATH, help="A YAML file of ranges to draw hyperparameters from.")
-@click.option("--trials", default=4, show_default=True, type=click.IntRange(1), help="With --search: draws for each config.")
 @options.out_option("runs/select", help="Run folder.")
 @options.workers_option
 @options.set_option
-def select(first, further, data, groups, ranges, trials, out, workers, overrides):
+def select(first, further, data, groups, out, workers, overrides):
     """Choose among networks by nested cross-validation, and estimate what the choice is worth.
 
     The same command goes on where an interrupted one stopped.
     """
-    from mpox_keras.training.search import read_candidates
+    from mpox_keras.config import load_candidates
 
-    configs = read_candidates((first, *further), overrides, ranges, trials)
+    configs = load_candidates((first, *further), overrides)
     config = next(iter(configs.values()))
     options.start_tensorflow(config.training.threads)
     from mpox_keras.data.loading import classes_of, with_classes

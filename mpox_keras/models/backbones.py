@@ -217,17 +217,12 @@ def _endpoints(whole, network, last):
     end = whole.get_layer(last).output if last else whole.output
     if len(getattr(end, "shape", ())) != 4:
         raise NetworkError(f"{network} does not end in feature maps but in {end}. Take a convolutional network.")
-    layers = keras.Model(whole.inputs, end).layers
-    maps = {
-        stride: layer.output
-        for layer, stride in _with_strides(layers, whole.inputs[0].shape[1])
-        if stride >= 4 and not isinstance(layer, keras.layers.ZeroPadding2D)  # whose maps are larger by a pixel or two
-    }
-    narrow = {
-        layer.output.shape[-1]: layer.output
-        for layer, stride in _with_strides(layers, whole.inputs[0].shape[1])
-        if stride >= 8 and isinstance(layer, keras.layers.Add) and layer.output.shape[-1] <= _NARROW
-    }
+    maps, narrow = {}, {}
+    for layer, stride in _with_strides(keras.Model(whole.inputs, end).layers, whole.inputs[0].shape[1]):
+        if stride >= 4 and not isinstance(layer, keras.layers.ZeroPadding2D):  # whose maps are larger by a pixel or two
+            maps[stride] = layer.output
+        if stride >= 8 and isinstance(layer, keras.layers.Add) and layer.output.shape[-1] <= _NARROW:
+            narrow[layer.output.shape[-1]] = layer.output
     outputs = {f"stride_{stride}": maps[stride] for stride in sorted(maps)} | {f"stride_{max(maps)}": end}
     return outputs | {f"bottleneck_{channels}": narrow[channels] for channels in sorted(narrow)}
 

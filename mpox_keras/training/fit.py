@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mpox_keras.config import AugmentationConfig, Config, ConfigError, ModelConfig
+from mpox_keras.config import AugmentationConfig, Config, ModelConfig
 from mpox_keras.data.augmentation import augmentation_layers, training_batches
 from mpox_keras.data.folder import DataError, Photo
 from mpox_keras.data.loading import PhotoArrays, load_arrays
@@ -55,7 +55,6 @@ def train(
         The trained network in its training form, with the moving average of its weights and the output `ood_score`.
 
     Raises:
-        ConfigError: several devices can't share a batch evenly.
         DataError: a class has no photos for `training.refit_classifier`, or `data.non_skin` holds no pictures.
         MissingExtraError, PretrainedWeightsError: pretrained weights that the config names can't be had.
         RunError: the checkpoint or the trained network in the folder is damaged.
@@ -111,16 +110,11 @@ def _run_epochs(config, photos, folder, validation, augment, build):
     keras.mixed_precision.set_dtype_policy(training.precision)
     batch_size = min(training.batch_size, len(photos.labels))
     steps_per_epoch = len(photos.labels) // batch_size
-    with _strategy(training.distribution, batch_size).scope():
-        try:
-            model = build(config.model, classes)
-        finally:
-            keras.mixed_precision.set_dtype_policy("float32")
-        for layer in model._flatten_layers() if training.distribution != "none" else ():
-            if isinstance(layer, keras.layers.BatchNormalization):
-                # Takes its statistics from the whole batch, so that two devices learn what one learns.
-                layer.synchronized = True
-        compile_model(model, config, steps_per_epoch)
+    try:
+        model = build(config.model, classes)
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    compile_model(model, config, steps_per_epoch)
 
     checkpoint = folder / _CHECKPOINT
     first_epoch = resume(model, checkpoint, steps_per_epoch)
@@ -150,19 +144,6 @@ def _run_epochs(config, photos, folder, validation, augment, build):
         verbose=0,
     )
     return model.get_weights()
-
-
-def _strategy(distribution, batch_size):
-    """What the network is built and compiled in; `mirrored`: each GPU, or logical CPU device, takes its share of every batch.
-
-    On TensorFlow `keras.distribution` is a prototype marked as not to be used. Several machines and TPUs were not tried.
-    """
-    if distribution == "none":
-        return tf.distribute.get_strategy()
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    if batch_size % len(devices):
-        raise ConfigError(f"{len(devices)} devices can't share a batch of {batch_size} evenly; change training.batch_size.")
-    return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
 def fit_photos(config: Config, photos: Sequence[Photo], folder: str | Path) -> dict | None:
