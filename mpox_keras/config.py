@@ -64,8 +64,8 @@ class ModelConfig(_Section):
     )
     pyramid: bool = Field(
         True,
-        description="Whether the classifier takes averages and maxima of the maps of several strides, and FastMpoxNet's "
-        "averages of products of channels too; false: of the last maps the average. See `mpox_keras.models.pyramid`.",
+        description="Whether the classifier takes averages and maxima of the maps of several strides, and averages of "
+        "products of channels; false: of the last maps the average. See `mpox_keras.models.pyramid`.",
     )
     image_size: Annotated[int, Field(ge=32, multiple_of=32)] = Field(
         192, description="Height and width in pixels of the photos that the network answers for."

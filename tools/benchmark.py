@@ -3,7 +3,7 @@
     python tools/benchmark.py
 
 Writes configs/results/benchmark.csv (a row per network, runtime and number of threads), benchmark.json (the machine and where
-the time goes) and docs/benchmark.svg. All networks take photos of the preset's size, but for Fast-MpoxNet at other sizes. Peers
+the time goes) and docs/benchmark.svg. All networks take photos of the preset's size unless their name says another. Peers
 have random weights, which take as long as trained ones, and their usual heads. On a busy machine times rise; ratios of one run
 hold better. About ten minutes. Needs PyTorch, and for TF.js `npm ci --prefix tests/javascript`.
 """
@@ -44,13 +44,16 @@ OURS, LARGER = "Fast-MpoxNet", "efficientnet_lite0"
 _OTHER_SIZES = (128, 160, 224)
 _RUNS, _WARM_UP = 300, 30
 _PEERS = {
-    "MobileNetV3-Small 0.5": ("MobileNetV3Small", 0.5),
-    "MobileNetV3-Small 1.0": ("MobileNetV3Small", 1.0),
-    "MobileNetV2 0.35": ("MobileNetV2", 0.35),
-    "MobileNetV2 1.0": ("MobileNetV2", 1.0),
-    "MobileNet 0.25": ("MobileNet", 0.25),
-    "EfficientNet-Lite0": ("EfficientNetLite0", 1.0),
+    "MobileNetV3-Small 0.5": ("MobileNetV3Small", 0.5, None),
+    "MobileNetV3-Small 0.5 at 224 pixels": ("MobileNetV3Small", 0.5, 224),
+    "MobileNetV3-Small 1.0": ("MobileNetV3Small", 1.0, None),
+    "MobileNetV2 0.35": ("MobileNetV2", 0.35, None),
+    "MobileNetV2 1.0": ("MobileNetV2", 1.0, None),
+    "MobileNet 0.25": ("MobileNet", 0.25, None),
+    "EfficientNet-Lite0": ("EfficientNetLite0", 1.0, None),
 }
+"""Name -> network, width, and pixels if not those of the preset."""
+
 _COLUMNS = (
     "network",
     "runtime",
@@ -125,8 +128,9 @@ def build(folder):
         resized = FastMpoxNet(len(classifier.classes), "fast_mpoxnet", (other, other, 3))
         resized = deploy(resized, class_activation_map=True)
         files[f"{OURS} at {other} pixels", "TFLite float32"] = (to_tflite(resized, "float32"), resized)
-    for name, (network, width) in _PEERS.items():
-        peer = deploy(ImageClassifier(Backbone(network, width, (size, size, 3)), len(classifier.classes), pyramid=False))
+    for name, (network, width, pixels) in _PEERS.items():
+        shape = (pixels or size, pixels or size, 3)
+        peer = deploy(ImageClassifier(Backbone(network, width, shape), len(classifier.classes), pyramid=False))
         files[name, "TFLite float32"] = (to_tflite(peer, "float32"), peer)
     networks = {}
     for number, (key, (content, model)) in enumerate(files.items()):

@@ -21,7 +21,8 @@ _NETWORKS = {
     "backbone's feature maps, averages of products of their channels, and the fusion by ABLGFM, under one linear classifier. "
     "The backbone is as ImageNet made it",
     PAIR: "EfficientNet-Lite0 (Tan and Le 2019) and the MobileNetV2 0.35 of Fast-MpoxNet side by side, both as ImageNet made "
-    "them: averages and maxima of their feature maps, under one linear classifier",
+    "them: averages and maxima of their feature maps, and averages of products of EfficientNet-Lite0's channels, under one "
+    "linear classifier",
 }
 
 _TEXT = Template("""\

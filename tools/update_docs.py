@@ -29,6 +29,7 @@ TABLES = {
         "certainty": conditions.certainty_table,
         "msid": conditions.msid_table,
         "protocols": conditions.protocols_table,
+        "seeds": partial(common.seeds_table, f"{common.MSID_RECIPE}_backbone", common.MSID_RECIPE),
         "external": conditions.external_table,
         "refused": conditions.refused_table,
         "worst": conditions.worst_table,

@@ -21,7 +21,7 @@ _SHIPPED = {
 }
 """Network, width and last layer -> the preset that has this backbone as ImageNet made it. In this order they make `PAIR`."""
 
-_NARROW = 32
+_NARROW = 40
 """Channels that a bottleneck has at most: what is made of them grows with the square."""
 
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -42,12 +42,13 @@ class Backbone(keras.Model):
     Input: photos `(batch, height, width, 3)`, 0 to 255; what the network expects of its pixels is done inside. Output: a dict
     of the last feature maps of every stride from 4 on, `stride_4` to `stride_32`, each
     `(batch, height / stride, width / stride, channels)`; and of networks of narrow blocks, as MobileNetV2 is, the last sum of
-    each width up to 32 channels from stride 8 on, `bottleneck_16` with 16 channels, say.
+    each width up to 40 channels from stride 8 on, `bottleneck_16` with 16 channels, say.
 
     Args:
         network: a convolutional network of keras.applications, such as `"MobileNetV2"`; `"EfficientNetLite0"`;
             `"EfficientNetLite0+MobileNetV2"`, which is that and the MobileNetV2 in the example side by side, their maps of each
-            stride concatenated; or `"keras_hub:"` and a preset of keras-hub, by name or as a folder.
+            stride concatenated, with the bottlenecks of EfficientNetLite0; or `"keras_hub:"` and a preset of keras-hub, by
+            name or as a folder.
         width: multiplier of the channels (`alpha` in keras.applications), for MobileNets.
         input_shape: height, width and 3.
         last: name of the layer to end with, if not the network's last one.
@@ -234,7 +235,8 @@ def _side_by_side(inputs, weights):
     ]
     maps = [part(inputs) for part in parts]
     strides = [name for name in maps[0] if name.startswith("stride_")]
-    return {stride: keras.layers.Concatenate(name=stride)([each[stride] for each in maps]) for stride in strides}
+    outputs = {stride: keras.layers.Concatenate(name=stride)([each[stride] for each in maps]) for stride in strides}
+    return outputs | {name: maps[-1][name] for name in parts[-1].bottlenecks}
 
 
 def _from_applications(network, width, inputs):

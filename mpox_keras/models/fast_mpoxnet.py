@@ -5,10 +5,9 @@ import os
 import keras
 
 from mpox_keras.layers.ablgfm import ABLGFM
-from mpox_keras.layers.second_moments import SecondMoments
 from mpox_keras.models.backbones import Backbone, load_trained
 from mpox_keras.models.image_classifier import Network
-from mpox_keras.models.pyramid import GRIDS, pyramid_of
+from mpox_keras.models.pyramid import moments_of, pyramid_of, together
 
 _WIDTHS = {True: (24, 24), False: (24, 112)}
 """With the pyramid or without -> `fusion_filters`, as wide as 0.275 M parameters, when deployed, allow."""
@@ -96,14 +95,8 @@ class FastMpoxNet(Network):
         if pyramid and fusion:
             at_heads |= {3: finer, 4: features}
         if pyramid:
-            together = [pyramid_of(list(stages.values()))]
-            size = stages[4].shape[1]
-            grid = next(grid for grid in GRIDS if size % grid == 0)
-            for name in backbone.bottlenecks:
-                moments = SecondMoments(grid, name=f"second_moments_{name}")(maps[name])
-                together.append(keras.layers.UpSampling2D(size // grid, name=f"repeat_{name}")(moments))
-            together += [features] if fusion else []
-            features = keras.layers.Concatenate(name="features")(together) if len(together) > 1 else together[0]
+            parts = [pyramid_of(list(stages.values())), *moments_of(maps, backbone.bottlenecks, stages[4].shape[1])]
+            features = together([*parts, features] if fusion else parts)
         heads = {"diagnosis": features}
         if auxiliary_heads:
             heads |= {f"auxiliary_{stage}": maps for stage, maps in at_heads.items()}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import keras
 
 from mpox_keras.models.backbones import Backbone
-from mpox_keras.models.pyramid import pyramid_of
+from mpox_keras.models.pyramid import moments_of, pyramid_of, together
 
 AUXILIARY_WEIGHTS = {"auxiliary_2": 0.1, "auxiliary_3": 0.2, "auxiliary_4": 0.3}
 """Auxiliary head -> weight of its loss, where that of `diagnosis` is 1; Yue et al. do not state theirs."""
@@ -126,8 +126,8 @@ class ImageClassifier(Network):
         backbone: nested as one layer, `model.backbone`.
         classes: number of classes.
         dropout: share of features dropped before the classifier in training, 0 to 1.
-        pyramid: whether the classifier takes the maps of all strides from 8 on, see `mpox_keras.models.pyramid`; without it
-            those of the last alone.
+        pyramid: whether the classifier takes the maps of all strides from 8 on, see `mpox_keras.models.pyramid`, and the
+            `SecondMoments` of the backbone's bottlenecks; without it the last maps alone.
         ood_score: whether there is the output `ood_score` too, `(batch, 1)`, see `mpox_keras.training.out_of_distribution`.
 
     Example:
@@ -149,7 +149,9 @@ class ImageClassifier(Network):
         maps = backbone(inputs)
         used = [maps[f"stride_{stride}"] for stride in backbone.endpoints if stride >= 8 and pyramid]
         used = used or [maps[f"stride_{max(backbone.endpoints)}"]]
-        features = pyramid_of(used) if pyramid else used[-1]
+        features = used[-1]
+        if pyramid:
+            features = together([pyramid_of(used), *moments_of(maps, backbone.bottlenecks, features.shape[1])])
         super().__init__(backbone, inputs, {"diagnosis": features}, used, classes, dropout, ood_score, name=name, **kwargs)
         self.pyramid = pyramid
 

@@ -1,9 +1,10 @@
 """Feature maps of several depths and sizes, put together for one linear classifier."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 
+from mpox_keras.layers.second_moments import SecondMoments
 from mpox_keras.models.backbones import NetworkError
 
 GRIDS = (4, 3, 2, 1)
@@ -59,3 +60,17 @@ def pyramid_of(maps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         cells = keras.layers.Concatenate(name=f"pyramid_cells_{grid}")(maxima) if len(maxima) > 1 else maxima[0]
         parts.append(keras.layers.UpSampling2D(size // grid, name=f"pyramid_repeat_{grid}")(cells))
     return keras.layers.Concatenate(name="pyramid")(parts)
+
+
+def moments_of(maps: Mapping[str, keras.KerasTensor], names: Sequence[str], size: int) -> list[keras.KerasTensor]:
+    """The `SecondMoments` of the maps of these names, in a grid of cells, repeated to `(batch, size, size, pairs)`."""
+    grid, found = next(grid for grid in GRIDS if size % grid == 0), []
+    for name in names:
+        moments = SecondMoments(grid, name=f"second_moments_{name}")(maps[name])
+        found.append(keras.layers.UpSampling2D(size // grid, name=f"repeat_{name}")(moments))
+    return found
+
+
+def together(maps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+    """Maps of one size as one, called `features` unless there is one only."""
+    return keras.layers.Concatenate(name="features")(maps) if len(maps) > 1 else maps[0]

@@ -7,11 +7,12 @@ from sklearn.linear_model import LogisticRegression
 
 from mpox_keras.config import AugmentationConfig
 from mpox_keras.data.augmentation import augment, augmentation_layers
+from mpox_keras.data.decode import resize_photo
 from mpox_keras.data.non_skin import non_skin_pictures
 from mpox_keras.models.image_classifier import Network
 
 _CHANGES = AugmentationConfig(mixup=0.0)
-# Things may be seen from near or far, and may have any colour.
+# Things may be seen from near or far.
 _FROM_NEAR = AugmentationConfig(crop_area=[0.1, 1.0], mixup=0.0)
 _BATCH = 64
 _PENALTY = 30
@@ -40,10 +41,9 @@ def add_ood_score(model: Network, photos: np.ndarray, non_skin: np.ndarray | Non
     non_skin = non_skin_pictures() if non_skin is None else non_skin
     size, count = photos.shape[1], min(len(photos), _MOST)
     photos = np.random.default_rng(seed).permutation(photos)[:count]
+    whole = np.stack([resize_photo(picture, size) for picture in non_skin])
     shown = _pictures(photos, count, [], seed)
-    from_near = augmentation_layers(_FROM_NEAR, size)
-    in_any_colour = [*augmentation_layers(_FROM_NEAR, size), keras.layers.RandomHue(1.0)]
-    kinds = [(photos, augmentation_layers(_CHANGES, size)), (non_skin, from_near), (non_skin, in_any_colour)]
+    kinds = [(photos, augmentation_layers(_CHANGES, size)), (whole, []), (non_skin, augmentation_layers(_FROM_NEAR, size))]
     for part, (pictures, layers) in enumerate(kinds):
         shown = shown.concatenate(_pictures(pictures, count, layers, seed + part))
 

@@ -58,9 +58,10 @@ def test_saved_model_gives_the_same_numbers(case, tmp_path):
     np.testing.assert_array_equal(loaded.predict(arrays, verbose=0), model.predict(arrays, verbose=0))
 
 
-def test_a_training_step_changes_every_weight(case):
+def test_a_training_step_changes_every_weight_and_those_before(case):
     layer_class, config, inputs, arrays, output_shape = case
-    model = keras.Model(inputs, layer_class(**config)(inputs))
+    shown = [keras.layers.Conv2D(each.shape[-1], 1)(each) for each in (inputs if isinstance(inputs, list) else [inputs])]
+    model = keras.Model(inputs, layer_class(**config)(shown if isinstance(inputs, list) else shown[0]))
     before = [variable.numpy().copy() for variable in model.weights]
     model.compile(keras.optimizers.SGD(1.0), "mse")
     target = np.random.default_rng(1).normal(size=(3, *output_shape))

@@ -55,7 +55,8 @@ def test_endpoints_are_the_last_maps_of_each_stride(network, options, layers, si
     [
         ("MobileNetV2", 0.35, {16: "block_5_add", 24: "block_9_add", 32: "block_12_add"}),
         ("MobileNet", 0.25, {}),
-        ("EfficientNetLite0", 1.0, {}),
+        ("EfficientNetLite0", 1.0, {40: "block_4_add"}),
+        ("ResNet50", 1.0, {}),
     ],
 )
 def test_bottlenecks_are_the_last_sums_of_each_small_width(network, width, layers):
@@ -72,7 +73,10 @@ def test_networks_side_by_side_give_the_maps_of_both(tmp_path):
         Backbone("EfficientNetLite0", input_shape=SMALL, weights="imagenet"),
     ]
     of_parts = [part(PHOTOS) for part in parts]
-    for stride, maps in pair(PHOTOS).items():
+    found = pair(PHOTOS)
+    assert pair.bottlenecks == ["bottleneck_40"]
+    np.testing.assert_allclose(found.pop("bottleneck_40"), of_parts[1]["bottleneck_40"], atol=1e-4)
+    for stride, maps in found.items():
         np.testing.assert_allclose(maps, np.concatenate([each[stride] for each in of_parts], axis=-1), atol=1e-4)
     ImageClassifier(pair).save(tmp_path / "pair.keras")
     again = Backbone(PAIR, input_shape=(64, 64, 3), weights=tmp_path / "pair.keras")

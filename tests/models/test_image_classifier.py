@@ -8,9 +8,11 @@ import pytest
 
 from mpox_keras import FastMpoxNet, deploy
 from mpox_keras.config import ModelConfig
+from mpox_keras.layers.second_moments import SecondMoments
 from mpox_keras.models.backbones import Backbone
 from mpox_keras.models.build import build_model
 from mpox_keras.models.image_classifier import ImageClassifier
+from mpox_keras.models.pyramid import pyramid_of
 
 SMALL = (64, 64, 3)
 PHOTOS = np.random.default_rng(0).uniform(0, 255, (2, *SMALL)).astype("float32")
@@ -41,6 +43,20 @@ def test_a_pyramid_is_of_the_maps_from_stride_8_on_and_the_map_explains_it():
     outputs = deploy(model, class_activation_map=True)(PHOTOS)
     assert outputs["class_activation_map"].shape == (2, 2, 2, 3)
     np.testing.assert_allclose(np.mean(outputs["class_activation_map"], axis=(1, 2)), logits, atol=1e-4)
+
+
+def test_products_of_the_channels_of_bottlenecks_are_classified_too():
+    keras.utils.set_random_seed(0)
+    model = ImageClassifier(Backbone("MobileNetV2", 0.35, SMALL), classes=3)
+    maps = model.backbone(PHOTOS)
+    parts = [pyramid_of([maps[f"stride_{stride}"] for stride in (8, 16, 32)])]
+    parts += [SecondMoments(2)(maps[f"bottleneck_{channels}"]) for channels in (16, 24, 32)]
+    features = np.concatenate([np.mean(part, axis=(1, 2)) for part in parts], axis=1)
+    kernel, bias = model.get_layer("diagnosis").get_weights()
+    logits = np.asarray(model(PHOTOS)["diagnosis"])
+    np.testing.assert_allclose(logits, features @ kernel + bias, atol=1e-4)
+    found = deploy(model, class_activation_map=True)(PHOTOS)["class_activation_map"]
+    np.testing.assert_allclose(np.mean(found, axis=(1, 2)), logits, atol=1e-4)
 
 
 @pytest.mark.parametrize("pyramid", [True, False])
