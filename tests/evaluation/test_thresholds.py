@@ -50,8 +50,8 @@ def test_thresholds_of_an_overconfident_network():
     labels, probabilities = drawn(4000, 3.0)
     ood_score = np.random.default_rng(1).random(4000)
     thresholds = choose_thresholds(labels, probabilities, np.arange(4000) % 5, ood_score, CLASSES)
-    assert (ood_score > thresholds["out_of_distribution"]["threshold"]).mean() == pytest.approx(0.05)
-    assert thresholds["out_of_distribution"]["refused"] == pytest.approx(0.05, abs=0.01)
+    assert (ood_score > thresholds["out_of_distribution"]["threshold"]).mean() == pytest.approx(0.03)
+    assert thresholds["out_of_distribution"]["refused"] == pytest.approx(0.03, abs=0.01)
     assert thresholds["temperature"] == pytest.approx(3, rel=0.1)
     assert thresholds["expected_calibration_error_after"] < 0.03 < thresholds["expected_calibration_error_before"]
     calibrated = scale(probabilities, thresholds["temperature"])
