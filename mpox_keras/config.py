@@ -156,7 +156,7 @@ class TrainingConfig(_Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="Share of a target given to all classes.")
     refit_classifier: Annotated[float, Field(gt=0)] | None = Field(
         None,
-        description="After the epochs, fit the last layer anew, exactly, with this L2 penalty; null: leave it as it is. See "
+        description="After the epochs, fit the last layer anew, exactly, with this penalty; null: leave it as it is. See "
         "`mpox_keras.training.refit`.",
     )
     precision: Literal["float32", "mixed_bfloat16"] = Field("float32", description="Of the computation in training.")

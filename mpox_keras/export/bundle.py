@@ -75,9 +75,7 @@ def export_bundle(
         classifier = source if isinstance(source, Classifier) else load_classifier(source, classes)
     if classifier.trained is None:
         form = classifier.metadata["format"]
-        raise ExportError(
-            f"{classifier.source} is exported already, as {form}. Give the trained network that it was made from."
-        )
+        raise ExportError(f"{classifier.source} is exported already, as {form}. Give the trained network it was made from.")
     sample = stratified_sample(calibration, CALIBRATION_PHOTOS) if precision == "int8" else []
     metadata = {key: value for key, value in classifier.metadata.items() if key not in _NOT_EXPORTED}
     metadata.setdefault("name", Path(classifier.source).name)

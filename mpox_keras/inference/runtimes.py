@@ -37,9 +37,7 @@ class LiteRT:
             tensors = loaded.get_tensor_details()
             needed = sum(np.prod(each["shape"], dtype=float) * np.dtype(each["dtype"]).itemsize for each in tensors)
             if needed > TENSOR_BYTES:
-                raise ValueError(
-                    f"its tensors would take {needed / 1e9:.1f} GB; at most {TENSOR_BYTES / 1e9:.0f} GB is allowed"
-                )
+                raise ValueError(f"its tensors would take {needed / 1e9:.1f} GB; {TENSOR_BYTES / 1e9:.0f} GB are allowed")
             loaded.allocate_tensors()
         self._runner = loaded.get_signature_runner()
 

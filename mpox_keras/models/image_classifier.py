@@ -45,10 +45,8 @@ class Network(keras.Model):
             outputs[name] = keras.layers.Dense(classes, dtype="float32", name=name)(x)
         features = [pool(dtype="float32", name=f"ood_pooling_{number}")(maps) for number, maps in enumerate(stages, 1)]
         if ood_score:
-            together = keras.layers.Concatenate(name="ood_features")(features) if len(features) > 1 else features[0]
-            outputs["ood_score"] = keras.layers.Dense(1, "sigmoid", trainable=False, dtype="float32", name="ood_score")(
-                together
-            )
+            pooled = keras.layers.Concatenate(name="ood_features")(features) if len(features) > 1 else features[0]
+            outputs["ood_score"] = keras.layers.Dense(1, "sigmoid", trainable=False, dtype="float32", name="ood_score")(pooled)
         super().__init__(inputs, outputs, **kwargs)
         self.backbone, self.ood_features = backbone, features
         self.classes, self.dropout, self.ood_score = classes, dropout, ood_score
