@@ -51,7 +51,7 @@ def explain(photos, source, classes, methods, label, out):
     type=click.Choice(options.METHODS),
     help="May be repeated.  [default: all that can be had]",
 )
-@click.option("--photos", "count", default=40, show_default=True, type=click.IntRange(1), help="At most, of every class.")
+@click.option("--photos", "count", default=40, show_default=True, type=click.IntRange(1), help="At most so many of a class.")
 @options.out_option("runs/explanations")
 def check_explanations(source, classes, data, masks, methods, count, out):
     """Check whether heat maps can be trusted, and whether answers come from the lesions: a report with examples.
