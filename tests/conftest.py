@@ -22,6 +22,16 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.browser)
 
 
+@pytest.fixture(scope="module")
+def without_graphs():
+    """A tiny network is trained sooner than traced; the commands and the guides train with graphs, as users do."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="session")
 def classifier():
     from mpox_keras.inference.classifier import load_classifier

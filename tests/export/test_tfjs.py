@@ -130,7 +130,7 @@ def test_weights_are_divided_into_shards(tmp_path, monkeypatch):
     "build",
     [
         lambda: ImageClassifier(Backbone("MobileNetV3Small", 0.5, (64, 64, 3))),
-        lambda: ImageClassifier(Backbone(PAIR, input_shape=(64, 64, 3))),
+        pytest.param(lambda: ImageClassifier(Backbone(PAIR, input_shape=(64, 64, 3))), marks=pytest.mark.slow),
         lambda: FastMpoxNet(input_shape=(64, 64, 3)),
         lambda: FastMpoxNet(input_shape=(64, 64, 3), pyramid=False),
     ],

@@ -66,6 +66,7 @@ def test_bottlenecks_are_the_last_sums_of_each_small_width(network, width, layer
         assert backbone.output[f"bottleneck_{channels}"] is backbone.get_layer(layer).output
 
 
+@pytest.mark.slow
 def test_networks_side_by_side_give_the_maps_of_both(tmp_path):
     pair = Backbone(PAIR, input_shape=SMALL, weights="imagenet")
     parts = [
@@ -158,6 +159,7 @@ def test_a_few_steps_are_enough_for_the_statistics_to_follow():
     np.testing.assert_allclose(first.moving_mean, np.mean(inside, axis=(0, 1, 2)), atol=0.02)
 
 
+@pytest.mark.slow
 def test_weights_from_a_file_are_those_that_keras_would_fetch(tmp_path, monkeypatch):
     """EfficientNets rescale their input once more where the weights are called "imagenet", and nowhere else."""
     from keras.src.applications import efficientnet

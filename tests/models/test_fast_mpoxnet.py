@@ -13,6 +13,8 @@ from mpox_keras.models.backbones import Backbone, NetworkError
 from mpox_keras.models.complexity import measure_complexity
 from mpox_keras.models.pyramid import pyramid_of
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 SHAPE = (64, 64, 3)
 
 
@@ -131,20 +133,6 @@ def test_deployed_form_computes_what_the_training_form_does(model, photos, with_
         assert outputs["class_activation_map"].shape == (3, 2, 2, 4)
         np.testing.assert_allclose(outputs["class_activation_map"].mean(axis=(1, 2)), logits, atol=1e-5)
     assert not [layer.name for layer in deployed.layers if layer.name.startswith("auxiliary")]
-
-
-@pytest.mark.slow
-def test_a_plain_keras_script(tmp_path, photos):
-    keras.utils.set_random_seed(0)
-    model = FastMpoxNet(classes=3, input_shape=SHAPE)
-    model.backbone.trainable = False
-    model.compile("adamw", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    history = model.fit(photos, np.array([0, 1, 2]), epochs=4, verbose=0).history
-    assert history["loss"][-1] < history["loss"][0]
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    for name, values in model.predict(photos, verbose=0).items():
-        np.testing.assert_array_equal(loaded.predict(photos, verbose=0)[name], values)
 
 
 def test_one_loss_is_that_of_every_head(tmp_path, photos):

@@ -14,6 +14,8 @@ from mpox_keras.models.build import build_model
 from mpox_keras.models.image_classifier import ImageClassifier
 from mpox_keras.models.pyramid import pyramid_of
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 SMALL = (64, 64, 3)
 PHOTOS = np.random.default_rng(0).uniform(0, 255, (2, *SMALL)).astype("float32")
 

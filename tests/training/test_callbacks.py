@@ -10,6 +10,8 @@ from mpox_keras.models.image_classifier import ImageClassifier
 from mpox_keras.training import callbacks
 from mpox_keras.training.callbacks import Checkpoint, EpochLog, resume
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 PHOTOS = np.random.default_rng(0).uniform(0, 255, (8, 32, 32, 3)).astype("float32")
 LABELS = np.arange(8) % 4
 

@@ -30,6 +30,8 @@ from mpox_keras.training.fit import balanced_weights, compile_model, fit_photos,
 from mpox_keras.training.refit import refit_classifier
 from mpox_keras.training.runs import RunError, open_run, training_seconds
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 TINY = {
     "model": {"weights": None, "image_size": 32},
     "training": {"epochs": 3, "batch_size": 8, "warmup_epochs": 1},
@@ -402,8 +404,13 @@ def test_networks_without_a_source_answer_for_it(folder, tmp_path, monkeypatch):
     }
     numbers, scores = (np.array([float(row[key]) for row in rows]) for key in ("fold", "ood_score"))
     chosen = choose_thresholds(labels[sure], probabilities[sure], numbers[sure].astype(int), scores[sure], classes)
+    # A share of 23 photos has another interval than one of 24.
+    refused, expected = results["thresholds"]["out_of_distribution"], chosen["out_of_distribution"]
+    assert refused["refused_interval"] == expected["refused_interval"]
+    assert refused["threshold"] == pytest.approx(expected["threshold"], abs=1e-4)
+    # The file has rounded probabilities, of which the temperature is a little different.
     for recall, point in results["thresholds"]["operating_points"].items():
-        assert point["threshold"] == pytest.approx(chosen["operating_points"][recall]["threshold"], abs=1e-4)
+        assert point["threshold"] == pytest.approx(chosen["operating_points"][recall]["threshold"], rel=0.02)
     assert results["training_seconds"]["total"] == 0
     assert "stratified folds" in (tmp_path / "report.html").read_text()
 

@@ -16,6 +16,8 @@ from mpox_keras.models.deploy import deploy
 from mpox_keras.training import fit
 from mpox_keras.training.out_of_distribution import add_ood_score
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 SIZE = 32
 CONFIG = ModelConfig(image_size=SIZE)
 

@@ -11,6 +11,8 @@ from tiny_network import small
 from mpox_keras.data.loading import PhotoArrays
 from mpox_keras.training.refit import refit_classifier
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 PENALTY = 0.1
 
 

@@ -17,6 +17,8 @@ from mpox_keras.training import folds, select
 from mpox_keras.training.folds import FoldPredictions, train_left_out
 from mpox_keras.training.select import select_network
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 CONFIG = parse_config(
     {
         "model": {"weights": None, "image_size": 32},
@@ -167,6 +169,7 @@ def test_choosing_from_photos_to_a_winner(candidates, photos, tmp_path, monkeypa
         assert runs == {*(f"fold_{i}" for i in range(3)), *(f"fold_{i}_{j}" for i, j in pairs)}
     assert results["photos"] == len(photos)
     monkeypatch.setattr(folds, "train", None)
+    monkeypatch.setattr(select, "_costs", costs)
     assert select_network(candidates, photos, tmp_path)["accuracy"] == results["accuracy"]
 
 
