@@ -129,10 +129,11 @@ def accuracy_and_time() -> Figure:
     presets = zip(("Fast-MpoxNet", "efficientnet_lite0"), PRESETS, strict=True)
     found = {network: load_preset(preset)["out_of_fold"]["msid"]["all"] for network, preset in presets}
     photos = found["Fast-MpoxNet"]["photos"]
-    trials = {row["what"]: float(row["msid_accuracy"]) for row in load_rows("field_trials")}
+    trials = {row["what"]: row for row in load_rows("field_trials")}
     for network, trial in _PEERS.items():
-        interval = wilson_interval(round(trials[trial] * photos), photos)
-        found[network] = {"accuracy": trials[trial], "accuracy_interval": interval}
+        accuracy = float(trials[trial]["msid_accuracy"])
+        interval = wilson_interval(round(accuracy * photos), photos)
+        found[network] = {"accuracy": accuracy, "accuracy_interval": interval}
     figure, axes = _figure(6.4, 4.2)
     for row in load_rows("benchmark"):
         network = row["network"]
