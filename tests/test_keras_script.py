@@ -37,6 +37,7 @@ def test_a_script_goes_from_folders_to_a_bundle(photos, tmp_path):
     before = model.backbone.get_weights()
     model.compile("adamw", "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(batches, epochs=2, verbose=0).history
+    assert history["loss"][1] < history["loss"][0]
     assert {"loss", "diagnosis_accuracy", *(f"{head}_loss" for head in ("diagnosis", *AUXILIARY_WEIGHTS))} <= history.keys()
     np.testing.assert_allclose(
         history["loss"][1],
