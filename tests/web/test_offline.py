@@ -64,8 +64,8 @@ def test_half_a_new_version_is_never_used(start, site):
         # Asked for twice, the second time past the browser's cache, before the installation fails.
         while server.answered.count((200, "/icons/icon-512.png")) < 2:
             app.page.wait_for_timeout(100)
-        app.page.wait_for_timeout(500)
-        assert app.page.evaluate("async () => (await navigator.serviceWorker.getRegistration())?.active ?? null") is None
+        while app.page.evaluate("async () => Boolean(await navigator.serviceWorker.getRegistration())"):
+            app.page.wait_for_timeout(100)
         assert app.page.evaluate("caches.keys()") == []
         assert app.page.locator("#offline").inner_text() == ""
 
