@@ -19,9 +19,8 @@ _GREY = np.array([0.299, 0.587, 0.114], "float32")  # luma of ITU-R BT.601
 def augmentation_layers(augmentation: AugmentationConfig, size: int) -> list[keras.Layer]:
     """The layers that change training photos as the config says: crop and mirror, colour, MixUp.
 
-    Two of them are not Keras's: it has no crop of random size, and its layers for mirroring and colour alone take three times as
-    long as these two, the crop included (`tools/experiments/benchmark_augmentation.py`). What they give is `size` pixels high
-    and wide.
+    Two of them are not Keras's: it has no crop of random size, and its layers for mirroring and colour alone take three times
+    as long (`tools/experiments/benchmark_augmentation.py`). What they give is `size` pixels high and wide.
 
     Example:
         >>> layers = [*augmentation_layers(AugmentationConfig(), 224), keras.layers.RandomErasing(0.2)]

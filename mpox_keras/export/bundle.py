@@ -135,24 +135,21 @@ def model_card(metadata: Mapping) -> str:
 
 def _write_model(path, model, metadata, pixels):
     format, precision, temperature = metadata["format"], metadata["precision"], metadata["temperature"]
+    deployed = deploy(model, class_activation_map=True, temperature=temperature)
+    image = keras.InputSpec(shape=(None, *model.inputs[0].shape[1:]), dtype="float32", name="image")
     if format == "tflite":
         path.write_bytes(tflite.convert_to_tflite(model, temperature, precision, pixels))
-        return
-    if format == "tfjs":
+    elif format == "tfjs":
         tfjs.write_tfjs(path, model, temperature, precision)
-        return
-    deployed = deploy(model, class_activation_map=True, temperature=temperature)
-    signature = keras.InputSpec(shape=(None, *model.inputs[0].shape[1:]), dtype="float32", name="image")
-    options = {"input_signature": [signature], "verbose": False}
-    if format == "keras":
+    elif format == "keras":
         deployed.save(path)
     elif format == "onnx":
         require("tf2onnx", "onnx", "the export to ONNX")
         with silenced_stderr(), warnings.catch_warnings(action="ignore"):
-            deployed.export(path, format="onnx", **options)
+            deployed.export(path, format="onnx", input_signature=[image], verbose=False)
     else:
         with silenced_stderr():
-            deployed.export(path, format="tf_saved_model", **options)
+            deployed.export(path, format="tf_saved_model", input_signature=[image], verbose=False)
         # Says only when it was made, by which the hashes of two equal exports would differ.
         (path / "fingerprint.pb").unlink(missing_ok=True)
         shutil.rmtree(path / "assets", ignore_errors=True)

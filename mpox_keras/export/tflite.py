@@ -8,14 +8,14 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.convert import ConverterError
 from tensorflow.lite.tools import flatbuffer_utils
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from mpox_keras.export.formats import ExportError
 from mpox_keras.inference.runtimes import LiteRT
 from mpox_keras.models.deploy import deploy
 from mpox_keras.utils.stderr import silenced_stderr
 
-_WIDE = ("second_moments", "class_activation_map")
-"""In the names of operators on numbers that spread too far for eight bits."""
+_WIDE = ("second_moments", "class_activation_map")  # in the names of operators on numbers that spread too far for eight bits
 
 
 def convert_to_tflite(
@@ -59,29 +59,35 @@ def convert_to_tflite(
 def to_tflite(model: keras.Model, precision: str, photos: np.ndarray | None = None) -> bytes:
     """Any Keras model with one input as a TFLite file, as it is; arguments as in `convert_to_tflite`."""
     with tempfile.TemporaryDirectory() as folder, silenced_stderr():
-        signature = keras.InputSpec(shape=(1, *model.inputs[0].shape[1:]), dtype="float32", name="image")
-        model.export(folder, format="tf_saved_model", input_signature=[signature], verbose=False)
+        tf.saved_model.save(tf.Module(), folder, _frozen(model))
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         if precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if precision == "float16":
             converter.target_spec.supported_types = [tf.float16]
-        if precision == "int8":
-            shown = np.concatenate([photos, _plain_pictures(photos.shape[1])])
-            converter.representative_dataset = lambda: ([photo[None].astype("float32")] for photo in shown)
         try:
-            return _with_integers(converter, photos.shape[1]) if precision == "int8" else converter.convert()
+            return _with_integers(converter, photos) if precision == "int8" else converter.convert()
         except ConverterError as error:
             raise ExportError(f"TensorFlow can't convert the network to TFLite in {precision}: {error}") from None
 
 
-def _with_integers(converter, size):
+def _frozen(model):
+    """A function with the weights as constants, because to find them among variables takes the converter most of its time."""
+    image = tf.TensorSpec((1, *model.inputs[0].shape[1:]), tf.float32, name="image")
+    traced = tf.function(lambda image: model(image, training=False)).get_concrete_function(image)
+    constant, names = convert_variables_to_constants_v2(traced), traced.structured_outputs
+    return tf.function(lambda image: tf.nest.pack_sequence_as(names, tf.nest.flatten(constant(image))), [image])
+
+
+def _with_integers(converter, photos):
+    shown = np.concatenate([photos, _plain_pictures(photos.shape[1])])
+    converter.representative_dataset = lambda: ([photo[None].astype("float32")] for photo in shown)
     # Of TensorFlow's converters the one for finding what integers spoil can spare operators from them.
     debugger = tf.lite.experimental.QuantizationDebugger(converter=converter, debug_dataset=converter.representative_dataset)
     graph = flatbuffer_utils.convert_bytearray_to_object(bytearray(debugger.calibrated_model)).subgraphs[0]
     made = [graph.tensors[operator.outputs[0]] for operator in graph.operators]
-    large = [tensor.name.decode() for tensor in made if len(tensor.shape) == 4 and tensor.shape[1] > size / 8]
+    large = [tensor.name.decode() for tensor in made if len(tensor.shape) == 4 and tensor.shape[1] > shown.shape[1] / 8]
     wide = [name for tensor in made if any(part in (name := tensor.name.decode()) for part in _WIDE)]
     debugger.options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=[*large, *wide])
     return debugger.get_nondebug_quantized_model()
