@@ -73,6 +73,15 @@ def test_labels_may_be_given_for_all_heads_or_for_each():
     assert weighted[0] < plain[0]
 
 
+def test_the_training_step_is_traced_once(monkeypatch):
+    traced, step = [], ImageClassifier.train_step
+    monkeypatch.setattr(ImageClassifier, "train_step", lambda self, data: traced.append(data) or step(self, data))
+    model = ImageClassifier(Backbone("MobileNet", 0.25, (32, 32, 3), last="conv_pw_2_relu"), 3)
+    model.compile("adamw", "sparse_categorical_crossentropy")
+    model.fit(np.zeros((4, 32, 32, 3)), np.array([0, 1, 2, 0]), batch_size=2, verbose=0)
+    assert len(traced) == 1
+
+
 def test_a_network_of_a_script_needs_the_names_of_its_classes(tmp_path):
     model = ImageClassifier(Backbone("MobileNet", 0.25, (32, 32, 3), last="conv_pw_2_relu"), 3)
     with pytest.raises(ExportError, match="the network has 3 classes; give as many names"):

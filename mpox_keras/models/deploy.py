@@ -55,8 +55,11 @@ def _scores(maps, kernel, bias):
     for number, (part, part_kernel) in enumerate(zip(parts, kernels, strict=True), 1):
         before = part._keras_history.operation
         repeated = isinstance(before, keras.layers.UpSampling2D)
-        name, part_bias = ("class_activation_map", bias) if number == len(parts) else (f"class_activation_map_{number}", None)
-        found = _pointwise(before.input if repeated else part, part_kernel, part_bias, name)
+        last = number == len(parts)
+        name = "class_activation_map" if last else f"class_activation_map_{number}"
+        convolution = keras.layers.Conv2D(kernel.shape[1], 1, use_bias=last, dtype="float32", name=name)
+        found = convolution(before.input if repeated else part)
+        convolution.set_weights([part_kernel[None, None], *([bias] if last else [])])
         if repeated:
             found = keras.layers.Resizing(*maps.shape[1:3], "nearest", dtype="float32", name=f"{name}_repeated")(found)
         scores.append(found)
@@ -69,10 +72,3 @@ def _parts(maps):
     if not isinstance(before, keras.layers.Concatenate):
         return [maps]
     return [part for each in before.input for part in _parts(each)]
-
-
-def _pointwise(maps, kernel, bias, name):
-    convolution = keras.layers.Conv2D(kernel.shape[1], 1, use_bias=bias is not None, dtype="float32", name=name)
-    scores = convolution(maps)
-    convolution.set_weights([kernel[None, None]] if bias is None else [kernel[None, None], bias])
-    return scores

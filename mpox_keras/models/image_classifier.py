@@ -63,8 +63,7 @@ class Network(keras.Model):
             >>> model.fit(keras.utils.image_dataset_from_directory("photos", image_size=(192, 192)))
         """
         if loss is not None and not isinstance(loss, Mapping):
-            if loss in _TAKE_LOGITS:
-                loss = _TAKE_LOGITS[loss](from_logits=True)
+            loss = _TAKE_LOGITS[loss](from_logits=True) if loss in _TAKE_LOGITS else loss
             loss = dict.fromkeys(self.heads, loss)
             loss_weights = loss_weights or {head: AUXILIARY_WEIGHTS.get(head, 1.0) for head in self.heads}
         lists = (metrics, weighted_metrics)
@@ -75,6 +74,12 @@ class Network(keras.Model):
         """Compile as a saved network was; Keras leaves this to classes with a `compile` of their own."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
+
+    def make_train_function(self, force=False):
+        """Like that of `keras.Model`; if fitting had to build the optimizer, TensorFlow would trace the training step twice."""
+        if not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Like `keras.Model.compute_loss`; labels that are not given by head are those of every head."""

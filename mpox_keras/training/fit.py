@@ -209,8 +209,7 @@ def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> N
     schedule = cosine(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup) if warmup else cosine(rate, steps)
     optimizer = keras.optimizers.AdamW(schedule, _WEIGHT_DECAY, use_ema=True, ema_momentum=_AVERAGE_MOMENTUM)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    # Built here, because `resume` loads its state, and because TensorFlow would trace the training step twice otherwise.
-    optimizer.build(model.trainable_variables)
+    optimizer.build(model.trainable_variables)  # because `resume` loads its state
     model.compile(
         optimizer,
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=training.label_smoothing),
