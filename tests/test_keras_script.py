@@ -4,8 +4,10 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_network import tiny_fast_mpoxnet
 
 from mpox_keras import FastMpoxNet, export_bundle, load_classifier
+from mpox_keras.config import ModelConfig
 from mpox_keras.export.bundle import ExportError
 from mpox_keras.models.backbones import Backbone
 from mpox_keras.models.image_classifier import AUXILIARY_WEIGHTS, ImageClassifier
@@ -74,11 +76,11 @@ def test_labels_may_be_given_for_all_heads_or_for_each():
 
 
 def test_the_training_step_is_traced_once(monkeypatch):
-    traced, step = [], ImageClassifier.train_step
-    monkeypatch.setattr(ImageClassifier, "train_step", lambda self, data: traced.append(data) or step(self, data))
-    model = ImageClassifier(Backbone("MobileNet", 0.25, (32, 32, 3), last="conv_pw_2_relu"), 3)
-    model.compile("adamw", "sparse_categorical_crossentropy")
-    model.fit(np.zeros((4, 32, 32, 3)), np.array([0, 1, 2, 0]), batch_size=2, verbose=0)
+    traced, step = [], FastMpoxNet.train_step
+    monkeypatch.setattr(FastMpoxNet, "train_step", lambda self, data: traced.append(data) or step(self, data))
+    model = tiny_fast_mpoxnet(ModelConfig(image_size=64), 3)
+    model.compile("adamw", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(np.zeros((4, 64, 64, 3)), np.array([0, 1, 2, 0]), batch_size=2, verbose=0)
     assert len(traced) == 1
 
 

@@ -75,11 +75,10 @@ class Network(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def make_train_function(self, force=False):
-        """Like that of `keras.Model`; if fitting had to build the optimizer, TensorFlow would trace the training step twice."""
-        if not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
-        return super().make_train_function(force)
+    def _maybe_symbolic_build(self, **batches):
+        # Private; Keras is bounded in setup.cfg. Left out where there is no strategy, it has losses, metrics and the optimizer
+        # make their variables while TensorFlow traces a step, which is traced twice for it.
+        self._symbolic_build(**batches)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Like `keras.Model.compute_loss`; labels that are not given by head are those of every head."""
