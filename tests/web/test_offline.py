@@ -1,5 +1,7 @@
 """The page works without a network, keeps whole versions, and sends nothing anywhere."""
 
+import time
+
 import pytest
 from web_app import serving
 
@@ -58,14 +60,21 @@ def test_a_new_version_is_offered_whole_and_taken_when_asked(start, site, anothe
     assert len(app.page.evaluate("caches.keys()")) == 1
 
 
+def wait_until(page, true):
+    """For what Playwright can't wait for: it takes a promise for true."""
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(100)
+
+
 def test_half_a_new_version_is_never_used(start, site):
     with serving(site, changed={"icons/icon-512.png": b"of another version"}) as server:
         app = start(server.address).ready()
         # Asked for twice, the second time past the browser's cache, before the installation fails.
-        while server.answered.count((200, "/icons/icon-512.png")) < 2:
-            app.page.wait_for_timeout(100)
-        while app.page.evaluate("async () => Boolean(await navigator.serviceWorker.getRegistration())"):
-            app.page.wait_for_timeout(100)
+        wait_until(app.page, lambda: server.answered.count((200, "/icons/icon-512.png")) == 2)
+        registered = "async () => Boolean(await navigator.serviceWorker.getRegistration())"
+        wait_until(app.page, lambda: not app.page.evaluate(registered))
         assert app.page.evaluate("caches.keys()") == []
         assert app.page.locator("#offline").inner_text() == ""
 
