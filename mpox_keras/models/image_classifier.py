@@ -76,8 +76,8 @@ class Network(keras.Model):
         self.optimizer.build(self.trainable_variables)
 
     def _maybe_symbolic_build(self, **batches):
-        # Private; Keras is bounded in setup.cfg. Left out where there is no strategy, it has losses, metrics and the optimizer
-        # make their variables while TensorFlow traces a step, which is traced twice for it.
+        # Private; Keras is bounded in setup.cfg. It does nothing here without a distribution strategy; losses and metrics then make
+        # their variables while TensorFlow traces a step, which it has to trace again for them.
         self._symbolic_build(**batches)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
