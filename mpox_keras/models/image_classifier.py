@@ -76,8 +76,7 @@ class Network(keras.Model):
         self.optimizer.build(self.trainable_variables)
 
     def _maybe_symbolic_build(self, **batches):
-        # Private; Keras is bounded in setup.cfg. It does nothing here without a distribution strategy; losses and metrics then make
-        # their variables while TensorFlow traces a step, which it has to trace again for them.
+        # Private; Keras is bounded in setup.cfg. Else losses make variables while a step is traced, and it is traced twice.
         self._symbolic_build(**batches)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
