@@ -66,7 +66,7 @@ def export_bundle(
     folder = Path(folder)
     check_precision(format, precision)
     if precision == "int8" and not calibration:
-        raise ExportError("int8 needs photos that show which activations to expect: give a folder with some hundred.")
+        raise ExportError("int8 needs photos that show which activations to expect: give some hundred as `calibration`.")
     if folder.exists() and not _may_be_replaced(folder):
         raise ExportError(f"{folder} exists and is no bundle. Give a new folder.")
     if isinstance(source, Network):
