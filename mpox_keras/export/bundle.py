@@ -135,13 +135,15 @@ def model_card(metadata: Mapping) -> str:
 
 def _write_model(path, model, metadata, pixels):
     format, precision, temperature = metadata["format"], metadata["precision"], metadata["temperature"]
-    deployed = deploy(model, class_activation_map=True, temperature=temperature)
-    image = keras.InputSpec(shape=(None, *model.inputs[0].shape[1:]), dtype="float32", name="image")
     if format == "tflite":
         path.write_bytes(tflite.convert_to_tflite(model, temperature, precision, pixels))
-    elif format == "tfjs":
+        return
+    if format == "tfjs":
         tfjs.write_tfjs(path, model, temperature, precision)
-    elif format == "keras":
+        return
+    deployed = deploy(model, class_activation_map=True, temperature=temperature)
+    image = keras.InputSpec(shape=(None, *model.inputs[0].shape[1:]), dtype="float32", name="image")
+    if format == "keras":
         deployed.save(path)
     elif format == "onnx":
         require("tf2onnx", "onnx", "the export to ONNX")
