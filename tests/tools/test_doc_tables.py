@@ -107,12 +107,15 @@ def test_every_figure_of_a_preset_is_shown(tables, tmp_path):
     assert lines(tables["worst"]()) == [["herpes", "10", "100.0 %"], ["eczema", "30", "33.3 %"]]
 
 
-def test_trials_are_in_the_order_of_their_score(tables, tmp_path):
+def test_the_best_trials_are_in_the_order_of_their_score(tables, tmp_path):
     with (tmp_path / "field_trials.csv").open("w") as stream:
         writer = csv.writer(stream)
         writer.writerow(["what", "selection_score", "rash_auc", "specificity_of_left_out_sources", "msid_accuracy", "note"])
         writer.writerows([["means", "0.8", "0.9", "0.7", "0.88", ""], ["pyramid", "0.85", "", "0.75", "0.89", "chosen"]])
-    assert lines(tables["trials"]()) == [
+        writer.writerows(["worse", "0.7", "0.8", "0.6", "0.87", ""] for _ in range(30))
+    best = lines(tables["trials"]())
+    assert len(best) == 30
+    assert best[:2] == [
         ["pyramid", "0.850", "", "75.0 %", "89.0 %", "chosen"],
         ["means", "0.800", "0.900", "70.0 %", "88.0 %", ""],
     ]
