@@ -88,7 +88,7 @@ def test_predict_takes_urls_and_standard_input(photos, model, address):
     result = CliRunner().invoke(main, [str(argument) for argument in arguments], input=content)
     assert result.exit_code == 2
     records = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [record["file"] for record in records] == [str(photos / name), "photo", f"{address}/{name}", f"{address}/none.png"]
+    assert [record["file"] for record in records] == ["photo", f"{address}/{name}", str(photos / name), f"{address}/none.png"]
     assert records[0]["probabilities"] == records[1]["probabilities"] == records[2]["probabilities"]
     assert "none.png cannot be opened (HTTP Error 404" in records[3]["error"]
 

@@ -43,6 +43,7 @@ RESULTS = ROOT / "configs" / "results"
 OURS, LARGER = "Fast-MpoxNet", "efficientnet_lite0"
 _OTHER_SIZES = (128, 160, 224)
 _RUNS, _WARM_UP = 300, 30
+_PAUSE = 0.02  # seconds
 _PEERS = {
     "MobileNetV3-Small 0.5": ("MobileNetV3Small", 0.5, None),
     "MobileNetV3-Small 0.5 at 224 pixels": ("MobileNetV3Small", 0.5, 224),
@@ -171,10 +172,16 @@ def interpreter(path, threads):
 
 
 def interleaved(calls, runs=_RUNS):
-    """Seconds of each call, taken in turn, so that whatever else the machine does falls on all alike."""
+    """Seconds of each call, taken in turn, so that whatever else the machine does falls on all alike.
+
+    Before each there is a pause and a call that is not timed, because the threads of PyTorch, which ran before ours, wait for
+    more work and keep a core busy, and every network leaves its own numbers in the caches.
+    """
     seconds = {key: [] for key in calls}
     for _ in range(runs + _WARM_UP):
         for key, call in calls.items():
+            time.sleep(_PAUSE)
+            call()
             start = time.perf_counter()
             call()
             seconds[key].append(time.perf_counter() - start)
@@ -256,7 +263,8 @@ def tfjs_convolutions(folder):
 def torch_convolutions(networks):
     """Share of the twin's time that PyTorch's profiler puts on convolutions."""
     call = networks[OURS, "PyTorch eager"][0](1)
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+    # `torch.profiler` imports Triton, which crashes beside TensorFlow.
+    with torch.autograd.profiler.profile() as profile:
         for _ in range(20):
             call()
     events = profile.key_averages()

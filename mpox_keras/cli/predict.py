@@ -39,9 +39,8 @@ def predict(photos, source, classes, recall, prevalence, as_json, as_csv):
     from mpox_keras.inference.classifier import load_classifier
     from mpox_keras.inference.prediction import DISCLAIMER, Prediction
 
-    names = [photo for photo in photos if photo != "-" and "://" not in photo]
-    files = [photo if "://" in photo else sys.stdin.buffer for photo in photos if photo not in names]
-    files = itertools.chain(expand_photos(names), files)
+    streams = {photo: sys.stdin.buffer if photo == "-" else photo for photo in photos if photo == "-" or "://" in photo}
+    files = [[streams[photo]] if photo in streams else expand_photos([photo]) for photo in photos]
     classifier = load_classifier(source, classes, recall, prevalence)
     if as_csv:
         columns = Prediction("", None, dict.fromkeys(classifier.classes)).to_row()
@@ -62,7 +61,7 @@ def predict(photos, source, classes, recall, prevalence, as_json, as_csv):
         alarm = ["mpox?"] if MPOX in classifier.classes else []
         click.echo("  ".join(f"{name:>11}" for name in (*classifier.classes, *alarm, "answer")) + "  file")
     unreadable = 0
-    for prediction in classifier.predict(files):
+    for prediction in classifier.predict(itertools.chain.from_iterable(files)):
         unreadable += prediction.error is not None
         if as_json:
             click.echo(json.dumps(prediction.to_dict()))
@@ -75,7 +74,7 @@ def predict(photos, source, classes, recall, prevalence, as_json, as_csv):
             cells += [*(_SUSPICION[prediction.mpox_suspected] for _ in alarm), prediction.answer]
             reason = f" ({prediction.abstention_reason})" if prediction.abstention_reason else ""
             click.echo("  ".join(f"{cell:>11}" for cell in cells) + f"  {prediction.file}{reason}")
-    for name in filter(os.path.isdir, names):
+    for name in filter(os.path.isdir, photos):
         if skipped := skipped_files(name):
             counts = ", ".join(f"{count} {suffix}" for suffix, count in skipped.items())
             click.echo(f"skipped in {name}, as no photos by their suffix: {counts}", err=True)
@@ -93,7 +92,7 @@ def predict(photos, source, classes, recall, prevalence, as_json, as_csv):
 def screen(inputs, folder, source, classes, workers, cluster, as_json):
     """Predict photos by the million into Parquet files: files, folders, globs, lists (CSV or Parquet) or URLs.
 
-    The same command goes on where an interrupted one stopped. A TFLite bundle is faster than a preset.
+    The same command goes on where an interrupted one stopped. Presets and TFLite bundles are faster than other networks.
     """
     from mpox_keras.inference.prediction import DISCLAIMER
     from mpox_keras.screening.run import screen_photos

@@ -53,7 +53,7 @@ def screen_photos(
     Args:
         inputs: as `find_inputs` takes them.
         folder: gets `plan.jsonl`; `shards/*.parquet`, with a record for each photo; and `summary.json`. One run at a time.
-        source, classes: as `load_classifier` takes them. With a TFLite bundle no process needs TensorFlow.
+        source, classes: as `load_classifier` takes them. No process needs TensorFlow for a preset or TFLite bundle.
         workers, cluster: as `run_parallel` takes them. On a cluster `folder`, the network and the photos must have the same
             paths as here.
         progress: called with what is counted, how many of it are done, and how many there are.
