@@ -39,8 +39,8 @@ def predict(photos, source, classes, recall, prevalence, as_json, as_csv):
     from mpox_keras.inference.classifier import load_classifier
     from mpox_keras.inference.prediction import DISCLAIMER, Prediction
 
-    streams = {photo: sys.stdin.buffer if photo == "-" else photo for photo in photos if photo == "-" or "://" in photo}
-    files = [[streams[photo]] if photo in streams else expand_photos([photo]) for photo in photos]
+    given = [sys.stdin.buffer if photo == "-" else photo for photo in photos]
+    files = [expand_photos([each]) if isinstance(each, str) and "://" not in each else [each] for each in given]
     classifier = load_classifier(source, classes, recall, prevalence)
     if as_csv:
         columns = Prediction("", None, dict.fromkeys(classifier.classes)).to_row()
