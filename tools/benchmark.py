@@ -43,7 +43,7 @@ RESULTS = ROOT / "configs" / "results"
 OURS, LARGER = "Fast-MpoxNet", "efficientnet_lite0"
 _OTHER_SIZES = (128, 160, 224)
 _RUNS, _WARM_UP = 300, 30
-_PAUSE = 0.02  # seconds
+_PAUSE_SECONDS = 0.02
 _PEERS = {
     "MobileNetV3-Small 0.5": ("MobileNetV3Small", 0.5, None),
     "MobileNetV3-Small 0.5 at 224 pixels": ("MobileNetV3Small", 0.5, 224),
@@ -180,7 +180,7 @@ def interleaved(calls, runs=_RUNS):
     seconds = {key: [] for key in calls}
     for _ in range(runs + _WARM_UP):
         for key, call in calls.items():
-            time.sleep(_PAUSE)
+            time.sleep(_PAUSE_SECONDS)
             call()
             start = time.perf_counter()
             call()
