@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from mpox_keras.models.backbones import NARROW
 from mpox_keras.models.fast_mpoxnet import FastMpoxNet
 
 _MAPS, _FUSION, _HEAD = "#cfe3f1", "#fbdcc4", "#cdeadf"
@@ -60,9 +61,10 @@ def draw_fast_mpoxnet() -> Figure:
 
 def _shapes(model, name):
     if name in _SEVERAL:
-        layers = [layer for layer in model.layers if layer.name.startswith("second_moments")]
+        layers = _moments(model)
         if name == "bottlenecks":
-            return f"{', '.join(str(layer.input.shape[-1]) for layer in layers)} channels"
+            maps = [tensor for layer in layers for tensor in _maps_before(model, layer) if _is_narrow(tensor)]
+            return f"{' and '.join(map(str, sorted({each.shape[-1] for each in maps})))} channels"
         size = layers[0].output.shape[1]  # before they are repeated
         return f"{size} x {size} x {sum(layer.output.shape[-1] for layer in layers)}"
     return _shape(model.backbone.output[name] if name.startswith("stride_") else model.get_layer(name).output)
@@ -76,18 +78,37 @@ def _before(model, name) -> Iterator[str]:
         yield "image"
         return
     if name == "moments":
-        yield "bottlenecks"
+        for layer in _moments(model):
+            yield from (_name_of(model, tensor) for tensor in _maps_before(model, layer))
         return
     for tensor in _tensors(model.get_layer(name).input):
         operation = tensor._keras_history.operation
         if operation is model.backbone:
-            yield f"stride_{model.inputs[0].shape[1] // tensor.shape[1]}"
-        elif operation.name.startswith("second_moments"):
+            yield _name_of(model, tensor)
+        elif operation in _moments(model):
             yield "moments"
         elif operation.name in _NETWORK:
             yield operation.name
         else:
             yield from _before(model, operation.name)
+
+
+def _moments(model):
+    return [layer for layer in model.layers if layer.name.startswith("second_moments")]
+
+
+def _maps_before(model, layer):
+    for tensor in _tensors(layer.input):
+        operation = tensor._keras_history.operation
+        yield from [tensor] if operation is model.backbone else _maps_before(model, operation)
+
+
+def _name_of(model, tensor):
+    return "bottlenecks" if _is_narrow(tensor) else f"stride_{model.inputs[0].shape[1] // tensor.shape[1]}"
+
+
+def _is_narrow(tensor):
+    return tensor.shape[-1] <= NARROW
 
 
 def _tensors(value):

@@ -14,8 +14,8 @@ _BLOCKS = ("expanded_conv", *(f"block_{number}" for number in range(1, 17)))
 _ENDPOINTS = ("block_6", "block_13")
 """Blocks of which the widened maps are the last of strides 8 and 16."""
 
-_BOTTLENECKS = ("block_5", "block_9", "block_12")
-"""Blocks of which the sums are the last of 16, 24 and 32 channels."""
+_BOTTLENECKS = ("block_5", "block_9")
+"""Blocks of which the sums are the last of 16 and 24 channels."""
 
 
 class Bottleneck(nn.Module):
@@ -70,16 +70,18 @@ class TorchFastMpoxNet(nn.Module):
         _set(self.classifier.bias, diagnosis.bias)
 
     def forward(self, x):
-        x, maps, moments = self.stem(x / 127.5 - 1), [], []
+        x, maps, narrow = self.stem(x / 127.5 - 1), [], []
         for name, block in self.blocks.items():
             wide, x = block(x)
             if name in _ENDPOINTS:
                 maps.append(wide)
             if name in _BOTTLENECKS:
-                moments.append(second_moments(x))
+                narrow.append(x)
         maps.append(x)
         merged = self.fusions[1](self.fusions[0](*maps[:2]), x)
-        features = [*pooled_pyramid(maps), *moments, merged.mean((2, 3))]
+        joined = torch.cat([functional.avg_pool2d(narrow[0], 2), narrow[1]], dim=1)
+        textures = (joined, functional.avg_pool2d(narrow[1], 2), maps[1].unflatten(1, (-1, 6)).amax(2))
+        features = [*pooled_pyramid(maps), *map(second_moments, textures), merged.mean((2, 3))]
         return torch.softmax(self.classifier(torch.cat(features, dim=1)), dim=1)
 
 
@@ -87,8 +89,8 @@ def pooled_pyramid(maps):
     """The mean over all positions of `mpox_keras.models.pyramid.pyramid_of`, without repeating what is then averaged."""
     size = maps[-1].shape[2]
     near = [functional.avg_pool2d(each, each.shape[2] // size // 2) if each.shape[2] > 2 * size else each for each in maps]
-    grids = [grid for grid in (4, 3, 2, 1) if size % grid == 0 and grid != size]
-    maxima = [functional.max_pool2d(each, each.shape[2] // grid) for grid in grids for each in near]
+    grids = [grid for grid in (size, 2, 1) if size % grid == 0]
+    maxima = [functional.max_pool2d(each, each.shape[2] // grid) for grid in grids for each in near if each.shape[2] > grid]
     return [each.mean((2, 3)) for each in (*near, *maxima)]
 
 

@@ -21,7 +21,7 @@ _SHIPPED = {
 }
 """Network, width and last layer -> the preset that has this backbone as ImageNet made it. In this order they make `PAIR`."""
 
-_NARROW = 40
+NARROW = 40
 """Channels that a bottleneck has at most: what is made of them grows with the square."""
 
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -222,7 +222,7 @@ def _endpoints(whole, network, last):
     for layer, stride in _with_strides(keras.Model(whole.inputs, end).layers, whole.inputs[0].shape[1]):
         if stride >= 4 and not isinstance(layer, keras.layers.ZeroPadding2D):  # whose maps are larger by a pixel or two
             maps[stride] = layer.output
-        if stride >= 8 and isinstance(layer, keras.layers.Add) and layer.output.shape[-1] <= _NARROW:
+        if stride >= 8 and isinstance(layer, keras.layers.Add) and layer.output.shape[-1] <= NARROW:
             narrow[layer.output.shape[-1]] = layer.output
     outputs = {f"stride_{stride}": maps[stride] for stride in sorted(maps)} | {f"stride_{max(maps)}": end}
     return outputs | {f"bottleneck_{channels}": narrow[channels] for channels in sorted(narrow)}

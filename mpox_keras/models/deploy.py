@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from mpox_keras.layers.second_moments import SecondMoments
 from mpox_keras.models.image_classifier import Network
 
 
@@ -47,8 +48,8 @@ def deploy(model: Network, class_activation_map: bool = False, temperature: floa
 def _scores(maps, kernel, bias):
     """The linear classifier at each position of `maps`, part by part.
 
-    Parts that were repeated are classified before, as that costs least. Each part has numbers of another size, and integers for
-    all together would be too coarse for most.
+    Parts that were repeated are classified before, as that costs least, and second moments as all products, as to pick each
+    pair once takes longer. Each part has numbers of another size, and integers for all together would be too coarse for most.
     """
     parts, scores = _parts(maps), []
     kernels = np.split(kernel, np.cumsum([part.shape[-1] for part in parts])[:-1])
@@ -58,7 +59,13 @@ def _scores(maps, kernel, bias):
         last = number == len(parts)
         name = "class_activation_map" if last else f"class_activation_map_{number}"
         convolution = keras.layers.Conv2D(kernel.shape[1], 1, use_bias=last, dtype="float32", name=name)
-        found = convolution(before.input if repeated else part)
+        part = before.input if repeated else part
+        moments = part._keras_history.operation
+        if isinstance(moments, SecondMoments):
+            part = SecondMoments(moments.size, moments.group, square=True, name=f"{moments.name}_square")(moments.input)
+            pairs, part_kernel = part_kernel, np.zeros((part.shape[-1], kernel.shape[1]), "float32")
+            part_kernel[moments.pairs] = pairs
+        found = convolution(part)
         convolution.set_weights([part_kernel[None, None], *([bias] if last else [])])
         if repeated:
             found = keras.layers.Resizing(*maps.shape[1:3], "nearest", dtype="float32", name=f"{name}_repeated")(found)

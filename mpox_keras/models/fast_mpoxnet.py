@@ -7,9 +7,9 @@ import keras
 from mpox_keras.layers.ablgfm import ABLGFM
 from mpox_keras.models.backbones import Backbone, load_trained
 from mpox_keras.models.image_classifier import Network
-from mpox_keras.models.pyramid import moments_of, pyramid_of, together
+from mpox_keras.models.pyramid import moments_of, pyramid_of, textures_of, together
 
-_WIDTHS = {True: (24, 24), False: (24, 112)}
+_WIDTHS = {True: (16, 20), False: (24, 112)}
 """With the pyramid or without -> `fusion_filters`, as wide as 0.275 M parameters, when deployed, allow."""
 
 _STAGES = {2: 8, 3: 16, 4: 32}
@@ -34,9 +34,9 @@ class FastMpoxNet(Network):
         input_shape: height and width, each a multiple of 32, and 3.
         backbone: any `Backbone` with endpoints of these strides, nested as `model.backbone`; by default MobileNetV2 at width
             0.35 up to its last block.
-        pyramid: whether the classifier takes the backbone's own maps too, see `mpox_keras.models.pyramid`, and the
-            `SecondMoments` of its bottlenecks. This is for a backbone that stays as it was pretrained. There a head on its maps
-            would teach nothing, so the auxiliary heads of strides 16 and 32 are on what the fusion gives.
+        pyramid: whether the classifier takes the backbone's own maps too, and the `SecondMoments` of its bottlenecks and of its
+            map of stride 16, see `mpox_keras.models.pyramid`. This is for a backbone that stays as it was pretrained. There a
+            head on its maps would teach nothing, so the auxiliary heads of strides 16 and 32 are on what the fusion gives.
         fusion: whether the maps of strides 8 and 16 are fused into those of stride 32; without it these alone are classified.
         auxiliary_heads: whether there are the heads of training.
         fusion_filters: channels of the two modules.
@@ -95,8 +95,10 @@ class FastMpoxNet(Network):
         if pyramid and fusion:
             at_heads |= {3: finer, 4: features}
         if pyramid:
-            parts = [pyramid_of(list(stages.values())), *moments_of(maps, backbone.bottlenecks, stages[4].shape[1])]
-            features = together([*parts, features] if fusion else parts)
+            size = stages[4].shape[1]
+            textures = textures_of([maps[name] for name in backbone.bottlenecks], stages[3], size)
+            parts = [pyramid_of(list(stages.values()), (size, 2, 1)), *moments_of(textures, size)]
+            features = together([*parts, features] if fusion else parts, "features")
         heads = {"diagnosis": features}
         if auxiliary_heads:
             heads |= {f"auxiliary_{stage}": maps for stage, maps in at_heads.items()}

@@ -45,8 +45,8 @@ class Network(keras.Model):
             outputs[name] = keras.layers.Dense(classes, dtype="float32", name=name)(x)
         features = [pool(dtype="float32", name=f"ood_pooling_{number}")(maps) for number, maps in enumerate(stages, 1)]
         if ood_score:
-            pooled = keras.layers.Concatenate(name="ood_features")(features) if len(features) > 1 else features[0]
-            outputs["ood_score"] = keras.layers.Dense(1, "sigmoid", trainable=False, dtype="float32", name="ood_score")(pooled)
+            score = keras.layers.Dense(1, "sigmoid", trainable=False, dtype="float32", name="ood_score")
+            outputs["ood_score"] = score(together(features, "ood_features"))
         super().__init__(inputs, outputs, **kwargs)
         self.backbone, self.ood_features = backbone, features
         self.classes, self.dropout, self.ood_score = classes, dropout, ood_score
@@ -152,7 +152,8 @@ class ImageClassifier(Network):
         used = used or [maps[f"stride_{max(backbone.endpoints)}"]]
         features = used[-1]
         if pyramid:
-            features = together([pyramid_of(used), *moments_of(maps, backbone.bottlenecks, features.shape[1])])
+            narrow = [maps[name] for name in backbone.bottlenecks]
+            features = together([pyramid_of(used), *moments_of(narrow, features.shape[1])], "features")
         super().__init__(backbone, inputs, {"diagnosis": features}, used, classes, dropout, ood_score, name=name, **kwargs)
         self.pyramid = pyramid
 

@@ -1,17 +1,21 @@
 """Feature maps of several depths and sizes, put together for one linear classifier."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import accumulate
 
 import keras
 
 from mpox_keras.layers.second_moments import SecondMoments
-from mpox_keras.models.backbones import NetworkError
+from mpox_keras.models.backbones import NARROW, NetworkError
 
 GRIDS = (4, 3, 2, 1)
 """Cells along each side, where that many divide the last map."""
 
+_GROUPS = 32
+"""Channels, or groups of them, that second moments are of, about as many at most."""
 
-def pyramid_of(maps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+
+def pyramid_of(maps: Sequence[keras.KerasTensor], grids: Sequence[int] = GRIDS) -> keras.KerasTensor:
     """Maps of several strides as one map of the size of the last: their averages, and their maxima in grids of cells.
 
     A lesion is small, and most of a photo shows none: the average says what a photo is like, the maxima what is anywhere in it.
@@ -21,10 +25,11 @@ def pyramid_of(maps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
 
     Args:
         maps: `(batch, height, width, channels)`, from large to small, each a whole multiple of the last in size.
+        grids: cells along each side; those are used of which the size of the last map is a whole multiple.
 
     Returns:
         `(batch, height, width, channels)` of the last map's size, with all channels of all maps once for the averages and once
-        for each grid of which the size is a whole multiple. Its mean over all positions is what the classifier takes.
+        for each grid used, but for maps that are no larger than it. Its mean over all positions is what the classifier takes.
 
     Raises:
         NetworkError: a map is not square, or not a whole multiple of the last one.
@@ -41,36 +46,56 @@ def pyramid_of(maps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
             f"maps of {sizes} make no pyramid: each must be square and a whole multiple of the last. Give another size, or "
             "pyramid=False (in a config model.pyramid: false)."
         )
-    near = []
-    for number, each in enumerate(maps):
-        if (factor := each.shape[1] // size) > 2:
-            each = keras.layers.AveragePooling2D(factor // 2, name=f"pyramid_near_{number}")(each)
-        near.append(each)
-    parts = []
-    for number, each in enumerate(near):
-        factor = each.shape[1] // size
-        parts.append(keras.layers.AveragePooling2D(factor, name=f"pyramid_mean_{number}")(each) if factor > 1 else each)
-    for grid in GRIDS:
-        if size % grid or grid == size:
-            continue
+    near = [_averaged(each, each.shape[1] // size // 2, f"pyramid_near_{number}") for number, each in enumerate(maps)]
+    parts = [_averaged(each, each.shape[1] // size, f"pyramid_mean_{number}") for number, each in enumerate(near)]
+    for grid in dict.fromkeys(grid for grid in grids if size % grid == 0):
         maxima = [
             keras.layers.MaxPooling2D(each.shape[1] // grid, name=f"pyramid_max_{grid}_{number}")(each)
             for number, each in enumerate(near)
+            if each.shape[1] > grid
         ]
-        cells = keras.layers.Concatenate(name=f"pyramid_cells_{grid}")(maxima) if len(maxima) > 1 else maxima[0]
-        parts.append(keras.layers.UpSampling2D(size // grid, name=f"pyramid_repeat_{grid}")(cells))
-    return keras.layers.Concatenate(name="pyramid")(parts)
+        if maxima:
+            cells = together(maxima, f"pyramid_cells_{grid}")
+            parts.append(_repeated(cells, size, f"pyramid_repeat_{grid}"))
+    return together(parts, "pyramid")
 
 
-def moments_of(maps: Mapping[str, keras.KerasTensor], names: Sequence[str], size: int) -> list[keras.KerasTensor]:
-    """The `SecondMoments` of the maps of these names, in a grid of cells, repeated to `(batch, size, size, pairs)`."""
-    grid, found = next(grid for grid in GRIDS if size % grid == 0), []
-    for name in names:
-        moments = SecondMoments(grid, name=f"second_moments_{name}")(maps[name])
-        found.append(keras.layers.UpSampling2D(size // grid, name=f"repeat_{name}")(moments))
+def textures_of(bottlenecks: Sequence[keras.KerasTensor], wide: keras.KerasTensor, size: int) -> list[keras.KerasTensor]:
+    """Maps whose second moments tell textures apart.
+
+    These are the narrowest bottlenecks, up to 40 channels together, at the size of the last of them; that one at half its size,
+    where it is larger than `size`, so that coarser textures count; and the `wide` map.
+    """
+    channels = accumulate(each.shape[-1] for each in bottlenecks)
+    narrow = [each for each, total in zip(bottlenecks, channels, strict=True) if total <= NARROW]
+    if not narrow:
+        return [wide]
+    last = narrow[-1]
+    near = [_averaged(each, each.shape[1] // last.shape[1], f"narrow_{number}") for number, each in enumerate(narrow)]
+    halved = [_averaged(last, 2, "narrow_halved")] if last.shape[1] > size else []
+    return [together(near, "narrow"), *halved, wide]
+
+
+def moments_of(maps: Sequence[keras.KerasTensor], size: int) -> list[keras.KerasTensor]:
+    """The `SecondMoments` of maps, in a grid of cells, repeated to `(batch, size, size, pairs)`."""
+    grid, found = next(cells for cells in GRIDS if size % cells == 0), []
+    for number, each in enumerate(maps):
+        channels = each.shape[-1]
+        group = next(count for count in range(max(1, channels // _GROUPS), channels + 1) if channels % count == 0)
+        moments = SecondMoments(grid, group, name=f"second_moments_{number}")(each)
+        found.append(_repeated(moments, size, f"repeat_moments_{number}"))
     return found
 
 
-def together(maps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
-    """Maps of one size as one, called `features` unless there is one only."""
-    return keras.layers.Concatenate(name="features")(maps) if len(maps) > 1 else maps[0]
+def together(maps: Sequence[keras.KerasTensor], name: str) -> keras.KerasTensor:
+    """Maps of one size as one."""
+    return keras.layers.Concatenate(name=name)(maps) if len(maps) > 1 else maps[0]
+
+
+def _averaged(maps, factor, name):
+    return keras.layers.AveragePooling2D(factor, name=name)(maps) if factor > 1 else maps
+
+
+def _repeated(cells, size, name):
+    factor = size // cells.shape[1]
+    return keras.layers.UpSampling2D(factor, name=name)(cells) if factor > 1 else cells

@@ -134,6 +134,26 @@ def test_second_moments_are_averages_of_products_and_their_mean_a_signed_root():
     np.testing.assert_allclose(large, roots[:, 0, 0], atol=0.2)
 
 
+def test_second_moments_of_groups_are_those_of_their_largest_channels():
+    maps = np.random.default_rng(0).normal(size=(2, 6, 6, 6)).astype("float32")
+    layer = SecondMoments(3, group=2)
+    found = SecondMoments.from_config(layer.get_config())(maps)
+    assert found.shape == layer.compute_output_shape(maps.shape) == (2, 3, 3, 6)
+    np.testing.assert_allclose(found, SecondMoments(3)(np.maximum(maps[..., ::2], maps[..., 1::2])), atol=1e-6)
+    with pytest.raises(ValueError, match="6 channels can't be put in groups of 4"):
+        SecondMoments(3, group=4)(maps)
+
+
+def test_second_moments_in_a_square_have_every_pair_twice():
+    maps = np.random.default_rng(0).normal(size=(2, 6, 6, 4)).astype("float32")
+    layer = SecondMoments(3, square=True)
+    found = np.asarray(SecondMoments.from_config(layer.get_config())(maps))
+    assert found.shape == layer.compute_output_shape(maps.shape) == (2, 3, 3, 16)
+    square = found.reshape(2, 3, 3, 4, 4)
+    np.testing.assert_allclose(square, square.swapaxes(-1, -2), atol=1e-6)
+    np.testing.assert_allclose(square[..., *np.triu_indices(4)], SecondMoments(3)(maps), atol=1e-6)
+
+
 def test_second_moments_of_an_empty_map_have_a_finite_slope():
     variable = keras.Variable(np.zeros((1, 4, 4, 2)))
     with tf.GradientTape() as tape:

@@ -214,7 +214,7 @@ def test_weights_of_a_preset_go_wherever_they_fit(preset):
     for name in ("backbone", "fusion_3", "fusion_4"):
         for ours, theirs in zip(model.get_layer(name).get_weights(), preset.get_layer(name).get_weights(), strict=True):
             np.testing.assert_array_equal(ours, theirs)
-    assert model.get_layer("auxiliary_4").kernel.shape == (24, 6)
+    assert model.get_layer("auxiliary_4").kernel.shape == (20, 6)
 
 
 def test_weights_of_imagenet_come_with_the_package(preset):

@@ -36,9 +36,11 @@ def test_a_pyramid_is_of_the_maps_from_stride_8_on_and_the_map_explains_it():
     keras.utils.set_random_seed(0)
     model = ImageClassifier(Backbone("MobileNet", 0.25, SMALL), classes=3)
     maps = [np.asarray(model.backbone(PHOTOS)[f"stride_{stride}"]) for stride in (8, 16, 32)]
-    # At 64 pixels the last maps have 2x2 positions, which leaves one grid, of a single cell; the first are averaged before.
+    # At 64 pixels the last maps have 2x2 positions, for grids of 2x2 cells and one; the first are averaged before.
     near = [maps[0].reshape(2, 4, 2, 4, 2, -1).mean(axis=(2, 4)), *maps[1:]]
-    features = np.concatenate([each.mean(axis=(1, 2)) for each in maps] + [each.max(axis=(1, 2)) for each in near], axis=1)
+    cells = [each.reshape(2, 2, 2, 2, 2, -1).max(axis=(2, 4)) for each in near if each.shape[1] == 4]
+    parts = [*(each.mean(axis=(1, 2)) for each in (*maps, *cells)), *(each.max(axis=(1, 2)) for each in near)]
+    features = np.concatenate(parts, axis=1)
     kernel, bias = model.get_layer("diagnosis").get_weights()
     logits = np.asarray(model(PHOTOS)["diagnosis"])
     np.testing.assert_allclose(logits, features @ kernel + bias, atol=1e-4)
