@@ -12,7 +12,7 @@ GRIDS = (4, 3, 2, 1)
 """Cells along each side, where that many divide the last map."""
 
 _GROUPS = 32
-"""Channels, or groups of them, that second moments are of, about as many at most."""
+"""Second moments are of about so many channels at most; those of wider maps are put in groups."""
 
 
 def pyramid_of(maps: Sequence[keras.KerasTensor], grids: Sequence[int] = GRIDS) -> keras.KerasTensor:
