@@ -23,8 +23,8 @@ class SecondMoments(keras.layers.Layer):
         size: cells along each side.
         group: channels next to one another that count as one, with the largest of their values (maxout, Goodfellow et al. 2013,
             arXiv 1302.4389): for wide maps, of which the pairs would be many.
-        square: every pair twice, as all products of groups with groups, `groups * groups`; phones and browsers are quicker
-            to compute all than to pick some.
+        square: every pair twice, as all products of groups with groups, `groups * groups`; TFLite and TF.js take less time
+            for all than to pick some.
 
     Raises:
         ValueError: height and width are not whole multiples of `size`, or the channels of `group`.
@@ -51,7 +51,7 @@ class SecondMoments(keras.layers.Layer):
     def call(self, inputs):
         _, height, width, channels = inputs.shape
         if self.group > 1:
-            # On phones a pooling is quicker than a maximum over an axis.
+            # In TFLite a pooling is quicker than a maximum over an axis.
             flat = keras.ops.reshape(inputs, (-1, height * width, channels, 1))
             inputs, channels = keras.ops.max_pool(flat, (1, self.group), (1, self.group)), channels // self.group
         size, rows, columns = self.size, height // self.size, width // self.size
