@@ -96,7 +96,7 @@ def test_every_head_classifies_the_means_of_its_maps(photos, pyramid):
         joined = np.concatenate([halved(wider), narrow], axis=-1)
         moments = [second_moments(maps) for maps in (joined, halved(narrow), largest_of(6, stages[1]))]
         features = {
-            "diagnosis": np.concatenate([means(pyramid_of(stages)), *moments, means(last)], axis=-1),
+            "diagnosis": np.concatenate([means(pyramid_of(stages, (2, 1))), *moments, means(last)], axis=-1),
             "auxiliary_2": means(stages[0]),
             "auxiliary_3": means(first),
             "auxiliary_4": means(last),
