@@ -1,5 +1,6 @@
 """The committed results: every file and every figure of them is read by a page, and runs are recorded as they are."""
 
+import csv
 import dataclasses
 import json
 import sys
@@ -89,6 +90,13 @@ def test_every_results_file_and_column_and_every_run_is_read_by_a_page(monkeypat
     assert {field.name for field in dataclasses.fields(runs.Run)} <= columns
     assert set(every) <= names
     assert set(predictions.probabilities) <= compared
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in RESULTS.glob("*.csv")))
+def test_every_row_of_a_table_has_the_columns_of_its_header(name):
+    with (RESULTS / name).open(newline="") as stream:
+        header, *rows = csv.reader(stream)
+    assert {len(row) for row in rows} == {len(header)}
 
 
 class _Noting(dict):
