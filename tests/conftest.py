@@ -100,8 +100,6 @@ def chromium():
     options = [
         # Small containers have too little shared memory for large photos.
         "--disable-dev-shm-usage",
-        # WebGL without a graphics card would keep a processor busy for ten seconds on every page of the web app.
-        "--disable-3d-apis",
         "--use-fake-device-for-media-stream",
         "--host-resolver-rules=MAP insecure.test 127.0.0.1",
     ]

@@ -1,7 +1,5 @@
 """The engines that run the network: which one is kept, that all of them answer alike, and when LiteRT is loaded."""
 
-import shutil
-
 import numpy as np
 import pytest
 from golden_photos import GOLDEN
@@ -35,8 +33,10 @@ RUN = """async ([samples, engine]) => {
 }"""
 
 # Workers that answer at once and say how long it took; the engines that are not named can't be had.
-PRETEND = """async (engines) => {
+PRETEND = """async ([engines, renderer]) => {
     Object.defineProperty(navigator, "gpu", { value: {}, configurable: true });
+    const gl = { RENDERER: 1, getExtension: () => null, getParameter: () => renderer };
+    OffscreenCanvas.prototype.getContext = () => (renderer ? gl : null);
     window.Worker = class {
         postMessage({ id, name, argument }) {
             this.engine ??= argument.engine;
@@ -70,21 +70,12 @@ def pretend(chromium, server):
     # Not the page itself, which would try its own.
     page.goto(f"{server.address}version.js")
 
-    def run(**engines):
+    def run(renderer="Adreno (TM) 610", **engines):
         made = {name: {"milliseconds": time, "outputs": OUTPUTS | changed} for name, (time, changed) in engines.items()}
-        return page.evaluate(PRETEND, {name.replace("_", "-"): engine for name, engine in made.items()})
+        return page.evaluate(PRETEND, [{name.replace("_", "-"): engine for name, engine in made.items()}, renderer])
 
     yield run
     page.close()
-
-
-@pytest.fixture
-def with_webgl(chromium):
-    """Another Chromium, in which WebGL is not off; without a graphics card it is slow."""
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
-    browser = chromium.browser_type.launch(executable_path=executable, args=["--no-sandbox"])
-    yield browser
-    browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +111,8 @@ def test_engines_agree_on_the_golden_photos(chromium, server_with_litert, site_w
     assert_close(found, wanted, 2e-5 if engine == "litert" else 1e-3)
 
 
-def test_webgl_gives_the_same_answer(with_webgl, server, bundle, golden):
-    page = with_webgl.new_page()
+def test_webgl_gives_the_same_answer(chromium, server, bundle, golden):
+    page = chromium.new_page()
     page.goto(f"{server.address}version.js")
     if not page.evaluate("Boolean(new OffscreenCanvas(1, 1).getContext('webgl2'))"):
         pytest.skip("this Chromium has no WebGL")
@@ -184,6 +175,12 @@ def test_an_engine_with_another_answer_is_not_taken(pretend, changed):
     name, _, measured = pretend(wasm=(9, {}), webgpu=(1, changed), litert=(2, changed))
     assert name == "wasm"
     assert measured["webgpu"] == measured["litert"] == "another answer"
+
+
+@pytest.mark.parametrize("renderer", ["ANGLE (Google, SwiftShader driver)", "llvmpipe, or similar", None])
+def test_webgl_is_not_tried_without_a_graphics_processor(pretend, renderer):
+    name, _, measured = pretend(renderer, wasm=(9, {}), webgl=(1, {}))
+    assert (name, measured["webgl"]) == ("wasm", "no graphics processor")
 
 
 def test_small_differences_do_not_matter(pretend):

@@ -6,6 +6,8 @@ const TOLERANCE = 1e-3;
 // Another engine must be faster by this factor: a short measurement is not exact, and the first one is there already.
 const GAIN = 0.9;
 const PATIENCE_MS = 30_000;
+// What browsers call WebGL that the processor computes. To try it would keep a core busy for ten seconds, in vain.
+const NO_GRAPHICS_PROCESSOR = /swiftshader|llvmpipe|softpipe|software|microsoft basic render/i;
 
 /** The network, in whichever engine is fastest on this device. */
 export class Classifier {
@@ -32,7 +34,8 @@ export class Classifier {
     // Shared memory is given only to pages whose server isolates them by its headers.
     if (crossOriginIsolated && navigator.hardwareConcurrency > 1) await this.#try("wasm-threads");
     if (navigator.gpu) await this.#try("webgpu");
-    await this.#try("webgl");
+    if (hasGraphicsProcessor()) await this.#try("webgl");
+    else this.measured.webgl = "no graphics processor";
   }
 
   /** Try LiteRT, of which some megabytes are loaded, unless the bundle has no file for it or the person saves data. */
@@ -63,6 +66,12 @@ export class Classifier {
   predict(pixels) {
     return this.engine.predict(pixels);
   }
+}
+
+function hasGraphicsProcessor() {
+  const gl = new OffscreenCanvas(1, 1).getContext("webgl2");
+  const names = gl?.getExtension("WEBGL_debug_renderer_info");
+  return gl !== null && !NO_GRAPHICS_PROCESSOR.test(gl.getParameter(names?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER));
 }
 
 function areClose(found, wanted) {
