@@ -20,6 +20,8 @@ from mpox_keras.inference.metadata import read_metadata, write_metadata
 from mpox_keras.utils.classes import CLASSES
 from mpox_keras.utils.files import PRESETS_FOLDER
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 ROOT = Path(__file__).parent.parent.parent
 TINY = ["model.weights=null", "model.image_size=32", "training.epochs=1", "training.batch_size=8", "training.threads=null"]
 SKIN, WALL = (205, 150, 125), (40, 90, 200)

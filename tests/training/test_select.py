@@ -47,15 +47,16 @@ FOLDS = np.arange(24) // 8
 
 @pytest.mark.slow
 def test_workers_give_the_answers_that_one_process_gives(arrays, tmp_path):
-    """In one process of its own, too: TensorFlow's threads, which set the last digits, are fixed once it runs."""
+    """But for the last digits, which TensorFlow's threads set."""
     left_out = [(0,), (0, 1)]
-    first, again = (
-        train_left_out(CONFIG, arrays, FOLDS, left_out, tmp_path / name, workers=2, build=tiny) for name in ("first", "again")
+    alone, beside = (
+        train_left_out(CONFIG, arrays, FOLDS, left_out, tmp_path / f"{workers}", workers=workers, build=tiny)
+        for workers in (1, 2)
     )
-    assert [len(first[folds].probabilities) for folds in left_out] == [8, 16]
+    assert [len(beside[folds].probabilities) for folds in left_out] == [8, 16]
     for folds_left_out in left_out:
-        np.testing.assert_array_equal(again[folds_left_out].probabilities, first[folds_left_out].probabilities)
-        assert (tmp_path / "first" / f"fold_{'_'.join(map(str, folds_left_out))}" / "model.keras").is_file()
+        np.testing.assert_allclose(beside[folds_left_out].probabilities, alone[folds_left_out].probabilities, atol=1e-4)
+        assert (tmp_path / "2" / f"fold_{'_'.join(map(str, folds_left_out))}" / "model.keras").is_file()
 
 
 def test_a_network_never_sees_what_it_leaves_out(arrays, tmp_path, monkeypatch):
