@@ -26,10 +26,14 @@ def non_skin_pictures(folder: str | os.PathLike | None = None) -> np.ndarray:
 
     DataError if the folder holds no pictures, PhotoError if one can't be read.
     """
-    pictures = [carried_pictures(), synthetic_pictures(np.random.default_rng(0), 4, _SIZE)]
-    if folder is not None:
-        pictures.append(np.stack([resize_photo(decode_photo(path), _SIZE) for path in find_pictures(folder)]))
-    return np.concatenate(pictures)
+    if folder is None:
+        return _of_every_network()
+    return np.concatenate([_of_every_network(), [resize_photo(decode_photo(path), _SIZE) for path in find_pictures(folder)]])
+
+
+@functools.cache
+def _of_every_network():
+    return np.concatenate([carried_pictures(), synthetic_pictures(np.random.default_rng(0), 4, _SIZE)])
 
 
 def find_pictures(folder: str | os.PathLike) -> list[Path]:
@@ -40,7 +44,6 @@ def find_pictures(folder: str | os.PathLike) -> list[Path]:
     return paths[:: -(-len(paths) // _MOST)]
 
 
-@functools.cache
 def carried_pictures() -> np.ndarray:
     """Things, animals, textures and text that scikit-image and scikit-learn carry, no people: `(24, 512, 512, 3)`, uint8."""
     loaded = [getattr(skimage.data, name)() for name in _NAMES]
