@@ -47,8 +47,8 @@ class Backbone(keras.Model):
     Args:
         network: a convolutional network of keras.applications, such as `"MobileNetV2"`; `"EfficientNetLite0"`;
             `"EfficientNetLite0+MobileNetV2"`, which is that and the MobileNetV2 in the example side by side, their maps of each
-            stride concatenated, with the bottlenecks of EfficientNetLite0; or `"keras_hub:"` and a preset of keras-hub, by
-            name or as a folder.
+            stride concatenated, with the bottlenecks of both and their own maps of stride 16; or `"keras_hub:"` and a preset of
+            keras-hub, by name or as a folder.
         width: multiplier of the channels (`alpha` in keras.applications), for MobileNets.
         input_shape: height, width and 3.
         last: name of the layer to end with, if not the network's last one.
@@ -116,9 +116,13 @@ class Backbone(keras.Model):
         return {int(name.removeprefix("stride_")): maps for name, maps in self.output.items() if name.startswith("stride_")}
 
     @property
-    def bottlenecks(self) -> list[str]:
-        """Names of the outputs that are narrow maps, from the narrowest to the widest."""
-        return [name for name in self.output if name.startswith("bottleneck_")]
+    def textures(self) -> list[list[str]]:
+        """For each of the networks side by side, names of its bottlenecks, from the narrowest on, and of a wider map."""
+        if self.network == PAIR:
+            parts = [self.get_layer(network.lower()) for network, *_ in _SHIPPED]
+            return [[f"{part.name}_{name}" for name in part.textures[0]] for part in parts]
+        *others, _ = strides = [name for name in self.output if name.startswith("stride_")]
+        return [[name for name in self.output if name not in strides] + (others or strides)[-1:]]
 
     @property
     def stages(self) -> list[list[keras.Layer]]:
@@ -236,7 +240,9 @@ def _side_by_side(inputs, weights):
     maps = [part(inputs) for part in parts]
     strides = [name for name in maps[0] if name.startswith("stride_")]
     outputs = {stride: keras.layers.Concatenate(name=stride)([each[stride] for each in maps]) for stride in strides}
-    return outputs | {name: maps[-1][name] for name in parts[-1].bottlenecks}
+    for part, each in zip(parts, maps, strict=True):
+        outputs |= {f"{part.name}_{name}": each[name] for name in part.textures[0]}
+    return outputs
 
 
 def _from_applications(network, width, inputs):

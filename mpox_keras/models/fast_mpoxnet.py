@@ -96,7 +96,7 @@ class FastMpoxNet(Network):
             at_heads |= {3: finer, 4: features}
         if pyramid:
             size = stages[4].shape[1]
-            textures = textures_of([maps[name] for name in backbone.bottlenecks], stages[3], size)
+            textures = textures_of(maps, backbone.textures, size)
             parts = [pyramid_of(list(stages.values()), (size, 2, 1)), *moments_of(textures, size)]
             features = together([*parts, features] if fusion else parts, "features")
         heads = {"diagnosis": features}

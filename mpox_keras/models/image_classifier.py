@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import keras
 
 from mpox_keras.models.backbones import Backbone
-from mpox_keras.models.pyramid import moments_of, pyramid_of, together
+from mpox_keras.models.pyramid import moments_of, pyramid_of, textures_of, together
 
 AUXILIARY_WEIGHTS = {"auxiliary_2": 0.1, "auxiliary_3": 0.2, "auxiliary_4": 0.3}
 """Auxiliary head -> weight of its loss, where that of `diagnosis` is 1; Yue et al. do not state theirs."""
@@ -128,7 +128,7 @@ class ImageClassifier(Network):
         classes: number of classes.
         dropout: share of features dropped before the classifier in training, 0 to 1.
         pyramid: whether the classifier takes the maps of all strides from 8 on, see `mpox_keras.models.pyramid`, and the
-            `SecondMoments` of the backbone's bottlenecks; without it the last maps alone.
+            `SecondMoments` of the backbone's bottlenecks and of its map of stride 16; without it the last maps alone.
         ood_score: whether there is the output `ood_score` too, `(batch, 1)`, see `mpox_keras.training.out_of_distribution`.
 
     Example:
@@ -152,8 +152,9 @@ class ImageClassifier(Network):
         used = used or [maps[f"stride_{max(backbone.endpoints)}"]]
         features = used[-1]
         if pyramid:
-            narrow = [maps[name] for name in backbone.bottlenecks]
-            features = together([pyramid_of(used), *moments_of(narrow, features.shape[1])], "features")
+            size = features.shape[1]
+            textures = textures_of(maps, backbone.textures, size)
+            features = together([pyramid_of(used), *moments_of(textures, size)], "features")
         super().__init__(backbone, inputs, {"diagnosis": features}, used, classes, dropout, ood_score, name=name, **kwargs)
         self.pyramid = pyramid
 

@@ -1,6 +1,6 @@
 """Feature maps of several depths and sizes, put together for one linear classifier."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 import keras
@@ -60,20 +60,29 @@ def pyramid_of(maps: Sequence[keras.KerasTensor], grids: Sequence[int] = GRIDS) 
     return together(parts, "pyramid")
 
 
-def textures_of(bottlenecks: Sequence[keras.KerasTensor], wide: keras.KerasTensor, size: int) -> list[keras.KerasTensor]:
+def textures_of(maps: Mapping[str, keras.KerasTensor], names: Sequence[Sequence[str]], size: int) -> list[keras.KerasTensor]:
     """Maps whose second moments tell textures apart.
 
-    These are the narrowest bottlenecks, up to 40 channels together, at the size of the last of them; that one at half its size,
-    where it is larger than `size`, so that coarser textures count; and the `wide` map.
+    These are of each network the narrowest bottlenecks, up to 40 channels together, at the size of the last of them; that one
+    at half its size, where it is larger than `size`, so that coarser textures count; and the wider map.
+
+    Args:
+        maps: what a `Backbone` gives.
+        names: its `textures`.
+        size: height and width of the last map.
     """
-    channels = accumulate(each.shape[-1] for each in bottlenecks)
-    narrow = [each for each, total in zip(bottlenecks, channels, strict=True) if total <= NARROW]
-    if not narrow:
-        return [wide]
-    last = narrow[-1]
-    near = [_averaged(each, each.shape[1] // last.shape[1], f"narrow_{number}") for number, each in enumerate(narrow)]
-    halved = [_averaged(last, 2, "narrow_halved")] if last.shape[1] > size else []
-    return [together(near, "narrow"), *halved, wide]
+    found = []
+    for part, (*bottlenecks, wide) in enumerate(names):
+        channels = accumulate(maps[name].shape[-1] for name in bottlenecks)
+        narrow = [maps[name] for name, total in zip(bottlenecks, channels, strict=True) if total <= NARROW]
+        if narrow:
+            last = narrow[-1]
+            near = [_averaged(each, each.shape[1] // last.shape[1], f"narrow_{part}_{n}") for n, each in enumerate(narrow)]
+            found.append(together(near, f"narrow_{part}"))
+            if last.shape[1] > size:
+                found.append(_averaged(last, 2, f"narrow_halved_{part}"))
+        found.append(maps[wide])
+    return found
 
 
 def moments_of(maps: Sequence[keras.KerasTensor], size: int) -> list[keras.KerasTensor]:

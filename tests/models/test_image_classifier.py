@@ -40,6 +40,7 @@ def test_a_pyramid_is_of_the_maps_from_stride_8_on_and_the_map_explains_it():
     near = [maps[0].reshape(2, 4, 2, 4, 2, -1).mean(axis=(2, 4)), *maps[1:]]
     cells = [each.reshape(2, 2, 2, 2, 2, -1).max(axis=(2, 4)) for each in near if each.shape[1] == 4]
     parts = [*(each.mean(axis=(1, 2)) for each in (*maps, *cells)), *(each.max(axis=(1, 2)) for each in near)]
+    parts.append(np.mean(SecondMoments(2, group=4)(maps[1]), axis=(1, 2)))
     features = np.concatenate(parts, axis=1)
     kernel, bias = model.get_layer("diagnosis").get_weights()
     logits = np.asarray(model(PHOTOS)["diagnosis"])
@@ -49,12 +50,19 @@ def test_a_pyramid_is_of_the_maps_from_stride_8_on_and_the_map_explains_it():
     np.testing.assert_allclose(np.mean(outputs["class_activation_map"], axis=(1, 2)), logits, atol=1e-4)
 
 
+def halved(maps):
+    batch, size, _, channels = maps.shape
+    return np.reshape(maps, (batch, size // 2, 2, size // 2, 2, channels)).mean(axis=(2, 4))
+
+
 def test_products_of_the_channels_of_bottlenecks_are_classified_too():
     keras.utils.set_random_seed(0)
     model = ImageClassifier(Backbone("MobileNetV2", 0.35, SMALL), classes=3)
     maps = model.backbone(PHOTOS)
     parts = [pyramid_of([maps[f"stride_{stride}"] for stride in (8, 16, 32)])]
-    parts += [SecondMoments(2)(maps[f"bottleneck_{channels}"]) for channels in (16, 24, 32)]
+    wider, narrow = halved(maps["bottleneck_16"]), maps["bottleneck_24"]
+    parts += [SecondMoments(2)(each) for each in (np.concatenate([wider, narrow], axis=-1), halved(narrow))]
+    parts.append(SecondMoments(2, group=6)(maps["stride_16"]))
     features = np.concatenate([np.mean(part, axis=(1, 2)) for part in parts], axis=1)
     kernel, bias = model.get_layer("diagnosis").get_weights()
     logits = np.asarray(model(PHOTOS)["diagnosis"])
