@@ -117,12 +117,12 @@ class Backbone(keras.Model):
 
     @property
     def textures(self) -> list[list[str]]:
-        """For each of the networks side by side, names of its bottlenecks, from the narrowest on, and of a wider map."""
+        """Of each network side by side the names of its bottlenecks, from the narrowest on, and of its map of stride 16."""
         if self.network == PAIR:
             parts = [self.get_layer(network.lower()) for network, *_ in _SHIPPED]
             return [[f"{part.name}_{name}" for name in part.textures[0]] for part in parts]
-        *others, _ = strides = [name for name in self.output if name.startswith("stride_")]
-        return [[name for name in self.output if name not in strides] + (others or strides)[-1:]]
+        strides = [name for name in self.output if name.startswith("stride_")]
+        return [[*(name for name in self.output if name not in strides), strides[-2:][0]]]
 
     @property
     def stages(self) -> list[list[keras.Layer]]:
