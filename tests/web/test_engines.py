@@ -36,7 +36,7 @@ RUN = """async ([samples, engine]) => {
 PRETEND = """async ([engines, renderer]) => {
     Object.defineProperty(navigator, "gpu", { value: {}, configurable: true });
     const gl = { RENDERER: 1, getExtension: () => null, getParameter: () => renderer };
-    OffscreenCanvas.prototype.getContext = () => (renderer ? gl : null);
+    HTMLCanvasElement.prototype.getContext = () => (renderer ? gl : null);
     window.Worker = class {
         postMessage({ id, name, argument }) {
             this.engine ??= argument.engine;

@@ -69,7 +69,7 @@ export class Classifier {
 }
 
 function hasGraphicsProcessor() {
-  const gl = new OffscreenCanvas(1, 1).getContext("webgl2");
+  const gl = document.createElement("canvas").getContext("webgl2");
   const names = gl?.getExtension("WEBGL_debug_renderer_info");
   return gl !== null && !NO_GRAPHICS_PROCESSOR.test(gl.getParameter(names?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER));
 }
