@@ -117,7 +117,7 @@ class Backbone(keras.Model):
 
     @property
     def textures(self) -> list[list[str]]:
-        """Of each network side by side the names of its bottlenecks, from the narrowest on, and of its map of stride 16."""
+        """Of each network side by side the names of its bottlenecks, from the narrowest on, and of its last map but one."""
         if self.network == PAIR:
             parts = [self.get_layer(network.lower()) for network, *_ in _SHIPPED]
             return [[f"{part.name}_{name}" for name in part.textures[0]] for part in parts]

@@ -6,7 +6,7 @@ const TOLERANCE = 1e-3;
 // Another engine must be faster by this factor: a short measurement is not exact, and the first one is there already.
 const GAIN = 0.9;
 const PATIENCE_MS = 30_000;
-// What browsers call WebGL that the processor computes. To try it would keep a core busy for ten seconds, in vain.
+// What browsers call WebGL that the processor computes. To try it would keep a core busy for nothing.
 const NO_GRAPHICS_PROCESSOR = /swiftshader|llvmpipe|softpipe|software|microsoft basic render/i;
 
 /** The network, in whichever engine is fastest on this device. */
