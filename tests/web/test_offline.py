@@ -1,5 +1,6 @@
 """The page works without a network, keeps whole versions, and sends nothing anywhere."""
 
+import threading
 import time
 
 import pytest
@@ -37,20 +38,27 @@ def test_a_first_visit_loads_everything_once(start, site):
     assert not [path for status, path in server.answered if status == 404]
 
 
-def test_a_new_version_is_offered_whole_and_taken_when_asked(start, site, another_bundle, drawn, tmp_path):
-    with serving(site) as server:
+def test_a_new_version_is_offered_whole_and_taken_when_asked(start, site_with_litert, another_bundle, drawn, tmp_path):
+    with serving(site_with_litert) as server:
         app = start(server.address).kept_offline()
-        old = app.open(drawn).check().data()
         port = server.server_port
+    before = app.page
     build_site(another_bundle, tmp_path / "site")
-    with serving(tmp_path / "site", port):
+    with serving(tmp_path / "site", port) as server:
+        asked, goes_on = hold(server, "/bundle/model.tflite")
         app.page = app.new_page()
         app.page.wait_for_selector("#update:not([hidden])", timeout=60_000)
         # Until the person asks, it is the old one as a whole.
-        still = app.open(drawn).check().data()
-        assert still["model"] == old["model"]
+        old = app.open(drawn).check().data()
+        assert old["model"]["name"] != "another"
+        # What the old one is loading does not delay the new one.
+        wait_until(app.page, asked.is_set)
         with app.page.expect_navigation():
             app.page.click("#apply-update")
+        goes_on.set()
+        # The other page still is the old one, and has been offered the new one too.
+        with before.expect_navigation():
+            before.click("#apply-update")
     # It had been loaded before it was offered.
     app.context.set_offline(True)
     app.page.wait_for_selector("#choose:not(:empty)")
@@ -58,6 +66,21 @@ def test_a_new_version_is_offered_whole_and_taken_when_asked(start, site, anothe
     assert new["model"]["name"] == "another"
     assert new["model"]["sha256"] != old["model"]["sha256"]
     assert len(app.page.evaluate("caches.keys()")) == 1
+
+
+def hold(server, path):
+    """Makes a server answer no request for `path` before the second of two events; the first tells that there was one."""
+    asked, goes_on = threading.Event(), threading.Event()
+    answer = server.RequestHandlerClass.do_GET
+
+    def answer_later(handler):
+        if handler.path == path:
+            asked.set()
+            goes_on.wait()
+        answer(handler)
+
+    server.RequestHandlerClass.do_GET = answer_later
+    return asked, goes_on
 
 
 def wait_until(page, true):

@@ -7,14 +7,14 @@
 export async function keepOffline({ onReady, onUpdate }) {
   if (!("serviceWorker" in navigator)) return;
   const container = navigator.serviceWorker;
-  // At the first visit a service worker takes over too, and nothing changes by it.
-  let changing = false;
-  container.addEventListener("controllerchange", () => changing && location.reload());
   const registration = await container.register("service-worker.js", { updateViaCache: "none" });
   const offer = (worker) =>
     onUpdate(() => {
-      changing = true;
+      // It may be in use already, by another page's wish.
+      const change = () => ["activated", "redundant"].includes(worker.state) && location.reload();
+      worker.addEventListener("statechange", change);
       worker.postMessage("activate");
+      change();
     });
   if (registration.waiting) offer(registration.waiting);
   registration.addEventListener("updatefound", () => {

@@ -6,11 +6,12 @@ importScripts("version.js"); // defines SITE: the version, and the SHA-256 of ev
 // Sites of one origin share its caches.
 const OURS = `mpox-keras ${registration.scope} `;
 const CACHE = OURS + SITE.version;
+const downloads = new AbortController();
 
 addEventListener("install", (event) => event.waitUntil(fill()));
 addEventListener("activate", (event) => event.waitUntil(takeOver()));
 addEventListener("fetch", (event) => event.respondWith(answer(event.request)));
-addEventListener("message", ({ data }) => data === "activate" && skipWaiting());
+addEventListener("message", ({ data }) => (data === "activate" ? activate() : downloads.abort()));
 
 async function fill() {
   const cache = await caches.open(CACHE);
@@ -25,7 +26,7 @@ async function fill() {
 // What the browser's own cache holds is taken where it is of this version, so that a first visit loads nothing twice.
 async function fetched(file, hash) {
   for (const cache of ["default", "reload"]) {
-    const response = await fetch(file, { cache });
+    const response = await fetch(file, { cache, signal: downloads.signal });
     if (response.ok && (await sha256(response.clone())) === hash) return response;
   }
   throw new Error(`${file} is not the file that version.js describes`);
@@ -34,6 +35,12 @@ async function fetched(file, hash) {
 async function sha256(response) {
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", await response.arrayBuffer()));
   return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// The browser lets the old version finish what it is at: on a slow network its downloads would keep it for minutes.
+function activate() {
+  registration.active?.postMessage("leave");
+  skipWaiting();
 }
 
 async function takeOver() {
