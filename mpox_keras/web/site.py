@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
+
 from mpox_keras.inference.classifier import load_classifier
 from mpox_keras.inference.metadata import (
     CHECKSUMS_FILE,
@@ -123,6 +125,7 @@ def _bundle_files(source, classes):
             with silenced_stderr():
                 from mpox_keras.export.bundle import export_bundle
             folder = Path(scratch) / "bundle"
+            click.echo("exporting the network for the browser takes some seconds", err=True)
             export_bundle(trained, folder, "tfjs", "uint16")
         checksums = {name: value for name, value in read_checksums(folder).items() if name != "example.html"}
         contents = {name: (folder / name).read_bytes() for name in checksums}
