@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import sys
+from itertools import accumulate
 from pathlib import Path
 
 import keras
@@ -22,7 +23,7 @@ _SHIPPED = {
 """Network, width and last layer -> the preset that has this backbone as ImageNet made it. In this order they make `PAIR`."""
 
 NARROW = 40
-"""Channels that a bottleneck has at most: what is made of them grows with the square."""
+"""Channels that the bottlenecks have together at most: what is made of them grows with the square."""
 
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
@@ -42,7 +43,7 @@ class Backbone(keras.Model):
     Input: photos `(batch, height, width, 3)`, 0 to 255; what the network expects of its pixels is done inside. Output: a dict
     of the last feature maps of every stride from 4 on, `stride_4` to `stride_32`, each
     `(batch, height / stride, width / stride, channels)`; and of networks of narrow blocks, as MobileNetV2 is, the last sum of
-    each width up to 40 channels from stride 8 on, `bottleneck_16` with 16 channels, say.
+    each width from stride 8 on, the narrowest first up to 40 channels together, `bottleneck_16` with 16 channels, say.
 
     Args:
         network: a convolutional network of keras.applications, such as `"MobileNetV2"`; `"EfficientNetLite0"`;
@@ -226,10 +227,11 @@ def _endpoints(whole, network, last):
     for layer, stride in _with_strides(keras.Model(whole.inputs, end).layers, whole.inputs[0].shape[1]):
         if stride >= 4 and not isinstance(layer, keras.layers.ZeroPadding2D):  # whose maps are larger by a pixel or two
             maps[stride] = layer.output
-        if stride >= 8 and isinstance(layer, keras.layers.Add) and layer.output.shape[-1] <= NARROW:
+        if stride >= 8 and isinstance(layer, keras.layers.Add):
             narrow[layer.output.shape[-1]] = layer.output
     outputs = {f"stride_{stride}": maps[stride] for stride in sorted(maps)} | {f"stride_{max(maps)}": end}
-    return outputs | {f"bottleneck_{channels}": narrow[channels] for channels in sorted(narrow)}
+    together = zip(sorted(narrow), accumulate(sorted(narrow)), strict=True)
+    return outputs | {f"bottleneck_{channels}": narrow[channels] for channels, total in together if total <= NARROW}
 
 
 def _side_by_side(inputs, weights):

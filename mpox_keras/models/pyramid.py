@@ -1,12 +1,11 @@
 """Feature maps of several depths and sizes, put together for one linear classifier."""
 
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 
 import keras
 
 from mpox_keras.layers.second_moments import SecondMoments
-from mpox_keras.models.backbones import NARROW, NetworkError
+from mpox_keras.models.backbones import NetworkError
 
 GRIDS = (4, 3, 2, 1)
 """Cells along each side, where that many divide the last map."""
@@ -63,8 +62,8 @@ def pyramid_of(maps: Sequence[keras.KerasTensor], grids: Sequence[int] = GRIDS) 
 def textures_of(maps: Mapping[str, keras.KerasTensor], names: Sequence[Sequence[str]], size: int) -> list[keras.KerasTensor]:
     """Maps whose second moments tell textures apart.
 
-    These are of each network the narrowest bottlenecks, up to 40 channels together, at the size of the last of them; that one
-    at half its size, where it is larger than `size`, so that coarser textures count; and the wider map.
+    These are of each network the bottlenecks, at the size of the last of them; that one at half its size, where it is larger
+    than `size`, so that coarser textures count; and the wider map.
 
     Args:
         maps: what a `Backbone` gives.
@@ -73,9 +72,8 @@ def textures_of(maps: Mapping[str, keras.KerasTensor], names: Sequence[Sequence[
     """
     found = []
     for part, (*bottlenecks, wide) in enumerate(names):
-        channels = accumulate(maps[name].shape[-1] for name in bottlenecks)
-        narrow = [maps[name] for name, total in zip(bottlenecks, channels, strict=True) if total <= NARROW]
-        if narrow:
+        if bottlenecks:
+            narrow = [maps[name] for name in bottlenecks]
             last = narrow[-1]
             near = [_averaged(each, each.shape[1] // last.shape[1], f"narrow_{part}_{n}") for n, each in enumerate(narrow)]
             found.append(together(near, f"narrow_{part}"))
