@@ -1,5 +1,6 @@
 """TFLite files, from float32 to integers only."""
 
+import re
 import tempfile
 
 import flatbuffers
@@ -12,10 +13,9 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from mpox_keras.export.formats import ExportError
 from mpox_keras.inference.runtimes import LiteRT
+from mpox_keras.models.backbones import Backbone
 from mpox_keras.models.deploy import deploy
 from mpox_keras.utils.stderr import silenced_stderr
-
-_WIDE = ("second_moments", "class_activation_map")  # in the names of operators on numbers that spread too far for eight bits
 
 
 def convert_to_tflite(
@@ -26,10 +26,9 @@ def convert_to_tflite(
     The signature `serving_default` takes `image`, `(1, height, width, 3)`, 0 to 255, one photo a call (XNNPACK, which runs it
     on CPUs, does not resize slices to another batch), and gives what `deploy` says.
 
-    With `int8` all is computed with integers but for the first layers, whose maps are larger than an eighth of the photo: their
-    few channels spread too far for eight bits, and every error there goes through the whole network. So do products of channels
-    and the last layer. Both ends are float32. The mean error of each class's logit over `photos` is taken off its bias (Nagel
-    et al. 2019, arXiv 1906.04721, section 4.2.2).
+    With `int8` the backbone is computed with integers where its maps are at most a sixteenth of the photo. Before, few channels
+    spread too far for eight bits, and every error there goes through the whole network; what follows it takes longer with
+    integers, and products of channels spread too far as well.
 
     Args:
         model, temperature: as `deploy` takes them.
@@ -44,16 +43,14 @@ def convert_to_tflite(
         >>> Path("model.tflite").write_bytes(convert_to_tflite(model, precision="float16"))
     """
     deployed = deploy(model, class_activation_map=True, temperature=temperature)
-    if precision != "int8":
-        return to_tflite(deployed, precision)
     converted = to_tflite(deployed, precision, photos)
-    wanted = deployed.predict(photos, batch_size=32, verbose=0)["class_activation_map"]
+    if precision != "int8":
+        return converted
     try:
-        given = LiteRT(converted)(photos)["class_activation_map"]
+        LiteRT(converted)(photos[:1])
     except RuntimeError as error:  # of an untrained network, say, whose scales lie too far apart
         raise ExportError(f"the integers that come out can't be run ({error}); use another precision.") from None
-    deployed.get_layer("class_activation_map").bias.assign_add(np.mean(wanted - given, axis=(0, 1, 2)))
-    return compact(to_tflite(deployed, precision, photos))
+    return compact(converted)
 
 
 def to_tflite(model: keras.Model, precision: str, photos: np.ndarray | None = None) -> bytes:
@@ -67,7 +64,7 @@ def to_tflite(model: keras.Model, precision: str, photos: np.ndarray | None = No
         if precision == "float16":
             converter.target_spec.supported_types = [tf.float16]
         try:
-            return _with_integers(converter, photos) if precision == "int8" else converter.convert()
+            return _with_integers(converter, photos, model) if precision == "int8" else converter.convert()
         except ConverterError as error:
             raise ExportError(f"TensorFlow can't convert the network to TFLite in {precision}: {error}") from None
 
@@ -80,23 +77,18 @@ def _frozen(model):
     return tf.function(lambda image: tf.nest.pack_sequence_as(names, tf.nest.flatten(constant(image))), [image])
 
 
-def _with_integers(converter, photos):
-    shown = np.concatenate([photos, _plain_pictures(photos.shape[1])])
-    converter.representative_dataset = lambda: ([photo[None].astype("float32")] for photo in shown)
+def _with_integers(converter, photos, model):
+    converter.representative_dataset = lambda: ([photo[None].astype("float32")] for photo in photos)
     # Of TensorFlow's converters the one for finding what integers spoil can spare operators from them.
     debugger = tf.lite.experimental.QuantizationDebugger(converter=converter, debug_dataset=converter.representative_dataset)
     graph = flatbuffer_utils.convert_bytearray_to_object(bytearray(debugger.calibrated_model)).subgraphs[0]
     made = [graph.tensors[operator.outputs[0]] for operator in graph.operators]
-    large = [tensor.name.decode() for tensor in made if len(tensor.shape) == 4 and tensor.shape[1] > shown.shape[1] / 8]
-    wide = [name for tensor in made if any(part in (name := tensor.name.decode()) for part in _WIDE)]
-    debugger.options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=[*large, *wide])
+    backbone = next(layer.name for layer in model.layers if isinstance(layer, Backbone))
+    inside, most = re.compile(rf"/{re.escape(backbone)}(_\d+)?/"), photos.shape[1] / 16
+    names = [(tensor.name.decode(), tensor.shape) for tensor in made]
+    spared = [name for name, shape in names if not inside.search(name) or (len(shape) == 4 and shape[1] > most)]
+    debugger.options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=spared)
     return debugger.get_nondebug_quantized_model()
-
-
-def _plain_pictures(size):
-    """White, black and a gradient, so that the integers reach to out-of-distribution scores over the threshold."""
-    gradient = np.broadcast_to(np.linspace(0, 255, size)[:, None, None], (size, size, 3))
-    return np.stack([np.full((size, size, 3), 255), np.zeros((size, size, 3)), gradient]).astype("uint8")
 
 
 def compact(content: bytes) -> bytes:
