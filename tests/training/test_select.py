@@ -27,6 +27,9 @@ CONFIG = parse_config(
     }
 )
 
+FITTED = ["training.epochs=0", "training.refit_classifier=0.1"]
+"""For a network of which the last layer alone is trained, in a moment."""
+
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
@@ -49,8 +52,9 @@ FOLDS = np.arange(24) // 8
 def test_workers_give_the_answers_that_one_process_gives(arrays, tmp_path):
     """But for the last digits, which TensorFlow's threads set."""
     left_out = [(0,), (0, 1)]
+    fitted = parse_config(CONFIG.model_dump(), FITTED)
     alone, beside = (
-        train_left_out(CONFIG, arrays, FOLDS, left_out, tmp_path / f"{workers}", workers=workers, build=tiny)
+        train_left_out(fitted, arrays, FOLDS, left_out, tmp_path / f"{workers}", workers=workers, build=tiny)
         for workers in (1, 2)
     )
     assert [len(beside[folds].probabilities) for folds in left_out] == [8, 16]
@@ -155,10 +159,7 @@ def test_of_equals_the_smaller_is_chosen(candidates, made_up, tmp_path, monkeypa
 
 @pytest.mark.slow
 def test_choosing_from_photos_to_a_winner(candidates, photos, tmp_path, monkeypatch):
-    candidates = {
-        name: parse_config(config.model_dump(), ["training.epochs=0", "training.refit_classifier=0.1"])
-        for name, config in candidates.items()
-    }
+    candidates = {name: parse_config(config.model_dump(), FITTED) for name, config in candidates.items()}
     monkeypatch.setattr(select, "build_model", tiny)
     monkeypatch.setattr(select, "train_left_out", partial(train_left_out, build=tiny))
     results = select_network(candidates, photos, tmp_path)
