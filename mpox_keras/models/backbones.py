@@ -223,15 +223,16 @@ def _endpoints(whole, network, last):
     end = whole.get_layer(last).output if last else whole.output
     if len(getattr(end, "shape", ())) != 4:
         raise NetworkError(f"{network} does not end in feature maps but in {end}. Take a convolutional network.")
-    maps, narrow = {}, {}
+    maps, sums = {}, {}
     for layer, stride in _with_strides(keras.Model(whole.inputs, end).layers, whole.inputs[0].shape[1]):
         if stride >= 4 and not isinstance(layer, keras.layers.ZeroPadding2D):  # whose maps are larger by a pixel or two
             maps[stride] = layer.output
         if stride >= 8 and isinstance(layer, keras.layers.Add):
-            narrow[layer.output.shape[-1]] = layer.output
+            sums[layer.output.shape[-1]] = layer.output
     outputs = {f"stride_{stride}": maps[stride] for stride in sorted(maps)} | {f"stride_{max(maps)}": end}
-    together = zip(sorted(narrow), accumulate(sorted(narrow)), strict=True)
-    return outputs | {f"bottleneck_{channels}": narrow[channels] for channels, total in together if total <= NARROW}
+    widths = sorted(sums)
+    totals = zip(widths, accumulate(widths), strict=True)
+    return outputs | {f"bottleneck_{width}": sums[width] for width, total in totals if total <= NARROW}
 
 
 def _side_by_side(inputs, weights):

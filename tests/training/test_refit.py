@@ -60,9 +60,8 @@ def test_logits_are_those_of_the_smallest_loss(counts):
             value = loss(flat)
         return value.numpy(), tape.gradient(value, flat).numpy()
 
-    found = minimize(with_gradient, np.zeros((standard.shape[1] + 1) * free), jac=True, method="L-BFGS-B", tol=1e-10).x.reshape(
-        -1, free
-    )
+    start = np.zeros((standard.shape[1] + 1) * free)
+    found = minimize(with_gradient, start, jac=True, method="L-BFGS-B", tol=1e-10).x.reshape(-1, free)
     expected, logits = standard @ found[:-1] + found[-1], logits_of(model, photos.pixels)
     if free == 1:
         expected = np.pad(expected, [[0, 0], [1, 0]])
